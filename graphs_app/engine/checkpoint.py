@@ -1,0 +1,181 @@
+"""What the engine writes down, and the Protocol of whoever keeps it.
+
+A run's history is the list of its NodeDone entries by number: replaying their writes and edges through the planner
+rebuilds the state and what was active. Entries of one run are kept in the order in which they were handed over.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Literal, Protocol
+
+type Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What a node run spent on models."""
+
+    endpoint: str = ""
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cost_usd: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """A write outside the run that must happen exactly once: the journal applies it in the node run's transaction."""
+
+    name: str
+    payload: Json
+
+
+@dataclass(frozen=True, slots=True)
+class RunStarted:
+    at: datetime
+    resumed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class NodeStarted:
+    activation: int
+    node_id: str
+    tool: str
+    attempt: int
+    seen: int
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class NodeRetried:
+    activation: int
+    node_id: str
+    attempt: int
+    """The attempt that failed."""
+    error: Json
+    delay_s: float
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class NodeSkipped:
+    """A node that no taken edge can reach any more."""
+
+    node_id: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class NodeDone:
+    """A checkpoint: the node run is over and its edges are taken (also after on_error continue or fallback)."""
+
+    number: int
+    activation: int
+    node_id: str
+    tool: str
+    attempt: int
+    seen: int
+    status: Literal["completed", "failed"]
+    writes: Json
+    edges_taken: Sequence[int]
+    started_at: datetime
+    finished_at: datetime
+    duration_ms: float
+    error: Json | None = None
+    text: str = ""
+    usage: Usage | None = None
+    effects: Sequence[Effect] = ()
+    overwritten: Sequence[str] = ()
+    """Keys that another node run, active at the same time, replaced before."""
+
+
+@dataclass(frozen=True, slots=True)
+class NodeFailed:
+    """A node run that ends the run."""
+
+    activation: int
+    node_id: str
+    tool: str
+    attempt: int
+    seen: int
+    error: Json
+    started_at: datetime
+    finished_at: datetime
+    duration_ms: float
+    text: str = ""
+    usage: Usage | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Emitted:
+    """A stored event from a tool, such as diff.updated."""
+
+    activation: int
+    node_id: str
+    type: str
+    data: Json
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Interrupted:
+    """A node run waits for a person."""
+
+    activation: int
+    node_id: str
+    tool: str
+    seen: int
+    question: str
+    schema: Json | None
+    default: Any
+    has_default: bool
+    timeout_s: float | None
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class RunEnded:
+    """completed, failed and cancelled are final; interrupted waits for resume."""
+
+    status: Literal["completed", "failed", "cancelled", "interrupted"]
+    state: Json
+    at: datetime
+    error: Json | None = None
+
+
+type Entry = (
+    RunStarted | NodeStarted | NodeRetried | NodeSkipped | NodeDone | NodeFailed | Emitted | Interrupted | RunEnded
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The part of a NodeDone that replay needs."""
+
+    number: int
+    activation: int
+    node_id: str
+    writes: Json
+    edges_taken: Sequence[int]
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """Where a run is resumed from."""
+
+    done: Sequence[Done] = ()
+    answers: dict[int, Any] = field(default_factory=dict)
+    """By activation: what people answered to interrupts."""
+    attempts: dict[int, int] = field(default_factory=dict)
+    """By activation: attempts already begun by node runs that are not done."""
+
+
+class Journal(Protocol):
+    """Keeps one run's entries; an implementation for many runs shares commits among them."""
+
+    def note(self, entry: Entry) -> None:
+        """Keeps the entry with the next commit; does not wait. Raises LeaseLost if the run is another's now."""
+
+    async def commit(self, entry: Entry) -> None:
+        """Returns once the entry and all before it are durable. Raises LeaseLost if the run is another's now."""

@@ -1,0 +1,211 @@
+"""Graphs, their immutable versions, runs, node runs (which are the journal) and interrupts."""
+
+from django.conf import settings
+from django.db import models
+from django.utils import timezone
+
+from sessions_app.models import Session, new_id
+
+
+class Graph(models.Model):
+    """A drawing of nodes and edges, under a name; what runs is one of its versions."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    slug = models.SlugField(max_length=80, unique=True)
+    name = models.CharField(max_length=200)
+    version = models.PositiveIntegerField(default=0)
+    """The number of the current version."""
+    built_in = models.BooleanField(default=False)
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL)
+    created_at = models.DateTimeField(default=timezone.now)
+    updated_at = models.DateTimeField(default=timezone.now)
+    deleted_at = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class GraphVersion(models.Model):
+    """One immutable form of a graph."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    graph = models.ForeignKey(Graph, on_delete=models.CASCADE, related_name="graph_versions")
+    number = models.PositiveIntegerField()
+    definition = models.JSONField()
+    digest = models.CharField(max_length=64)
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["graph", "number"], name="one_version_per_number")]
+
+    def __str__(self) -> str:
+        return f"{self.graph} {self.number}"
+
+
+class RunStatus(models.TextChoices):
+    QUEUED = "queued"
+    RUNNING = "running"
+    INTERRUPTED = "interrupted"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+TERMINAL = (RunStatus.COMPLETED, RunStatus.FAILED, RunStatus.CANCELLED)
+
+
+class Durability(models.TextChoices):
+    SYNC = "sync"
+    ASYNC = "async"
+    EXIT = "exit"
+
+
+class Run(models.Model):
+    """One execution of a graph version."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    session = models.ForeignKey(Session, null=True, blank=True, on_delete=models.CASCADE, related_name="runs")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL)
+    graph_version = models.ForeignKey(GraphVersion, on_delete=models.PROTECT, related_name="runs")
+    parent = models.ForeignKey("self", null=True, blank=True, on_delete=models.CASCADE, related_name="sub_runs")
+    """The run whose node started this one (tools graph and map)."""
+    parent_key = models.CharField(max_length=200, blank=True)
+    """Which activation (and item) of the parent it belongs to; unique within the parent."""
+    forked_from = models.ForeignKey("self", null=True, blank=True, on_delete=models.SET_NULL, related_name="forks")
+    status = models.CharField(max_length=12, choices=RunStatus, default=RunStatus.QUEUED)
+    priority = models.SmallIntegerField(default=0)
+    durability = models.CharField(max_length=5, choices=Durability, default=Durability.SYNC)
+    initial_state = models.JSONField(default=dict)
+    state = models.JSONField(null=True, blank=True)
+    """The state at the end; until then it is rebuilt from the node runs."""
+    error = models.JSONField(null=True, blank=True)
+    timeout_s = models.FloatField(null=True, blank=True)
+    budget_usd = models.DecimalField(null=True, blank=True, max_digits=12, decimal_places=6)
+    dry_run = models.BooleanField(default=False)
+    metadata = models.JSONField(default=dict, blank=True)
+    """Graph-specific metadata that is injected when the run starts; tools read it."""
+    created_at = models.DateTimeField(default=timezone.now)
+    started_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+    attempt = models.PositiveIntegerField(default=0)
+    """How often a worker has claimed it."""
+    crashes = models.PositiveIntegerField(default=0)
+    """Leases in a row that ended without progress; too many and the run is poison."""
+    lease_owner = models.CharField(max_length=120, blank=True)
+    lease_until = models.DateTimeField(null=True, blank=True)
+    lease_epoch = models.PositiveBigIntegerField(default=0)
+    queued_at = models.DateTimeField(default=timezone.now)
+    """When its id was last given to the broker; the sweeper sends it again when this is old."""
+    cancel_requested_at = models.DateTimeField(null=True, blank=True)
+    checkpoints = models.PositiveIntegerField(default=0)
+    """How many node runs are journaled as done."""
+    progress_total = models.PositiveIntegerField(null=True, blank=True)
+    prompt_tokens = models.PositiveBigIntegerField(default=0)
+    completion_tokens = models.PositiveBigIntegerField(default=0)
+    cost_usd = models.DecimalField(null=True, blank=True, max_digits=14, decimal_places=8)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["status", "priority", "created_at"]),
+            models.Index(fields=["status", "lease_until"]),
+            models.Index(fields=["session", "created_at"]),
+            models.Index(fields=["user", "created_at"]),
+        ]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["parent", "parent_key"],
+                condition=models.Q(parent__isnull=False),
+                name="one_sub_run_per_activation",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.graph_version} ({self.status})"
+
+
+class NodeRunStatus(models.TextChoices):
+    STARTED = "started"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+
+
+class NodeRun(models.Model):
+    """One execution of a node in a run: the journal's row. One that has a number is a checkpoint."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="node_runs", db_constraint=True)
+    activation = models.PositiveIntegerField()
+    """The planner's number for this execution of the node; the same after a crash, so unique in the run."""
+    number = models.PositiveIntegerField(null=True, blank=True)
+    """The checkpoint's number: the place of its writes in the run's history, from 1."""
+    seen = models.PositiveIntegerField(default=0)
+    """How many checkpoints its input had; the input is rebuilt from these, never stored."""
+    node_id = models.CharField(max_length=200)
+    tool = models.CharField(max_length=200)
+    status = models.CharField(max_length=10, choices=NodeRunStatus, default=NodeRunStatus.STARTED)
+    attempt = models.PositiveIntegerField(default=1)
+    writes = models.JSONField(null=True, blank=True)
+    edges_taken = models.JSONField(null=True, blank=True)
+    """Indexes into the definition's edges, in the order taken."""
+    error = models.JSONField(null=True, blank=True)
+    text = models.TextField(blank=True, default="")
+    """What it streamed, as far as it is kept."""
+    started_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+    duration_ms = models.FloatField(null=True, blank=True)
+    endpoint = models.CharField(max_length=200, blank=True)
+    prompt_tokens = models.PositiveIntegerField(default=0)
+    completion_tokens = models.PositiveIntegerField(default=0)
+    cost_usd = models.DecimalField(null=True, blank=True, max_digits=14, decimal_places=8)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["run", "activation"], name="one_node_run_per_activation"),
+            models.UniqueConstraint(fields=["run", "number"], name="one_checkpoint_per_number"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.node_id} ({self.status})"
+
+
+class InterruptStatus(models.TextChoices):
+    WAITING = "waiting"
+    ANSWERED = "answered"
+    EXPIRED = "expired"
+    DROPPED = "dropped"
+
+
+class Interrupt(models.Model):
+    """A pause for a person."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="interrupts")
+    activation = models.PositiveIntegerField()
+    node_id = models.CharField(max_length=200)
+    question = models.TextField()
+    schema = models.JSONField(null=True, blank=True)
+    default = models.JSONField(null=True, blank=True)
+    has_default = models.BooleanField(default=False)
+    status = models.CharField(max_length=10, choices=InterruptStatus, default=InterruptStatus.WAITING)
+    value = models.JSONField(null=True, blank=True)
+    created_at = models.DateTimeField(default=timezone.now)
+    expires_at = models.DateTimeField(null=True, blank=True, db_index=True)
+    answered_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL)
+    answered_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["run", "activation"], name="one_interrupt_per_activation")
+        ]
+
+
+class WorkerHeartbeat(models.Model):
+    """A worker process that was alive at seen_at."""
+
+    name = models.CharField(max_length=120, primary_key=True)
+    seen_at = models.DateTimeField(db_index=True)
+    started_at = models.DateTimeField()
+    running = models.PositiveIntegerField(default=0)
+    draining = models.BooleanField(default=False)

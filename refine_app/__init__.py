@@ -1,0 +1,1 @@
+"""What agents do: models, tools, diffs, proposals, safety and cost."""

@@ -1,0 +1,1 @@
+"""People and what they share: users, sessions, members, documents and the event log."""

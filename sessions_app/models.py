@@ -1,0 +1,180 @@
+"""Users, sessions, members, documents, revisions, and each session's numbered event log."""
+
+import uuid
+from typing import Any
+
+from django.contrib.auth.models import AbstractUser
+from django.db import models
+from django.utils import timezone
+from uuid_utils.compat import uuid7
+
+
+def new_id() -> uuid.UUID:
+    """A UUID of version 7: sortable by time, so that an index grows at one end."""
+    return uuid7()
+
+
+class User(AbstractUser):
+    """A person; a guest is a user without a password."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    name = models.CharField(max_length=80, blank=True)
+    is_guest = models.BooleanField(default=False)
+
+    def __str__(self) -> str:
+        return self.name or self.username
+
+
+class Role(models.TextChoices):
+    OWNER = "owner"
+    EDITOR = "editor"
+    VIEWER = "viewer"
+
+
+class SessionStatus(models.TextChoices):
+    ACTIVE = "active"
+    EXPIRED = "expired"
+
+
+class Session(models.Model):
+    """A room of people with a lifetime (design: time to live)."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    title = models.CharField(max_length=200)
+    language = models.CharField(max_length=40, default="python")
+    status = models.CharField(max_length=10, choices=SessionStatus, default=SessionStatus.ACTIVE)
+    created_by = models.ForeignKey(User, on_delete=models.CASCADE, related_name="created_sessions")
+    created_at = models.DateTimeField(default=timezone.now)
+    last_active_at = models.DateTimeField(default=timezone.now)
+    idle_ttl_s = models.PositiveIntegerField()
+    max_ttl_s = models.PositiveIntegerField()
+    lifetime_from = models.DateTimeField(default=timezone.now)
+    """The moment that max_ttl counts from: creation, or the last reopening or extension."""
+    warned_at = models.DateTimeField(null=True, blank=True)
+    expired_at = models.DateTimeField(null=True, blank=True)
+    last_seq = models.PositiveBigIntegerField(default=0)
+    """The number of the newest event; raised in the transaction that writes it."""
+    metadata = models.JSONField(default=dict, blank=True)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["status", "last_active_at"]),
+            models.Index(fields=["status", "expired_at"]),
+        ]
+
+    def __str__(self) -> str:
+        return self.title
+
+
+class Member(models.Model):
+    """A person in a session, with a role."""
+
+    session = models.ForeignKey(Session, on_delete=models.CASCADE, related_name="members")
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="memberships")
+    role = models.CharField(max_length=10, choices=Role)
+    joined_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["session", "user"], name="one_membership_per_session")]
+
+    def __str__(self) -> str:
+        return f"{self.user} ({self.role})"
+
+
+class Connection(models.Model):
+    """A socket that is open now; a session with one is not idle."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    session = models.ForeignKey(Session, on_delete=models.CASCADE, related_name="connections")
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="connections")
+    opened_at = models.DateTimeField(default=timezone.now)
+    seen_at = models.DateTimeField(default=timezone.now, db_index=True)
+
+
+class Document(models.Model):
+    """The shared text of a session, as it is now."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    session = models.ForeignKey(Session, on_delete=models.CASCADE, related_name="documents")
+    name = models.CharField(max_length=200, default="main")
+    text = models.TextField(blank=True, default="")
+    revision = models.PositiveBigIntegerField(default=0)
+    """Raised by every change of the text; a Revision row is kept for some of these numbers."""
+    updated_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["session", "name"], name="one_document_per_name")]
+
+    def __str__(self) -> str:
+        return f"{self.name} at revision {self.revision}"
+
+
+class Revision(models.Model):
+    """A kept snapshot of a document."""
+
+    document = models.ForeignKey(Document, on_delete=models.CASCADE, related_name="revisions")
+    number = models.PositiveBigIntegerField()
+    text = models.TextField(blank=True)
+    author = models.ForeignKey(User, null=True, blank=True, on_delete=models.SET_NULL)
+    origin = models.JSONField(default=dict, blank=True)
+    """What made it: {"kind": "edit"} or {"kind": "proposal", "proposal": id, "run": id, "hunks": [n]}."""
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["document", "number"], name="one_revision_per_number")]
+
+    def __str__(self) -> str:
+        return f"revision {self.number}"
+
+
+class SessionEvent(models.Model):
+    """One row of a session's numbered log; written in the transaction of what it tells of."""
+
+    id = models.BigAutoField(primary_key=True)
+    session = models.ForeignKey(Session, on_delete=models.CASCADE, related_name="events")
+    seq = models.PositiveBigIntegerField()
+    type = models.CharField(max_length=40)
+    at = models.DateTimeField()
+    run = models.UUIDField(null=True, blank=True, db_index=True)
+    data = models.JSONField(default=dict)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["session", "seq"], name="one_event_per_number")]
+
+    def __str__(self) -> str:
+        return f"{self.seq} {self.type}"
+
+    def frame(self) -> dict[str, Any]:
+        """The event as sockets and REST show it."""
+        return {
+            "seq": self.seq,
+            "type": self.type,
+            "at": self.at.isoformat().replace("+00:00", "Z"),
+            "run": str(self.run) if self.run else None,
+            "data": self.data,
+        }
+
+
+class Ticket(models.Model):
+    """A single-use pass for a socket, for clients that have no login cookie."""
+
+    digest = models.CharField(max_length=64, primary_key=True)
+    user = models.ForeignKey(User, on_delete=models.CASCADE)
+    expires_at = models.DateTimeField()
+
+
+class IdempotencyKey(models.Model):
+    """The first answer to a POST, kept so that the same POST again gets the same answer."""
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE)
+    key = models.CharField(max_length=255)
+    path = models.CharField(max_length=500)
+    body_digest = models.CharField(max_length=64)
+    status_code = models.PositiveSmallIntegerField(null=True, blank=True)
+    """Null while the first request is still in progress."""
+    body = models.JSONField(null=True, blank=True)
+    headers = models.JSONField(default=dict)
+    created_at = models.DateTimeField(default=timezone.now, db_index=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["user", "path", "key"], name="one_answer_per_key")]
