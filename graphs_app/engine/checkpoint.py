@@ -10,7 +10,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Literal, Protocol
 
-type Json = dict[str, Any]
+Json = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +144,7 @@ class RunEnded:
     error: Json | None = None
 
 
-type Entry = (
+Entry = (
     RunStarted | NodeStarted | NodeRetried | NodeSkipped | NodeDone | NodeFailed | Emitted | Interrupted | RunEnded
 )
 

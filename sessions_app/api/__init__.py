@@ -1,0 +1,1 @@
+"""REST over sessions, and what every app's REST shares: pages, idempotency, parsers."""
