@@ -11,7 +11,7 @@ from kombu import Queue
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 env = environ.Env()
-environ.Env.read_env(str(BASE_DIR / ".env"))
+environ.Env.read_env(env.str("ENV_FILE", default=str(BASE_DIR / ".env")))
 
 ENVIRONMENT: str = env.str("ENVIRONMENT", default="development")
 DEBUG: bool = env.bool("DEBUG", default=False)

@@ -1,1 +1,80 @@
-"""What every test shares."""
+"""What every test needs: an environment of its own, the real servers, and the choice of what runs on PostgreSQL.
+
+Settings are made by the environment alone, so it is set here, before Django is told where its settings are.
+"""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+
+import django
+import pytest
+
+from tests.servers import shared
+
+OWN = ("HF_TOKEN", "MODEL_ENDPOINT_URL", "MODEL_ENDPOINT_MODEL", "MODEL_ENDPOINT_TOKEN", "DEBUG", "ENVIRONMENT")
+"""What a developer may have in the environment, and no test may see."""
+
+for _name in OWN:
+    os.environ.pop(_name, None)
+_var_dir = tempfile.mkdtemp(prefix="agentsite-tests-")
+os.environ.update(
+    DJANGO_SETTINGS_MODULE="agentsite.settings",
+    ENV_FILE=os.devnull,
+    VAR_DIR=_var_dir,
+    SECRET_KEY="a-key-for-tests-only-which-is-long-enough-to-pass-0123456789",
+)
+django.setup()  # here, so that the conftest of a folder may import models
+
+pytest_plugins = [
+    "tests.servers.postgres",
+    "tests.servers.redis_server",
+    "tests.servers.site",
+]
+
+DATABASE_FIXTURES = {"db", "transactional_db", "django_db_reset_sequences", "django_db_serialized_rollback"}
+SITE_FIXTURES = {"live_site", "scaled_site", "start_site"}
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--only-database",
+        action="store_true",
+        help="Only the tests that use the database: what the second pass, on PostgreSQL, has to run.",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line(
+        "markers", "once: does not depend on the configured database; left out with --only-database."
+    )
+    is_xdist_worker = hasattr(config, "workerinput")
+    if not is_xdist_worker and shared.make_folder():
+        shared.own()
+        config.add_cleanup(shared.stop_all)
+    config.add_cleanup(lambda: shutil.rmtree(_var_dir, ignore_errors=True))
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if not config.getoption("--only-database"):
+        return
+    chosen = [item for item in items if _uses_the_database(item)]
+    config.hook.pytest_deselected(items=[item for item in items if not _uses_the_database(item)])
+    items[:] = chosen
+
+
+def _uses_the_database(item: pytest.Item) -> bool:
+    """Sites bring databases of their own, so they have nothing to learn from the second pass."""
+    if item.get_closest_marker("once"):
+        return False
+    fixtures = set(getattr(item, "fixturenames", ()))
+    if fixtures & SITE_FIXTURES:
+        return False
+    return item.get_closest_marker("django_db") is not None or bool(fixtures & DATABASE_FIXTURES)
+
+
+@pytest.fixture(scope="session")
+def worker_id(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The name of this xdist worker, or master."""
+    yield getattr(request.config, "workerinput", {}).get("workerid", "master")

