@@ -40,6 +40,14 @@ class MemberLeft(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MemberChanged(Event):
+    type: ClassVar[str] = "member.changed"
+    user: UUID
+    name: str
+    role: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DocumentSaved(Event):
     type: ClassVar[str] = "document.saved"
     document: UUID
@@ -48,6 +56,25 @@ class DocumentSaved(Event):
     by: str
     by_id: UUID | None = None
     origin: str = "edit"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionChanged(Event):
+    type: ClassVar[str] = "session.changed"
+    title: str
+    language: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionExtended(Event):
+    type: ClassVar[str] = "session.extended"
+    expires_at: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionReopened(Event):
+    type: ClassVar[str] = "session.reopened"
+    expires_at: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,3 +87,4 @@ class SessionExpiring(Event):
 class SessionExpired(Event):
     type: ClassVar[str] = "session.expired"
     reason: str
+    """Why: "idle" (nobody was there), "lifetime" (its longest time is over) or "operator"."""

@@ -1,6 +1,7 @@
 """Users, sessions, members, documents, revisions, and each session's numbered event log."""
 
 import uuid
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.contrib.auth.models import AbstractUser
@@ -50,6 +51,8 @@ class Session(models.Model):
     max_ttl_s = models.PositiveIntegerField()
     lifetime_from = models.DateTimeField(default=timezone.now)
     """The moment that max_ttl counts from: creation, or the last reopening or extension."""
+    expires_at = models.DateTimeField()
+    """The end of its idle time or of its lifetime, whichever comes first; raised by activity."""
     warned_at = models.DateTimeField(null=True, blank=True)
     expired_at = models.DateTimeField(null=True, blank=True)
     last_seq = models.PositiveBigIntegerField(default=0)
@@ -58,12 +61,22 @@ class Session(models.Model):
 
     class Meta:
         indexes = [
-            models.Index(fields=["status", "last_active_at"]),
+            models.Index(fields=["status", "expires_at"]),
             models.Index(fields=["status", "expired_at"]),
         ]
 
     def __str__(self) -> str:
         return self.title
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        if self.expires_at is None:
+            self.expires_at = self.end_after(self.last_active_at)
+        super().save(*args, **kwargs)
+
+    def end_after(self, active_at: datetime) -> datetime:
+        """When it expires if nothing happens after this moment."""
+        idle_end = active_at + timedelta(seconds=self.idle_ttl_s)
+        return min(idle_end, self.lifetime_from + timedelta(seconds=self.max_ttl_s))
 
 
 class Member(models.Model):
@@ -89,6 +102,9 @@ class Connection(models.Model):
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="connections")
     opened_at = models.DateTimeField(default=timezone.now)
     seen_at = models.DateTimeField(default=timezone.now, db_index=True)
+
+    def __str__(self) -> str:
+        return f"a connection of {self.user}"
 
 
 class Document(models.Model):
@@ -118,6 +134,8 @@ class Revision(models.Model):
     author = models.ForeignKey(User, null=True, blank=True, on_delete=models.SET_NULL)
     origin = models.JSONField(default=dict, blank=True)
     """What made it: {"kind": "edit"} or {"kind": "proposal", "proposal": id, "run": id, "hunks": [n]}."""
+    pinned = models.BooleanField(default=False)
+    """Something refers to it (a request's base, a restore), so autosave neither writes over it nor thins it out."""
     created_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
@@ -161,6 +179,13 @@ class Ticket(models.Model):
     digest = models.CharField(max_length=64, primary_key=True)
     user = models.ForeignKey(User, on_delete=models.CASCADE)
     expires_at = models.DateTimeField()
+    login = models.CharField(max_length=64, blank=True)
+    """The login that asked for it; the socket ends with that login."""
+    ends_at = models.DateTimeField(null=True, blank=True)
+    """When the access token that asked for it ends; the socket ends then too."""
+
+    def __str__(self) -> str:
+        return f"a ticket of {self.user}"
 
 
 class IdempotencyKey(models.Model):
@@ -178,3 +203,6 @@ class IdempotencyKey(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["user", "path", "key"], name="one_answer_per_key")]
+
+    def __str__(self) -> str:
+        return f"{self.key} for {self.path}"

@@ -1,0 +1,201 @@
+"""What can go wrong with sessions: one class per cause, each with a stable code; HTTP statuses are decided elsewhere."""
+
+from datetime import datetime
+from typing import Any, ClassVar, TypedDict
+from uuid import UUID
+
+
+class FieldProblem(TypedDict):
+    """One fault of a request: where it is, and what is wrong there."""
+
+    pointer: str
+    code: str
+    message: str
+
+
+class DomainError(Exception):
+    """The base of every error that a caller can be told of; each app derives its own."""
+
+    code: ClassVar[str] = "error"
+
+    def __init__(
+        self, message: str, *, errors: list[FieldProblem] | None = None, extra: dict[str, Any] | None = None
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.errors = errors or []
+        self.extra = extra or {}
+        """Members that a problem document shows beside the standard ones."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (_rebuild, (type(self), self.message, self.errors, self.extra))
+
+
+def _rebuild(kind: type[DomainError], message: str, errors: list[FieldProblem], extra: dict[str, Any]) -> DomainError:
+    """Makes an error again in another process; subclasses have constructors of their own."""
+    error = kind.__new__(kind)
+    DomainError.__init__(error, message, errors=errors, extra=extra)
+    return error
+
+
+# Who may do what ----------------------------------------------------------------------------------
+
+
+class NotFound(DomainError):
+    """Raised when a thing does not exist, or is not for this person to know of."""
+
+    code = "not_found"
+
+    def __init__(self, what: str, key: object) -> None:
+        super().__init__(f"There is no {what} {str(key)!r}, or you are not a member of its session.")
+
+
+class NotAllowed(DomainError):
+    """Raised when a member's role does not reach for what they ask."""
+
+    code = "not_allowed"
+
+    def __init__(self, *, role: str, needed: str) -> None:
+        super().__init__(
+            f"Your role in this session is {role!r}; this needs {needed!r}. Ask the owner to change your role.",
+            extra={"role": role, "needed": needed},
+        )
+
+
+class SessionExpired(DomainError):
+    """Raised when something would change in a session whose time is over."""
+
+    code = "session_expired"
+
+    def __init__(self, session_id: UUID) -> None:
+        super().__init__(
+            f"Session {str(session_id)!r} has expired and is read-only; its owner can reopen it.",
+            extra={"session": str(session_id)},
+        )
+
+
+class GuestsNotAllowed(DomainError):
+    """Raised when somebody asks to be a guest where guests are switched off."""
+
+    code = "guests_not_allowed"
+
+    def __init__(self) -> None:
+        super().__init__("Guests are not allowed on this site; sign in with an account.")
+
+
+class BadCredentials(DomainError):
+    """Raised when a name and password do not belong together."""
+
+    code = "bad_credentials"
+
+    def __init__(self) -> None:
+        super().__init__("There is no active account with this username and password.")
+
+
+# The state of sessions and members ----------------------------------------------------------------
+
+
+class SessionNotExpired(DomainError):
+    """Raised when a session that is still active should be reopened."""
+
+    code = "session_active"
+
+    def __init__(self, session_id: UUID) -> None:
+        super().__init__(f"Session {str(session_id)!r} is active; only an expired session can be reopened.")
+
+
+class LastOwner(DomainError):
+    """Raised when a session would be left without an owner."""
+
+    code = "last_owner"
+
+    def __init__(self) -> None:
+        super().__init__("A session needs an owner; make another member the owner first, or delete the session.")
+
+
+class AlreadyMember(DomainError):
+    """Raised when somebody who is a member should be added again."""
+
+    code = "already_member"
+
+    def __init__(self, *, name: str, role: str) -> None:
+        super().__init__(f"{name!r} is a member already, as {role!r}.", extra={"role": role})
+
+
+# What was sent ------------------------------------------------------------------------------------
+
+
+class StaleRevision(DomainError):
+    """Raised when a text is based on a revision that is no longer the current one."""
+
+    code = "stale_revision"
+
+    def __init__(self, *, expected: int, current: int) -> None:
+        super().__init__(
+            f"The document is at revision {current}, not {expected}; read it again and apply the change to that.",
+            extra={"revision": current},
+        )
+
+
+class TooLarge(DomainError):
+    """Raised when a text or a body is over its limit."""
+
+    code = "too_large"
+
+    def __init__(self, *, what: str, size: int | None, limit: int) -> None:
+        found = f"has {size:,} bytes" if size is not None else "is larger"
+        super().__init__(f"The {what} {found}; the limit is {limit:,} bytes.", extra={"limit": limit})
+
+
+class InvalidText(DomainError):
+    """Raised when a text holds what no text can: NUL, or half of a surrogate pair."""
+
+    code = "invalid_text"
+
+    def __init__(self, *, pointer: str, character: str, position: int) -> None:
+        name = "NUL" if character == "\0" else f"the lone surrogate U+{ord(character):04X}"
+        message = f"The text has {name} at position {position} (counted from 0); remove it and send again."
+        super().__init__(
+            message,
+            errors=[{"pointer": pointer, "code": self.code, "message": message}],
+            extra={"position": position},
+        )
+
+
+class InvalidField(DomainError):
+    """Raised when a field's value is not one that it can have."""
+
+    code = "invalid"
+
+    def __init__(self, *, pointer: str, message: str) -> None:
+        super().__init__(message, errors=[{"pointer": pointer, "code": self.code, "message": message}])
+
+
+class Malformed(DomainError):
+    """Raised when what was sent cannot be read at all."""
+
+    code = "malformed"
+
+
+# The same POST again ------------------------------------------------------------------------------
+
+
+class KeyReused(DomainError):
+    """Raised when an Idempotency-Key comes back with another body."""
+
+    code = "idempotency_key_reused"
+
+    def __init__(self, key: str) -> None:
+        super().__init__(f"Idempotency-Key {key!r} was used with another body; use a new key for a new request.")
+
+
+class KeyInProgress(DomainError):
+    """Raised when the first request with this Idempotency-Key has not been answered yet."""
+
+    code = "idempotency_in_progress"
+
+    def __init__(self, key: str, *, since: datetime) -> None:
+        super().__init__(
+            f"The request with Idempotency-Key {key!r} has been in progress since {since.isoformat()}; "
+            "ask again in a moment."
+        )

@@ -1,0 +1,24 @@
+"""The order in which rows are locked: the session first, then what is under it, so that no two writers deadlock."""
+
+from uuid import UUID
+
+from sessions_app.errors import NotFound
+from sessions_app.models import Document, Session
+
+
+def lock_session(session_id: UUID) -> Session:
+    """The session's row, locked until the caller's transaction ends."""
+    session = Session.objects.select_for_update().filter(pk=session_id).first()
+    if session is None:
+        raise NotFound("session", session_id)
+    return session
+
+
+def lock_document(document: Document) -> Document:
+    """The document as it is now, with its session's row and its own locked."""
+    session = lock_session(document.session_id)
+    locked = Document.objects.select_for_update().filter(pk=document.pk).first()
+    if locked is None:
+        raise NotFound("document", document.pk)
+    locked.session = session
+    return locked
