@@ -68,7 +68,10 @@ class NodeSkipped:
 
 @dataclass(frozen=True, slots=True)
 class NodeDone:
-    """A checkpoint: the node run is over and its edges are taken (also after on_error continue or fallback)."""
+    """A checkpoint: the node run is over and its edges are taken (also after on_error continue or fallback).
+
+    Status failed says that on_error let the run go on; the error is then in `error`.
+    """
 
     number: int
     activation: int
@@ -169,6 +172,11 @@ class History:
     """By activation: what people answered to interrupts."""
     attempts: dict[int, int] = field(default_factory=dict)
     """By activation: attempts already begun by node runs that are not done."""
+    interrupted: frozenset[int] = frozenset()
+    """Activations that wait for an answer which is not there yet: they are not run until it comes."""
+    edits: dict[int, Json] = field(default_factory=dict)
+    """What people set in the state of a fork, by the number of the checkpoint after which it is in force (0: before
+    the first). These values replace what is there, whatever the key's reducer."""
 
 
 class Journal(Protocol):

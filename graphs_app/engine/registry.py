@@ -15,6 +15,13 @@ class Clock(Protocol):
     def now(self) -> datetime: ...
     def monotonic(self) -> float: ...
     async def sleep(self, seconds: float) -> None: ...
+    def call_later(self, seconds: float, callback: Callable[[], None]) -> "Timer": ...
+
+
+class Timer(Protocol):
+    """What Clock.call_later gives back."""
+
+    def cancel(self) -> None: ...
 
 
 class ToolContext(Protocol):
@@ -75,3 +82,14 @@ class Tool:
     """JSON Schema of its node's config; checked when a graph is saved."""
     effects: bool = False
     """Whether it writes outside the run, which a dry run must not do."""
+
+
+class Registry:
+    """Tools by name."""
+
+    def add(self, tool: Tool) -> Tool:
+        raise NotImplementedError
+
+    def get(self, name: str) -> Tool:
+        """Raises ToolUnknown."""
+        raise NotImplementedError

@@ -1,0 +1,78 @@
+"""Through what a run reaches the outside: its Host, and the Control by which the outside reaches it."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+from uuid import UUID
+
+from graphs_app.engine.checkpoint import Json, Usage
+
+
+class Host(Protocol):
+    """What surrounds one run. All but sub_run are called on the event loop and must return at once."""
+
+    run_id: UUID
+    metadata: Mapping[str, Any]
+    dry_run: bool
+
+    def node_run_id(self, activation: int) -> UUID:
+        """The id of the node run, known before it is stored."""
+
+    def stream(self, activation: int, node_id: str, attempt: int, offset: int, text: str) -> None:
+        """Words of a node run; offset counts characters from the start of this attempt's text."""
+
+    def progress(self, activation: int, node_id: str, attempt: int, done: int, total: int | None) -> None:
+        """How far a node run is; not stored."""
+
+    def spend(self, activation: int, usage: Usage) -> None:
+        """A node run spent this just now. May raise, which fails the node, or call Control.cancel."""
+
+    def secret(self, name: str) -> str:
+        """Raises SecretMissing."""
+
+    async def sub_run(self, activation: int, key: str, graph: str, version: int | None, initial_state: Json) -> Json:
+        """Runs another graph for a node run and returns its final state.
+
+        The same (activation, key) always means the same sub-run, also after a crash or a resume: one that has
+        completed gives its state at once, one that has not goes on. Raises SubRunFailed when it failed or was
+        cancelled, and interrupt.SubRunInterrupted when it waits for a person: the node run then waits too. When it
+        gets CancelledError it cancels the sub-run.
+        """
+
+
+class Control:
+    """The outside's grip on a run that is under way in this process. Call it on the run's event loop."""
+
+    __slots__ = ("_answers", "_on_change", "cancel_reason", "cancelled")
+
+    def __init__(self) -> None:
+        self.cancelled = False
+        self.cancel_reason = ""
+        self._answers: dict[int, Any] = {}
+        self._on_change: Callable[[], None] | None = None
+
+    def cancel(self, reason: str = "") -> None:
+        """Stage two of a cancellation: running nodes are stopped, and the run ends as cancelled."""
+        if not self.cancelled:
+            self.cancelled = True
+            self.cancel_reason = reason
+            self._changed()
+
+    def answer(self, activation: int, value: Any) -> None:
+        """Gives the answer to an interrupt while other branches still go on; else pass it in History.answers."""
+        self._answers[activation] = value
+        self._changed()
+
+    def take_answers(self) -> dict[int, Any]:
+        """For the loop: the answers since the last call."""
+        answers, self._answers = self._answers, {}
+        return answers
+
+    def watch(self, on_change: Callable[[], None] | None) -> None:
+        """For the loop: whom to wake."""
+        self._on_change = on_change
+        if on_change is not None and (self.cancelled or self._answers):
+            on_change()
+
+    def _changed(self) -> None:
+        if self._on_change is not None:
+            self._on_change()

@@ -1,0 +1,35 @@
+"""How much of everything there may be."""
+
+from dataclasses import dataclass
+
+MAX_NODES = 10_000
+MAX_EDGES = 50_000
+MAX_NAME = 200
+"""Characters in a node's id, a tool's name, a state key or a graph's name."""
+MAX_DEPTH = 64
+"""Levels of nesting in a definition, in a state or in a write."""
+MAX_DEFINITION_BYTES = 4 * 1024 * 1024
+MAX_STATE_BYTES = 4 * 1024 * 1024
+MAX_TEXT = 1_000_000
+"""Characters that are kept of what a node run streams."""
+MAX_NESTING = 20
+"""Levels of sub-graphs; for hosts."""
+MAX_RETRY_AFTER_S = 3600.0
+"""An endpoint that asks for a longer pause fails the attempt for good."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one run may take."""
+
+    max_state_bytes: int = MAX_STATE_BYTES
+    max_text: int = MAX_TEXT
+    max_parallel: int = 1000
+    """Node runs of one run that are under way at once; the others wait for their turn."""
+    cancel_grace_s: float = 5.0
+    """How long a tool that was told to stop may take to do so before it is left behind."""
+    max_blocked_s: float = 10.0
+    """A tool that keeps the event loop from working for longer fails, where a Watchdog looks on."""
+
+
+DEFAULT_LIMITS = Limits()
