@@ -147,9 +147,7 @@ class RunEnded:
     error: Json | None = None
 
 
-Entry = (
-    RunStarted | NodeStarted | NodeRetried | NodeSkipped | NodeDone | NodeFailed | Emitted | Interrupted | RunEnded
-)
+Entry = RunStarted | NodeStarted | NodeRetried | NodeSkipped | NodeDone | NodeFailed | Emitted | Interrupted | RunEnded
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""A definition made ready to run: tools looked up, conditions parsed, joins prepared. Immutable; share it among runs."""
+"""A definition made ready to run: tools looked up, conditions parsed, joins prepared. Share it among runs."""
 
 from dataclasses import dataclass
 from typing import Any

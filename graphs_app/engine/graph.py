@@ -91,7 +91,7 @@ def parse(definition: Mapping[str, Any]) -> Definition:
 
 
 def _node(node: Mapping[str, Any]) -> Node:
-    on_error = node.get("on_error") or ("fallback" if node.get("fallback") else "fail_fast")
+    on_error: OnError = node.get("on_error") or ("fallback" if node.get("fallback") else "fail_fast")
     return Node(
         node_id=node["node_id"],
         tool=node["tool"],

@@ -9,8 +9,8 @@ What it hands to the journal, in this order: RunStarted; then for each attempt N
 node run NodeDone followed by the NodeSkipped that it caused; Interrupted; NodeFailed; at last exactly one RunEnded,
 which is also returned. `sync`: NodeDone and Interrupted are committed before their successors start; `async`: they are
 noted; `exit`: all but RunStarted is handed over at the end, when RunEnded is committed. RunEnded is always committed.
-When the journal raises (LeaseLost, say), nodes are stopped and `run` raises the same; when the task that awaits `run` is
-cancelled, nodes are stopped, nothing more is written and CancelledError is raised: another claim goes on from the journal.
+When the journal raises (LeaseLost, say), nodes are stopped and `run` raises the same; when the task that awaits `run`
+is cancelled, nodes are stopped, nothing more is written and CancelledError is raised: another claim goes on.
 """
 
 from collections.abc import Mapping

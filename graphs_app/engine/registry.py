@@ -1,12 +1,28 @@
-"""Tools by name, and what a tool sees of the run that calls it."""
+"""Tools by name, and what a tool sees of the run that calls it.
 
-from collections.abc import Awaitable, Callable, Mapping
+    @register("word_count", description="Counts words.")
+    async def word_count(context: ToolContext, *, text: str) -> Counted:      # Counted is a TypedDict
+        return {"words": len(text.split())}
+
+A function that takes `(context, state)` reads the state itself. One that takes keyword arguments gets those keys of the
+state; the JSON Schemas of its inputs and outputs come from its annotations. A plug-in is a package whose entry point in
+the group `agentsite.tools` names such a tool, or a function that takes the Registry and adds several.
+"""
+
+import inspect
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any, Protocol, cast, get_type_hints
 from uuid import UUID
 
 from graphs_app.engine.checkpoint import Json, Usage
+from graphs_app.engine.errors import ToolMisdeclared, ToolTwice, ToolUnknown
+from graphs_app.engine.limits import MAX_NAME
+from graphs_app.engine.schema import schema_of, schema_problem
+
+ENTRY_POINT_GROUP = "agentsite.tools"
 
 
 class Clock(Protocol):
@@ -65,31 +81,199 @@ class ToolContext(Protocol):
 
 
 ToolFunction = Callable[[ToolContext, Mapping[str, Any]], Awaitable[Json]]
+ConfigCheck = Callable[[Mapping[str, Any]], Iterable[tuple[str, str, str]]]
 
 
 @dataclass(frozen=True, slots=True)
 class Tool:
-    """A registered function that nodes run."""
+    """A registered function that nodes run. Calling it calls the function."""
 
     name: str
     function: ToolFunction
     description: str
     inputs: Json = field(default_factory=dict)
-    """JSON Schema of the state keys it reads."""
+    """JSON Schema of the state keys it reads; checked before it is called."""
     outputs: Json = field(default_factory=dict)
     """JSON Schema of its writes; checked when it returns."""
     config: Json = field(default_factory=dict)
     """JSON Schema of its node's config; checked when a graph is saved."""
     effects: bool = False
     """Whether it writes outside the run, which a dry run must not do."""
+    config_check: ConfigCheck | None = None
+    """What JSON Schema cannot say of a config that fits it: yields (pointer in the config, code, message)."""
+
+    def __call__(self, context: ToolContext, state: Mapping[str, Any]) -> Awaitable[Json]:
+        return self.function(context, state)
 
 
 class Registry:
     """Tools by name."""
 
+    def __init__(self, tools: Iterable[Tool] = ()) -> None:
+        self._tools: dict[str, Tool] = {}
+        for tool in tools:
+            self.add(tool)
+
     def add(self, tool: Tool) -> Tool:
-        raise NotImplementedError
+        """Adds a tool; adding the same again changes nothing."""
+        known = self._tools.get(tool.name)
+        if known is not None and not _same(known, tool):
+            raise ToolTwice(
+                f"A tool named {tool.name!r} is registered already ({_place(known)}); {_place(tool)} needs another name"
+            )
+        for part in ("inputs", "outputs", "config"):
+            problem = schema_problem(getattr(tool, part))
+            if problem is not None:
+                raise ToolMisdeclared(f"The {part} of tool {tool.name!r} are not a JSON Schema: {problem}")
+        if not tool.name or len(tool.name) > MAX_NAME:
+            raise ToolMisdeclared(f"A tool's name has 1 to {MAX_NAME} characters, not {len(tool.name)}")
+        self._tools[tool.name] = tool
+        return tool
 
     def get(self, name: str) -> Tool:
-        """Raises ToolUnknown."""
-        raise NotImplementedError
+        tool = self._tools.get(name)
+        if tool is None:
+            raise ToolUnknown(f"No tool is named {name!r}; there are {', '.join(sorted(self._tools)) or 'none'}")
+        return tool
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._tools
+
+    def __iter__(self) -> Iterator[Tool]:
+        return iter(sorted(self._tools.values(), key=lambda tool: tool.name))
+
+    def __len__(self) -> int:
+        return len(self._tools)
+
+
+REGISTRY = Registry()
+"""The process's tools: what `register` and plug-ins add to unless told otherwise."""
+
+
+def register(
+    name: str,
+    *,
+    description: str | None = None,
+    inputs: Json | None = None,
+    outputs: Json | None = None,
+    config: Json | None = None,
+    effects: bool = False,
+    config_check: ConfigCheck | None = None,
+    registry: Registry | None = None,
+) -> Callable[[Callable[..., Any]], Tool]:
+    """Decorator: makes an async function a tool and registers it."""
+
+    def decorate(function: Callable[..., Any]) -> Tool:
+        tool = make_tool(
+            name,
+            function,
+            description=description,
+            inputs=inputs,
+            outputs=outputs,
+            config=config,
+            effects=effects,
+            config_check=config_check,
+        )
+        return (REGISTRY if registry is None else registry).add(tool)
+
+    return decorate
+
+
+def make_tool(
+    name: str,
+    function: Callable[..., Any],
+    *,
+    description: str | None = None,
+    inputs: Json | None = None,
+    outputs: Json | None = None,
+    config: Json | None = None,
+    effects: bool = False,
+    config_check: ConfigCheck | None = None,
+) -> Tool:
+    """A tool of an async function; what is not said is taken from its annotations and its docstring."""
+    if not (inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(getattr(function, "__call__", None))):  # noqa: B004
+        raise ToolMisdeclared(f"Tool {name!r} must be an async function, {function!r} is not")
+    call, inferred = _adapted(name, function)
+    return Tool(
+        name=name,
+        function=call,
+        description=description if description is not None else _first_line(function),
+        inputs=inputs if inputs is not None else inferred,
+        outputs=outputs if outputs is not None else _returned(function),
+        config=config or {},
+        effects=effects,
+        config_check=config_check,
+    )
+
+
+def load_plugins(registry: Registry = REGISTRY, points: Iterable[EntryPoint] | None = None) -> list[str]:
+    """Loads every plug-in that is installed and answers their names; raises ToolMisdeclared where that fails."""
+    names = []
+    for point in entry_points(group=ENTRY_POINT_GROUP) if points is None else points:
+        try:
+            loaded = point.load()
+        except (ImportError, AttributeError, SyntaxError) as error:
+            raise ToolMisdeclared(f"The plug-in {point.name!r} ({point.value}) cannot be loaded: {error}") from error
+        if isinstance(loaded, Tool):
+            registry.add(loaded)
+        elif callable(loaded):
+            loaded(registry)
+        elif not inspect.ismodule(loaded):
+            raise ToolMisdeclared(
+                f"The plug-in {point.name!r} ({point.value}) must name a tool, a function that takes the registry, or "
+                f"a module that registers its tools when it is imported; it names {loaded!r}"
+            )
+        names.append(point.name)
+    return names
+
+
+def _adapted(name: str, function: Callable[..., Any]) -> tuple[ToolFunction, Json]:
+    """The function as (context, state), and the schema of its inputs."""
+    parameters = list(inspect.signature(function).parameters.values())
+    if not parameters:
+        raise ToolMisdeclared(f"Tool {name!r} must take a context, and the state or keys of it")
+    keys = parameters[1:]
+    if len(keys) == 1 and keys[0].kind is not keys[0].KEYWORD_ONLY and keys[0].name in ("state", "_state", "_"):
+        return cast("ToolFunction", function), {}
+    for key in keys:
+        if key.kind in (key.VAR_POSITIONAL, key.VAR_KEYWORD, key.POSITIONAL_ONLY):
+            raise ToolMisdeclared(f"Tool {name!r} must name the keys of the state it reads; {key} names none")
+    hints = get_type_hints(function)
+    names = tuple(key.name for key in keys)
+    schema: Json = {
+        "type": "object",
+        "properties": {key: schema_of(hints.get(key, Any)) for key in names},
+        "required": [key.name for key in keys if key.default is key.empty],
+    }
+
+    def call(context: ToolContext, state: Mapping[str, Any]) -> Awaitable[Json]:
+        result: Awaitable[Json] = function(context, **{key: state[key] for key in names if key in state})
+        return result
+
+    call.__module__, call.__qualname__ = function.__module__, function.__qualname__
+    return call, schema
+
+
+def _returned(function: Callable[..., Any]) -> Json:
+    try:
+        returned = get_type_hints(function).get("return")
+    except (NameError, TypeError):
+        return {}
+    schema = schema_of(returned)
+    return schema if schema.get("properties") else {}
+
+
+def _first_line(function: Callable[..., Any]) -> str:
+    lines = (inspect.getdoc(function) or "").splitlines()
+    return lines[0] if lines else ""
+
+
+def _same(one: Tool, other: Tool) -> bool:
+    """Whether it is the same tool, also when its module was imported twice."""
+    return one == other or (_place(one) == _place(other) and "<locals>" not in _place(one))
+
+
+def _place(tool: Tool) -> str:
+    function = tool.function
+    name = getattr(function, "__qualname__", type(function).__qualname__)
+    return f"{getattr(function, '__module__', '?')}.{name}"
