@@ -1,0 +1,1 @@
+"""Differences between texts: unified diffs, three-way merges, diffs of streams, models' answers. Pure."""
