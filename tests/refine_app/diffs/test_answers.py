@@ -1,5 +1,7 @@
 """Reading models' answers: every form they come in, and every way in which they are bad."""
 
+import contextlib
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -23,7 +25,8 @@ PYTHON = ("python", "py")
 
 
 def test_the_block_in_the_codes_language_is_taken_and_the_words_around_it_are_the_summary() -> None:
-    answer = f"Dropped the return.\n\n```bash\npip install a-much-longer-block-than-the-code-itself{'x' * 200}\n```\n```python\n{NEW}```\nDone."
+    other = "pip install a-much-longer-block-than-the-code-itself" + "x" * 200
+    answer = f"Dropped the return.\n\n```bash\n{other}\n```\n```python\n{NEW}```\nDone."
     parsed = parse_answer(answer, base=BASE, languages=PYTHON)
     assert parsed.new_text == NEW
     assert parsed.form == "fence"
@@ -135,10 +138,8 @@ def test_code_that_contains_fences_with_an_info_survives_an_equal_fence() -> Non
 @settings(max_examples=200, deadline=None)
 @given(answer=st.text(max_size=400))
 def test_no_answer_makes_the_parser_crash(answer: str) -> None:
-    try:
+    with contextlib.suppress(AnswerError):
         parse_answer(answer, base=BASE, languages=PYTHON)
-    except AnswerError as error:
-        assert error.code == "invalid_output"
 
 
 @settings(max_examples=200, deadline=None)

@@ -1,6 +1,6 @@
 """The diff of a streamed text: what is sent adds up to the whole diff, and little is sent."""
 
-import random
+from random import Random
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -9,6 +9,7 @@ from refine_app.diffs.incremental import DiffUpdate, IncrementalDiff
 from refine_app.diffs.unified import Hunk, make_diff
 
 SYMBOLS = st.lists(st.sampled_from("abcdefgh"), max_size=60)
+CHANCE = st.randoms(use_true_random=False)
 
 
 class Watcher:
@@ -25,9 +26,9 @@ class Watcher:
 
 
 @settings(max_examples=200, deadline=None)
-@given(old=SYMBOLS, new=SYMBOLS, chance=st.randoms(use_true_random=False))
+@given(old=SYMBOLS, new=SYMBOLS, chance=CHANCE)
 def test_updates_add_up_to_the_whole_diff_however_the_text_is_cut(
-    old: list[str], new: list[str], chance: random.Random
+    old: list[str], new: list[str], chance: Random
 ) -> None:
     base, text = "\n".join(old), "\n".join(new)
     diff, watcher = IncrementalDiff(base), Watcher()

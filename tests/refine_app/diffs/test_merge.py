@@ -1,6 +1,6 @@
 """Merging hunks into a document that people changed: nothing of theirs is ever lost."""
 
-import random
+from random import Random
 
 import pytest
 from hypothesis import given, settings
@@ -13,6 +13,7 @@ from refine_app.diffs.unified import make_diff
 
 BASE = "".join(f"line {n}\n" for n in range(30))
 SYMBOLS = st.lists(st.sampled_from("abcdef"), max_size=40)
+CHANCE = st.randoms(use_true_random=False)
 
 
 def text_of(lines: list[str]) -> str:
@@ -87,10 +88,8 @@ def test_a_hunk_of_another_text_is_refused() -> None:
 
 
 @settings(max_examples=300, deadline=None)
-@given(old=SYMBOLS, new=SYMBOLS, chance=st.randoms(use_true_random=False))
-def test_any_subset_of_hunks_in_any_order_gives_the_same_text(
-    old: list[str], new: list[str], chance: random.Random
-) -> None:
+@given(old=SYMBOLS, new=SYMBOLS, chance=CHANCE)
+def test_any_subset_of_hunks_in_any_order_gives_the_same_text(old: list[str], new: list[str], chance: Random) -> None:
     base = text_of(old)
     hunks = list(make_diff(base, text_of(new)).hunks)
     chance.shuffle(hunks)
@@ -104,10 +103,8 @@ def test_any_subset_of_hunks_in_any_order_gives_the_same_text(
 
 
 @settings(max_examples=400, deadline=None)
-@given(old=SYMBOLS, new=SYMBOLS, chance=st.randoms(use_true_random=False), order=st.booleans())
-def test_no_line_that_a_person_wrote_is_lost(
-    old: list[str], new: list[str], chance: random.Random, order: bool
-) -> None:
+@given(old=SYMBOLS, new=SYMBOLS, chance=CHANCE, order=st.booleans())
+def test_no_line_that_a_person_wrote_is_lost(old: list[str], new: list[str], chance: Random, order: bool) -> None:
     base = text_of(old)
     hunks = list(make_diff(base, text_of(new)).hunks)
     if order:
