@@ -1,0 +1,106 @@
+// @ts-check
+/** The conversation: every request of the session with its run and what became of it, oldest first. */
+
+import { banner } from "../ui/notices.js";
+import { button, fill, h, icon } from "../ui/dom.js";
+import { full, relative } from "../ui/time.js";
+import { isActive } from "./reduce.js";
+import { showProgress } from "./steps.js";
+
+/**
+ * @typedef {import("./reduce.js").State} State
+ * @typedef {{review: (run: string) => void, retry: (request: string) => void, followUp: (request: string) => void,
+ *   planned: (run: import("./reduce.js").RunView) => string[]}} Actions
+ */
+
+/** @type {Record<string, string>} */
+export const INTENTS = { auto: "Choose for me", refine_code: "Refine code", code_review: "Review" };
+
+export class Conversation {
+  /** @param {HTMLElement} root @param {Actions} actions */
+  constructor(root, actions) {
+    this.root = root;
+    this.actions = actions;
+    this.list = h("ol", { class: "turns", "aria-label": "Requests" });
+    this.empty = h("div", { class: "empty" }, icon("message-square"), h("h3", null, "Say what you want"),
+      h("p", null, "Ask for a change or a review of the code. Everything that is asked in this session stays here."));
+    fill(root, this.empty, this.list);
+    /** @type {Map<string, {element: HTMLElement, parts: Record<string, HTMLElement>, seen: unknown[]}>} */
+    this.turns = new Map();
+  }
+
+  /**
+   * @param {State} state
+   * @param {{selected: string | null, canAsk: boolean, tick: boolean}} view `tick`: only clocks may have moved
+   */
+  show(state, { selected, canAsk, tick }) {
+    this.empty.hidden = state.order.length > 0;
+    const follows = this.root.scrollHeight - this.root.scrollTop - this.root.clientHeight < 60;
+    for (const [i, id] of state.order.entries()) {
+      const turn = this.turns.get(id) ?? this.#newTurn(id);
+      if (this.list.children[i] !== turn.element) this.list.insertBefore(turn.element, this.list.children[i] ?? null);
+      const request = state.requests[id];
+      const run = state.runs[request.run];
+      const proposal = run?.proposal ? state.proposals[run.proposal] : null;
+      const seen = [request, run, proposal, canAsk, selected === request.run, state.order.length];
+      const same = seen.every((value, at) => value === turn.seen[at]);
+      if (same && !(tick && isActive(run))) continue;
+      turn.seen = seen;
+      turn.element.classList.toggle("selected", selected === request.run);
+      turn.element.dataset.status = run?.status ?? "";
+      if (!same) this.#showTurn(turn.parts, state, id, canAsk, selected === request.run);
+      if (run) showProgress(turn.parts.progress, run, this.actions.planned(run), { clock: Date.now(), monotonic: performance.now() });
+    }
+    if (follows && !tick) this.root.scrollTop = this.root.scrollHeight;
+  }
+
+  /** @param {string} id */
+  #newTurn(id) {
+    const parts = { ask: h("div", { class: "turn-ask" }), progress: h("div", { class: "turn-progress" }), outcome: h("div", { class: "turn-outcome" }) };
+    const turn = { element: h("li", { class: "turn", data: { request: id } }, parts.ask, parts.progress, parts.outcome), parts, seen: [] };
+    this.turns.set(id, turn);
+    return turn;
+  }
+
+  /** @param {Record<string, HTMLElement>} parts @param {State} state @param {string} id @param {boolean} canAsk @param {boolean} selected */
+  #showTurn(parts, state, id, canAsk, selected) {
+    const request = state.requests[id];
+    const run = state.runs[request.run];
+    const parent = request.parent ? state.requests[request.parent] : null;
+    fill(parts.ask,
+      parent && h("p", { class: "note turn-parent" }, icon("corner-down-right"), ` Follow-up to “${shorten(parent.instruction)}”`),
+      h("p", { class: "turn-words" }, request.instruction),
+      h("p", { class: "note", title: request.routing_reason },
+        INTENTS[request.intent] ?? request.intent, " · ",
+        h("time", { datetime: request.created_at, "data-relative": "", title: full(request.created_at) }, relative(request.created_at))));
+    fill(parts.outcome, ...this.#outcome(state, request, run, canAsk, selected));
+  }
+
+  /** @param {State} state @param {any} request @param {import("./reduce.js").RunView | undefined} run @param {boolean} canAsk @param {boolean} selected */
+  #outcome(state, request, run, canAsk, selected) {
+    if (!run) return [];
+    const proposal = run.proposal ? state.proposals[run.proposal] : null;
+    const over = !isActive(run);
+    const open = proposal?.hunks.filter((/** @type {any} */ hunk) => hunk.status === "open").length ?? 0;
+    const again = () => this.actions.retry(request.id);
+    const label = proposal
+      ? open > 0 ? `Review ${open} ${open === 1 ? "hunk" : "hunks"}` : "Show the changes"
+      : run.status === "completed" ? "Show the result" : run.draft ? "Watch the changes" : null;
+    return [
+      run.status === "failed" && banner({
+        tone: "bad",
+        title: "The run failed",
+        words: `${run.error?.message ?? "No reason was given."} Your code is as it was.`,
+        code: [run.error?.type, run.error?.node_id, `run ${run.id}`].filter(Boolean).join(" · "),
+      }),
+      proposal?.summary && h("p", { class: "turn-summary" }, proposal.summary),
+      h("div", { class: "row" },
+        label && button(label, () => this.actions.review(run.id), { icon: proposal ? "file-diff" : "eye", class: `small ${open > 0 && !selected ? "primary" : ""}` }),
+        over && canAsk && run.status !== "completed" && button("Ask again", again, { icon: "rotate-ccw", class: "small" }),
+        over && canAsk && run.status === "completed" && button("Follow up", () => this.actions.followUp(request.id), { icon: "corner-down-right", class: "small quiet" })),
+    ].filter(Boolean);
+  }
+}
+
+/** @param {string} text @param {number} [most] */
+export const shorten = (text, most = 60) => (text.length > most ? `${text.slice(0, most - 1).trimEnd()}…` : text);

@@ -1,0 +1,299 @@
+// @ts-check
+/**
+ * What the page knows of a session: a snapshot by REST, and every event since. Pure: the same state and action give
+ * the same state. An event that was seen is skipped by its number, so replay changes nothing.
+ *
+ * Where an event says that something exists which REST tells in full, the state's `wants` names it, and whoever
+ * holds the state fetches it: `run:<id>`, `nodes:<id>`, `proposal:<id>`, `text:<node run>:<offset>`, `events:<after>`,
+ * `requests`, `session`, `document:<revision>`.
+ */
+
+/**
+ * @typedef {{id: string, intent: string, instruction: string, parent: string | null, created_at: string, run: string, by?: string,
+ *   routing_reason?: string}} RequestView
+ * @typedef {{id: string, node_id: string, tool: string, status: "started" | "retrying" | "completed" | "failed" | "skipped",
+ *   attempt: number, started_at: string | null, duration_ms: number | null, error: any, activation: number | null,
+ *   done: number | null, total: number | null}} NodeView
+ * @typedef {{attempt: number, text: string, points: number, node_id: string}} TextView
+ * @typedef {{n: number, header: string, old_start: number, old_lines: number, new_start: number, new_lines: number,
+ *   text: string, status?: string, reason?: string}} HunkView
+ * @typedef {{id: string, status: string, graph: string, graph_version: number | null, error: any, started_at: string | null,
+ *   finished_at: string | null, created_at: string, duration_ms: number | null, total: number | null, state: any, cancelling: boolean,
+ *   interrupts: any[], tokens: {prompt: number, completion: number} | null, cost_usd: string | null, nodes: Record<string, NodeView>,
+ *   order: string[], texts: Record<string, TextView>, latestText: string | null, draft: Record<number, HunkView> | null,
+ *   proposal: string | null, news: number}} RunView
+ * @typedef {{lastSeq: number, session: any, requests: Record<string, RequestView>, order: string[], runs: Record<string, RunView>,
+ *   proposals: Record<string, any>, wants: string[]}} State
+ * @typedef {{seq: number | null, type: string, at: string, run: string | null, data: any}} Frame
+ */
+
+export const TERMINAL = ["completed", "failed", "cancelled"];
+
+/** @returns {State} */
+export function emptyState() {
+  return { lastSeq: 0, session: null, requests: {}, order: [], runs: {}, proposals: {}, wants: [] };
+}
+
+/** @param {string} id @param {string} at @returns {RunView} */
+function newRun(id, at) {
+  return {
+    id, status: "queued", graph: "", graph_version: null, error: null, started_at: null, finished_at: null, created_at: at,
+    duration_ms: null, total: null, state: null, cancelling: false, interrupts: [], tokens: null, cost_usd: null, nodes: {},
+    order: [], texts: {}, latestText: null, draft: null, proposal: null, news: 0,
+  };
+}
+
+/**
+ * @param {State} state
+ * @param {{type: "session", session: any} | {type: "requests", requests: any[]} | {type: "run", run: any}
+ *   | {type: "nodes", run: string, nodes: any[]} | {type: "proposals", proposals: any[]}
+ *   | {type: "frame", frame: Frame, now: number} | {type: "fetched"}} action
+ * @returns {State}
+ */
+export function reduce(state, action) {
+  switch (action.type) {
+    case "session":
+      return { ...state, session: action.session, lastSeq: Math.max(state.lastSeq, state.session ? 0 : action.session.last_seq) };
+    case "requests":
+      return action.requests.reduce(withRequest, state);
+    case "run":
+      return withRun(state, action.run);
+    case "nodes":
+      return changeRun(state, action.run, (run) => action.nodes.reduce(withNodeRow, run));
+    case "proposals":
+      return action.proposals.reduce(withProposal, state);
+    case "frame":
+      return withFrame(state, action.frame, action.now);
+    case "fetched":
+      return state.wants.length ? { ...state, wants: [] } : state;
+  }
+}
+
+/** @param {State} state @param {string} want @returns {State} */
+function want(state, want) {
+  return state.wants.includes(want) ? state : { ...state, wants: [...state.wants, want] };
+}
+
+/** @param {State} state @param {string} id @param {(run: RunView) => RunView} change @param {string} [at] @returns {State} */
+function changeRun(state, id, change, at = "") {
+  const before = state.runs[id] ?? newRun(id, at);
+  const after = change(before);
+  return after === state.runs[id] ? state : { ...state, runs: { ...state.runs, [id]: after } };
+}
+
+/** @param {State} state @param {any} row @returns {State} */
+function withRequest(state, row) {
+  const run = typeof row.run === "string" ? row.run : row.run.id;
+  const request = { ...state.requests[row.id], ...row, run };
+  const order = state.order.includes(row.id)
+    ? state.order
+    : [...state.order, row.id].sort((a, b) => time(a === row.id ? request : state.requests[a]) - time(b === row.id ? request : state.requests[b]));
+  const next = { ...state, requests: { ...state.requests, [row.id]: request }, order };
+  return typeof row.run === "string" ? next : withRun(next, row.run);
+}
+
+/** @param {RequestView} request */
+const time = (request) => new Date(request.created_at).getTime();
+
+/** @param {State} state @param {any} row a Run as REST tells it @returns {State} */
+function withRun(state, row) {
+  return changeRun(state, row.id, (run) => {
+    // An answer that was on its way while events came must not turn the run back.
+    const late = stage(row.status) < stage(run.status);
+    if (late && TERMINAL.includes(run.status)) return run;
+    return {
+      ...run,
+      status: late ? run.status : row.status,
+      graph: row.graph ?? run.graph,
+      graph_version: row.graph_version ?? run.graph_version,
+      error: row.error ?? null,
+      state: row.state ?? run.state,
+      created_at: row.created_at ?? run.created_at,
+      started_at: row.started_at ?? run.started_at,
+      finished_at: row.finished_at ?? run.finished_at,
+      duration_ms: row.duration_ms ?? run.duration_ms,
+      total: row.progress?.total ?? run.total,
+      interrupts: row.interrupts ?? run.interrupts,
+      tokens: row.tokens ?? run.tokens,
+      cost_usd: row.cost_usd ?? run.cost_usd,
+    };
+  });
+}
+
+/** @param {string} status */
+const stage = (status) => (TERMINAL.includes(status) ? 2 : status === "queued" ? 0 : 1);
+
+/** @param {RunView} run @param {any} row a NodeRun as REST tells it @returns {RunView} */
+function withNodeRow(run, row) {
+  const known = run.nodes[row.id];
+  const settled = known && ["completed", "failed", "skipped"].includes(known.status);
+  if (settled && row.status === "started") return run;
+  const next = withNode(run, row.id, {
+    node_id: row.node_id, tool: row.tool, status: row.status, attempt: row.attempt, started_at: row.started_at,
+    duration_ms: row.duration_ms, error: row.error,
+  });
+  return row.text ? withText(next, { node_run: row.id, node_id: row.node_id, attempt: row.attempt, offset: 0, text: row.text }).run : next;
+}
+
+/** @param {RunView} run @param {string} id @param {Partial<NodeView>} change @returns {RunView} */
+function withNode(run, id, change) {
+  const blank = {
+    id, node_id: "", tool: "", status: "started", attempt: 1, started_at: null, duration_ms: null, error: null,
+    activation: null, done: null, total: null,
+  };
+  const node = /** @type {NodeView} */ ({ ...blank, ...run.nodes[id], ...change });
+  return { ...run, nodes: { ...run.nodes, [id]: node }, order: run.nodes[id] ? run.order : [...run.order, id] };
+}
+
+/** @param {State} state @param {any} proposal @returns {State} */
+function withProposal(state, proposal) {
+  const next = { ...state, proposals: { ...state.proposals, [proposal.id]: proposal } };
+  return changeRun(next, proposal.run, (run) => ({ ...run, proposal: proposal.id }));
+}
+
+/**
+ * Adds streamed text; `missing` says from where text is needed first. Offsets count characters (code points).
+ * @param {RunView} run
+ * @param {{node_run: string, node_id: string, attempt: number, offset: number, text: string}} delta
+ * @returns {{run: RunView, missing: number | null}}
+ */
+function withText(run, delta) {
+  const known = run.texts[delta.node_run];
+  if (known && delta.attempt < known.attempt) return { run, missing: null };
+  const current = known && known.attempt === delta.attempt ? known : { text: "", points: 0 };
+  if (delta.offset > current.points) return { run, missing: current.points };
+  const points = [...delta.text];
+  const fresh = points.slice(current.points - delta.offset);
+  if (!fresh.length && known?.attempt === delta.attempt) return { run, missing: null };
+  const text = {
+    node_id: delta.node_id, attempt: delta.attempt, text: current.text + fresh.join(""), points: current.points + fresh.length,
+  };
+  return { run: { ...run, texts: { ...run.texts, [delta.node_run]: text }, latestText: delta.node_run }, missing: null };
+}
+
+/** @param {State} state @param {Frame} frame @param {number} now @returns {State} */
+function withFrame(state, frame, now) {
+  if (frame.seq !== null) {
+    if (frame.seq <= state.lastSeq) return state;
+    // A number is missing: nothing is applied until the ones before it are here.
+    if (frame.seq > state.lastSeq + 1) return want(state, `events:${state.lastSeq}`);
+    state = { ...state, lastSeq: frame.seq };
+  }
+  const handler = HANDLERS[frame.type];
+  const next = handler ? handler(state, frame) : state;
+  return frame.run && next.runs[frame.run] ? changeRun(next, frame.run, (run) => ({ ...run, news: now })) : next;
+}
+
+/** @param {Frame} frame */
+const runOf = (frame) => /** @type {string} */ (frame.run);
+
+/** @type {Record<string, (state: State, frame: Frame) => State>} */
+const HANDLERS = {
+  "run.queued": (state, frame) => {
+    const { graph, graph_version, metadata } = frame.data;
+    const next = changeRun(state, runOf(frame), (run) => ({ ...run, graph, graph_version, created_at: run.created_at || frame.at }), frame.at);
+    if (!metadata?.request || state.requests[metadata.request]) return next;
+    const request = {
+      id: metadata.request, intent: metadata.intent, instruction: metadata.instruction, parent: metadata.parent ?? null,
+      created_at: frame.at, run: runOf(frame), base_revision: metadata.base_revision,
+    };
+    return want(withRequest(next, request), `run:${frame.run}`);
+  },
+  "run.started": (state, frame) =>
+    changeRun(state, runOf(frame), (run) => ({ ...run, status: "running", started_at: run.started_at ?? frame.at })),
+  "run.cancel_requested": (state, frame) => changeRun(state, runOf(frame), (run) => ({ ...run, cancelling: true })),
+  "run.completed": (state, frame) => ended(state, frame, "completed"),
+  "run.failed": (state, frame) => ended(state, frame, "failed"),
+  "run.cancelled": (state, frame) => ended(state, frame, "cancelled"),
+  "run.interrupted": (state, frame) =>
+    changeRun(state, runOf(frame), (run) => ({ ...run, status: "interrupted", interrupts: frame.data.interrupts ?? [] })),
+  "run.resumed": (state, frame) => changeRun(state, runOf(frame), (run) => ({ ...run, status: "running", interrupts: [] })),
+  "node.started": (state, frame) => nodeChanged(state, frame, { status: "started", started_at: frame.at, error: null, duration_ms: null }),
+  "node.retried": (state, frame) => nodeChanged(state, frame, { status: "retrying", error: frame.data.error }),
+  "node.completed": (state, frame) => nodeChanged(state, frame, { status: "completed", duration_ms: frame.data.duration_ms, error: null }),
+  "node.failed": (state, frame) =>
+    nodeChanged(state, frame, { status: "failed", duration_ms: frame.data.duration_ms, error: frame.data.error }),
+  "node.skipped": (state, frame) =>
+    changeRun(state, runOf(frame), (run) =>
+      withNode(run, frame.data.node_run ?? `skipped:${frame.data.node_id}`, { node_id: frame.data.node_id, status: "skipped" })),
+  "node.progressed": (state, frame) =>
+    changeRun(state, runOf(frame), (run) =>
+      withNode(run, frame.data.node_run, { node_id: frame.data.node_id, done: frame.data.done, total: frame.data.total })),
+  "text.delta": (state, frame) => {
+    const run = state.runs[runOf(frame)];
+    if (!run) return state;
+    const { run: after, missing } = withText(run, frame.data);
+    const next = changeRun(state, run.id, () => after);
+    return missing === null ? next : want(next, `text:${frame.data.node_run}:${missing}`);
+  },
+  "diff.updated": (state, frame) =>
+    changeRun(state, runOf(frame), (run) => {
+      const draft = { ...run.draft };
+      for (const n of frame.data.removed ?? []) delete draft[n];
+      for (const hunk of frame.data.hunks) draft[hunk.n] = hunk;
+      return { ...run, draft };
+    }),
+  "proposal.created": (state, frame) =>
+    want(changeRun(state, runOf(frame), (run) => ({ ...run, proposal: frame.data.proposal })), `proposal:${frame.data.proposal}`),
+  "hunk.accepted": (state, frame) => decided(state, frame, "accepted"),
+  "hunk.rejected": (state, frame) => decided(state, frame, "rejected"),
+  "hunk.conflicted": (state, frame) => want(decided(state, frame, "conflicted"), `proposal:${frame.data.proposal}`),
+  "cost.updated": (state, frame) =>
+    frame.run
+      ? changeRun(state, frame.run, (run) => ({
+          ...run,
+          tokens: { prompt: frame.data.prompt_tokens, completion: frame.data.completion_tokens },
+          cost_usd: frame.data.cost_usd ?? null,
+        }))
+      : state,
+  "document.saved": (state, frame) => want(state, `document:${frame.data.revision}`),
+  "member.joined": (state) => want(state, "session"),
+  "member.left": (state) => want(state, "session"),
+  "member.changed": (state) => want(state, "session"),
+  "session.changed": (state) => want(state, "session"),
+  "session.extended": (state) => want(state, "session"),
+  "session.reopened": (state) => want(state, "session"),
+  "session.expiring": (state, frame) =>
+    state.session ? { ...state, session: { ...state.session, expires_at: frame.data.expires_at, expiring: true } } : state,
+  "session.expired": (state) => (state.session ? { ...state, session: { ...state.session, status: "expired", expiring: false } } : state),
+};
+
+/** @param {State} state @param {Frame} frame @param {string} status @returns {State} */
+function ended(state, frame, status) {
+  const next = changeRun(state, runOf(frame), (run) => ({
+    ...run,
+    status,
+    cancelling: false,
+    finished_at: frame.at,
+    duration_ms: frame.data.duration_ms ?? run.duration_ms,
+    error: frame.data.error ?? null,
+    interrupts: [],
+  }));
+  return want(next, `run:${frame.run}`);
+}
+
+/** @param {State} state @param {Frame} frame @param {Partial<NodeView>} change @returns {State} */
+function nodeChanged(state, frame, change) {
+  const { node_run, node_id, tool, attempt, activation } = frame.data;
+  return changeRun(state, runOf(frame), (run) =>
+    withNode(run, node_run, { node_id, tool, attempt, activation: activation ?? null, ...change }));
+}
+
+/** @param {State} state @param {Frame} frame @param {string} status @returns {State} */
+function decided(state, frame, status) {
+  const proposal = state.proposals[frame.data.proposal];
+  if (!proposal) return want(state, `proposal:${frame.data.proposal}`);
+  const hunks = proposal.hunks.map((/** @type {HunkView} */ hunk) =>
+    frame.data.hunks.includes(hunk.n) ? { ...hunk, status, by: frame.data.by } : hunk);
+  const open = hunks.some((/** @type {HunkView} */ hunk) => hunk.status === "open");
+  return withProposal(state, { ...proposal, hunks, status: open || proposal.status === "superseded" ? proposal.status : "decided" });
+}
+
+/** How far a run is. @param {RunView} run @returns {{done: number, total: number | null}} */
+export function progressOf(run) {
+  const done = Object.values(run.nodes).filter((node) => node.status === "completed").length;
+  return { done, total: run.total === null ? null : Math.max(run.total, done) };
+}
+
+/** @param {RunView | undefined} run */
+export const isActive = (run) => run !== undefined && !TERMINAL.includes(run.status);
