@@ -1,0 +1,241 @@
+"""JSON Schemas of tools: compiled once into checks, and inferred from type annotations.
+
+The schemas that tools usually declare (an object of typed properties) become plain Python closures, which cost well
+under a microsecond a property; anything richer is left to jsonschema.
+"""
+
+import types
+import typing
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Literal, NotRequired, Required, Union, get_args, get_origin, is_typeddict
+
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import SchemaError
+
+Json = dict[str, Any]
+Check = Callable[[Any], str | None]
+"""Says what is wrong with a value, or None."""
+
+NOTES = {"title", "description", "default", "examples", "$schema", "$id", "$comment"}
+PLAIN = NOTES | {"type", "properties", "required", "additionalProperties", "items", "enum"}
+TYPES: dict[str, tuple[type, ...]] = {
+    "string": (str,),
+    "boolean": (bool,),
+    "null": (type(None),),
+    "array": (list,),
+    "object": (dict, types.MappingProxyType),
+    "integer": (int,),
+    "number": (int, float),
+}
+
+
+def compile_check(schema: Json) -> Check | None:
+    """None when the schema allows everything."""
+    if not set(schema) - NOTES:
+        return None
+    return _plain_check(schema) if _is_plain(schema) else _full_check(schema)
+
+
+def schema_problem(schema: Any) -> str | None:
+    """What is wrong with the schema itself."""
+    try:
+        Draft202012Validator.check_schema(schema)
+    except SchemaError as error:
+        return str(error.message)
+    return None
+
+
+def problems_with(value: Any, schema: Json) -> Iterator[tuple[str, str]]:
+    """(JSON pointer, message) for each fault of the value."""
+    for error in Draft202012Validator(schema).iter_errors(value):
+        yield "".join(f"/{escape(str(step))}" for step in error.absolute_path), _shortened(error.message)
+
+
+def escape(step: str) -> str:
+    """A step of a JSON pointer."""
+    return step.replace("~", "~0").replace("/", "~1")
+
+
+def _shortened(message: str) -> str:
+    return message if len(message) <= 300 else f"{message[:200]} … {message[-80:]}"
+
+
+def _full_check(schema: Json) -> Check:
+    validator = Draft202012Validator(schema)
+
+    def check(value: Any) -> str | None:
+        # A tool's view of the state is a read-only proxy, which jsonschema does not take for an object.
+        plain = dict(value) if isinstance(value, types.MappingProxyType) else value
+        for error in validator.iter_errors(plain):
+            where = "/".join(str(step) for step in error.absolute_path)
+            return f"{where}: {_shortened(error.message)}" if where else _shortened(error.message)
+        return None
+
+    return check
+
+
+def _is_plain(schema: Any) -> bool:
+    if not isinstance(schema, dict) or set(schema) - PLAIN:
+        return False
+    kind = schema.get("type")
+    kinds = kind if isinstance(kind, list) else [kind]
+    if any(one is not None and one not in TYPES for one in kinds):
+        return False
+    if not isinstance(schema.get("additionalProperties", True), bool):
+        return False
+    if any(not isinstance(one, str) for one in schema.get("enum", ())):
+        return False
+    inner = [*schema.get("properties", {}).values(), *([schema["items"]] if "items" in schema else [])]
+    return all(_is_plain(one) for one in inner)
+
+
+def _plain_check(schema: Json) -> Check:
+    checks = [
+        check
+        for check in (_type_check(schema), _enum_check(schema), _object_check(schema), _items_check(schema))
+        if check is not None
+    ]
+    if len(checks) == 1:
+        return checks[0]
+
+    def check(value: Any) -> str | None:
+        for one in checks:
+            problem = one(value)
+            if problem is not None:
+                return problem
+        return None
+
+    return check
+
+
+def _type_check(schema: Json) -> Check | None:
+    kind = schema.get("type")
+    if kind is None:
+        return None
+    kinds = kind if isinstance(kind, list) else [kind]
+    allowed = tuple(one for name in kinds for one in TYPES[name])
+    bool_allowed = "boolean" in kinds
+    whole_only = "integer" in kinds and "number" not in kinds
+
+    def check(value: Any) -> str | None:
+        if isinstance(value, allowed) and (bool_allowed or (value is not True and value is not False)):
+            return None
+        if whole_only and isinstance(value, float) and value.is_integer():
+            return None
+        return f"expected {' or '.join(kinds)}, found {_kind(value)}"
+
+    return check
+
+
+def _enum_check(schema: Json) -> Check | None:
+    if "enum" not in schema:
+        return None
+    allowed = tuple(schema["enum"])
+
+    def check(value: Any) -> str | None:
+        return None if value in allowed else f"expected one of {', '.join(map(repr, allowed))}, found {value!r:.80}"
+
+    return check
+
+
+def _object_check(schema: Json) -> Check | None:
+    if not schema.keys() & {"properties", "required", "additionalProperties"}:
+        return None
+    properties = schema.get("properties", {})
+    compiled = [(key, compile_check(one)) for key, one in properties.items()]
+    checks = [(key, one) for key, one in compiled if one is not None]
+    required = tuple(schema.get("required", ()))
+    closed = schema.get("additionalProperties", True) is False
+
+    def check(value: Any) -> str | None:
+        if not isinstance(value, Mapping):
+            return None
+        for key in required:
+            if key not in value:
+                return f"{key!r} is missing"
+        for key, one in checks:
+            if key in value and (problem := one(value[key])) is not None:
+                return f"{key}: {problem}"
+        if closed and not value.keys() <= properties.keys():
+            return f"{next(key for key in value if key not in properties)!r} is not declared"
+        return None
+
+    return check
+
+
+def _items_check(schema: Json) -> Check | None:
+    one = compile_check(schema["items"]) if "items" in schema else None
+    if one is None:
+        return None
+
+    def check(value: Any) -> str | None:
+        if isinstance(value, list):
+            for index, item in enumerate(value):
+                problem = one(item)
+                if problem is not None:
+                    return f"{index}: {problem}"
+        return None
+
+    return check
+
+
+def _kind(value: Any) -> str:
+    if isinstance(value, bool):
+        return "boolean"
+    for name in ("string", "null", "array", "object", "integer", "number"):
+        if isinstance(value, TYPES[name]):
+            return name
+    return type(value).__name__
+
+
+# From type annotations
+
+SIMPLE: dict[Any, Json] = {
+    Any: {},
+    str: {"type": "string"},
+    int: {"type": "integer"},
+    float: {"type": "number"},
+    bool: {"type": "boolean"},
+    None: {"type": "null"},
+    type(None): {"type": "null"},
+    list: {"type": "array"},
+    dict: {"type": "object"},
+}
+
+
+def schema_of(annotation: Any) -> Json:
+    """The JSON Schema of a type; {} where JSON has no words for it."""
+    if isinstance(annotation, typing.Hashable) and annotation in SIMPLE:
+        return dict(SIMPLE[annotation])
+    if is_typeddict(annotation):
+        return _typed_dict_schema(annotation)
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin in (Union, types.UnionType):
+        return _union_schema([schema_of(one) for one in arguments])
+    if origin is Literal:
+        return {"enum": list(arguments)}
+    if origin in (Required, NotRequired, typing.Annotated):
+        return schema_of(arguments[0])
+    if isinstance(origin, type) and issubclass(origin, Mapping):
+        inner = schema_of(arguments[1])
+        return {"type": "object", "additionalProperties": inner} if inner else {"type": "object"}
+    if isinstance(origin, type) and issubclass(origin, Sequence):
+        inner = schema_of(arguments[0])
+        return {"type": "array", "items": inner} if inner else {"type": "array"}
+    return {}
+
+
+def _union_schema(inner: list[Json]) -> Json:
+    if all(set(one) == {"type"} and isinstance(one["type"], str) for one in inner):
+        return {"type": [one["type"] for one in inner]}
+    return {"anyOf": inner}
+
+
+def _typed_dict_schema(annotation: Any) -> Json:
+    hints = typing.get_type_hints(annotation, include_extras=True)
+    return {
+        "type": "object",
+        "properties": {key: schema_of(hint) for key, hint in hints.items()},
+        "required": sorted(annotation.__required_keys__),
+        "additionalProperties": False,
+    }
