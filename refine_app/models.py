@@ -47,6 +47,8 @@ class Proposal(models.Model):
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     session = models.ForeignKey(Session, on_delete=models.CASCADE, related_name="proposals")
+    request = models.ForeignKey(Request, on_delete=models.CASCADE, related_name="proposals")
+    """What it answers; more than one when a request's run was run again."""
     run = models.OneToOneField(Run, on_delete=models.CASCADE, related_name="proposal")
     document = models.ForeignKey(Document, on_delete=models.CASCADE)
     base_revision = models.PositiveBigIntegerField()

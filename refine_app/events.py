@@ -1,0 +1,78 @@
+"""The catalogue of events that requests and proposals write into a session's log."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+from uuid import UUID
+
+from sessions_app.events import Event
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DiffUpdated(Event):
+    """The diff of a run that still writes, as far as it changed; at most four a second."""
+
+    type: ClassVar[str] = "diff.updated"
+    node_run: UUID
+    base_revision: int
+    hunks: Sequence[dict[str, Any]]
+    """Only those that changed."""
+    removed: Sequence[int]
+    total: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProposalCreated(Event):
+    """An answer is there; the proposals named in `superseded` are closed by it."""
+
+    type: ClassVar[str] = "proposal.created"
+    proposal: UUID
+    request: UUID
+    base_revision: int
+    hunks: int
+    summary: str
+    checks: Sequence[dict[str, Any]]
+    status: str = "open"
+    """decided at once when there is nothing to change."""
+    superseded: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HunksDecided(Event):
+    """What one decision did to some hunks of a proposal."""
+
+    proposal: UUID
+    hunks: Sequence[int]
+    by: str
+    by_id: UUID
+    revision: int | None = None
+    """The document's revision that holds them; null when the text did not change."""
+    status: str
+    """The proposal's status after it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HunkAccepted(HunksDecided):
+    type: ClassVar[str] = "hunk.accepted"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HunkRejected(HunksDecided):
+    type: ClassVar[str] = "hunk.rejected"
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HunkConflicted(HunksDecided):
+    type: ClassVar[str] = "hunk.conflicted"
+    reasons: Mapping[str, str]
+    """By hunk number: why it does not fit any more."""
+
+
+CATALOGUE: tuple[type[Event], ...] = (
+    DiffUpdated,
+    ProposalCreated,
+    HunkAccepted,
+    HunkRejected,
+    HunkConflicted,
+)

@@ -1,0 +1,56 @@
+"""What people may read of requests, proposals and the ledger: only what lies in their sessions, or is theirs."""
+
+from uuid import UUID
+
+from django.db.models import QuerySet
+
+from refine_app.models import ModelCall, Proposal, Request
+from sessions_app.errors import NotFound
+from sessions_app.models import User
+from sessions_app.permissions import Action, require
+
+
+def requests_of_session(*, user: User, session_id: UUID) -> QuerySet[Request]:
+    """The session's requests, newest first, each with its run."""
+    require(user, session_id, Action.READ)
+    return _requests().filter(session_id=session_id).order_by("-created_at", "-id")
+
+
+def find_request(*, user: User, request_id: UUID) -> Request:
+    """A request of one of the person's sessions; raises NotFound, which does not tell a stranger that it exists."""
+    request = _requests().filter(pk=request_id, session__members__user=user).first()
+    if request is None:
+        raise NotFound("request", request_id)
+    return request
+
+
+def proposals_of_session(*, user: User, session_id: UUID) -> QuerySet[Proposal]:
+    """The session's proposals, newest first, each with its hunks."""
+    require(user, session_id, Action.READ)
+    return _proposals().filter(session_id=session_id).order_by("-created_at", "-id")
+
+
+def find_proposal(*, user: User, proposal_id: UUID) -> Proposal:
+    """A proposal of one of the person's sessions; raises NotFound."""
+    proposal = _proposals().filter(pk=proposal_id, session__members__user=user).first()
+    if proposal is None:
+        raise NotFound("proposal", proposal_id)
+    return proposal
+
+
+def model_calls_of(*, user: User, session_id: UUID | None = None, run_id: UUID | None = None) -> QuerySet[ModelCall]:
+    """The person's own calls to models, newest first; of one session or one run when that is asked for."""
+    calls = ModelCall.objects.filter(user=user)
+    if session_id is not None:
+        calls = calls.filter(session_id=session_id)
+    if run_id is not None:
+        calls = calls.filter(run_id=run_id)
+    return calls.order_by("-created_at", "-id")
+
+
+def _requests() -> QuerySet[Request]:
+    return Request.objects.select_related("run__graph_version__graph", "user").prefetch_related("run__interrupts")
+
+
+def _proposals() -> QuerySet[Proposal]:
+    return Proposal.objects.select_related("run", "session").defer("new_text").prefetch_related("hunks__decided_by")

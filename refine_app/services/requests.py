@@ -1,0 +1,147 @@
+"""Requests: what a person asks for becomes a run on the document as it is now, with all that was said before."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+
+from graphs_app.services import runs
+from refine_app.errors import (
+    EmptyDocument,
+    GraphNotExpected,
+    InstructionEmpty,
+    InstructionTooLong,
+    ParentElsewhere,
+    UnknownIntent,
+)
+from refine_app.models import Intent, Request
+from refine_app.routing import choose_intent
+from refine_app.services.history import session_history
+from sessions_app import selectors as session_selectors
+from sessions_app.models import Document, Session, User, new_id
+from sessions_app.permissions import Action, require, require_active
+from sessions_app.services import documents, sessions, texts
+from sessions_app.services.locks import lock_document
+
+AUTO = "auto"
+INTENTS = (AUTO, *Intent.values)
+GRAPHS = {Intent.REFINE_CODE: "refine_code", Intent.CODE_REVIEW: "code_review"}
+"""Which built-in graph serves an intent."""
+INSTRUCTION_MAX = 10_000
+
+
+def make_request(
+    *,
+    user: User,
+    session_id: UUID,
+    intent: str,
+    instruction: str,
+    parent_id: UUID | None = None,
+    graph: str | None = None,
+    now: datetime,
+) -> Request:
+    """Keeps the document's revision and starts a run on it, both in the transaction of the request.
+
+    Raises NotFound, NotAllowed or SessionExpired; InstructionEmpty, InstructionTooLong, InvalidText, UnknownIntent,
+    GraphNotExpected, ParentElsewhere or EmptyDocument. Nothing is stored then.
+    """
+    require(user, session_id, Action.EDIT)
+    instruction = _checked_instruction(instruction)
+    if intent not in INTENTS:
+        raise UnknownIntent(intent, INTENTS)
+    if graph:
+        raise GraphNotExpected(graph=graph, intent=intent)
+    with transaction.atomic():
+        document = lock_document(session_selectors.document_of(session_id))
+        session = document.session
+        require_active(session, Action.EDIT)
+        parent = _find_parent(session, parent_id)
+        if not document.text.strip("\ufeff \t\r\n\f\v"):
+            raise EmptyDocument(session.pk)
+        chosen, reason = _route(intent, instruction)
+        request = _start(
+            Request(
+                id=new_id(),
+                session=session,
+                user=user,
+                intent=chosen,
+                routing_reason=reason,
+                instruction=instruction,
+                parent=parent,
+                document=document,
+                base_revision=documents.keep_revision(document).number,
+                created_at=now,
+            ),
+            now=now,
+        )
+        sessions.touch(session=session, now=now)
+    return request
+
+
+def _checked_instruction(instruction: str) -> str:
+    text = instruction.strip()
+    if not text:
+        raise InstructionEmpty()
+    if len(text) > INSTRUCTION_MAX:
+        raise InstructionTooLong(length=len(text), limit=INSTRUCTION_MAX)
+    texts.check(text, pointer="/instruction")
+    return text
+
+
+def _find_parent(session: Session, parent_id: UUID | None) -> Request | None:
+    if parent_id is None:
+        return None
+    parent = Request.objects.filter(pk=parent_id, session=session).first()
+    if parent is None:
+        raise ParentElsewhere(parent=parent_id, session=session.pk)
+    return parent
+
+
+def _route(intent: str, instruction: str) -> tuple[Intent, str]:
+    if intent != AUTO:
+        return Intent(intent), "asked for"
+    route = choose_intent(instruction)
+    return Intent(route.intent), route.reason
+
+
+def _start(request: Request, *, now: datetime) -> Request:
+    """Starts the request's run, and stores the request."""
+    document = request.document
+    request.run = runs.start_run(
+        user=request.user,
+        graph=GRAPHS[Intent(request.intent)],
+        session_id=request.session_id,
+        initial_state=_initial_state(request, document),
+        metadata=_metadata(request),
+        now=now,
+    )
+    request.save(force_insert=True)
+    return request
+
+
+def _initial_state(request: Request, document: Document) -> dict[str, Any]:
+    return {
+        "code": document.text,
+        "instruction": request.instruction,
+        "language": request.session.language,
+        "history": session_history(session_id=request.session_id, parent_id=request.parent_id),
+        "base_revision": request.base_revision,
+        "document": str(document.pk),
+    }
+
+
+def _metadata(request: Request) -> dict[str, Any]:
+    """What tools and events are told of the request that a run serves."""
+    return {
+        "request": str(request.pk),
+        "intent": request.intent,
+        "instruction": request.instruction,
+        "parent": str(request.parent_id) if request.parent_id else None,
+        "document": str(request.document_id),
+        "base_revision": request.base_revision,
+        "language": request.session.language,
+        "routing_reason": request.routing_reason,
+        "by": str(request.user),
+        "by_id": str(request.user_id),
+    }
