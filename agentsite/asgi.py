@@ -1,10 +1,27 @@
-"""HTTP and sockets, by one ASGI application."""
+"""HTTP, sockets and the server's own start and stop, as one ASGI application."""
 
 import os
 
-from channels.routing import ProtocolTypeRouter
 from django.core.asgi import get_asgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "agentsite.settings")
+http = get_asgi_application()  # first: it loads the apps, whose models the sockets import
 
-application = ProtocolTypeRouter({"http": get_asgi_application()})
+from channels.routing import ProtocolTypeRouter  # noqa: E402
+
+from agentsite.checks import refuse_unsafe_production  # noqa: E402
+from agentsite.sockets import sockets  # noqa: E402
+
+refuse_unsafe_production()  # whichever server imports this, not `manage.py serve` alone
+
+
+async def lifespan(scope, receive, send):  # type: ignore[no-untyped-def]  # ASGI's three are untyped in Channels as well
+    """Answers the server's start and stop; there is nothing to open or to close."""
+    while True:
+        message = await receive()
+        await send({"type": f"{message['type']}.complete"})
+        if message["type"] == "lifespan.shutdown":
+            return
+
+
+application = ProtocolTypeRouter({"http": http, "websocket": sockets, "lifespan": lifespan})

@@ -5,15 +5,17 @@ from typing import Any
 
 from django.apps import AppConfig
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, Tags, register
+from django.core.checks import CheckMessage, Error, Tags, Warning, register
+from django.core.exceptions import ImproperlyConfigured
 
 
 def install() -> None:
     """Registers the checks; called once, when the app is ready."""
     register(production_is_closed, Tags.security)
+    register(parts_fit_together, Tags.compatibility)
 
 
-def production_is_closed(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+def production_is_closed(app_configs: Sequence[AppConfig] | None = None, **kwargs: Any) -> list[CheckMessage]:
     """Production refuses to start with a development secret, DEBUG, or open hosts."""
     if settings.ENVIRONMENT != "production":
         return []
@@ -36,4 +38,69 @@ def production_is_closed(app_configs: Sequence[AppConfig] | None, **kwargs: Any)
                 id="agentsite.E003",
             )
         )
+    if not settings.SECURE_TLS:
+        found.append(
+            Warning(
+                "SECURE_TLS is off in production: cookies travel over plain HTTP.",
+                hint="Put TLS in front (deploy/README.md) and unset SECURE_TLS.",
+                id="agentsite.W001",
+            )
+        )
     return found
+
+
+def parts_fit_together(app_configs: Sequence[AppConfig] | None = None, **kwargs: Any) -> list[CheckMessage]:
+    """Parts that live in one process's memory cannot be shared by several processes."""
+    found: list[CheckMessage] = []
+    if settings.ENVIRONMENT not in ("development", "production"):
+        found.append(
+            Error(
+                f"ENVIRONMENT is {settings.ENVIRONMENT!r}.",
+                hint="Expected 'development' or 'production'.",
+                id="agentsite.E004",
+            )
+        )
+    broker_in_memory = settings.BROKER_URL.startswith("memory")
+    if broker_in_memory and not settings.EMBEDDED_WORKER:
+        found.append(
+            Error(
+                "EMBEDDED_WORKER is off, but no other process can read BROKER_URL memory://: no run would start.",
+                hint="Set BROKER_URL to a Redis or RabbitMQ, or unset EMBEDDED_WORKER.",
+                id="agentsite.E005",
+            )
+        )
+    if not settings.EMBEDDED_WORKER:
+        for name, value, scheme in (
+            ("CHANNEL_LAYER_URL", settings.CHANNEL_LAYER_URL, "memory"),
+            ("CACHE_URL", settings.CACHE_URL, "locmem"),
+        ):
+            if value.startswith(scheme):
+                found.append(
+                    Error(
+                        f"The workers are processes of their own, but {name} is {value!r}, which they cannot share.",
+                        hint=f"Set {name} to a Redis: {name}=redis://host:6379/1",
+                        id="agentsite.E006",
+                    )
+                )
+    if settings.SESSION_WARNING_S >= settings.SESSION_MAX_TTL_S:
+        found.append(
+            Error(
+                f"SESSION_WARNING_S ({settings.SESSION_WARNING_S}) is not shorter than SESSION_MAX_TTL_S"
+                f" ({settings.SESSION_MAX_TTL_S}): every session would be born with its warning.",
+                hint="Warn later, or let sessions live longer.",
+                id="agentsite.E007",
+            )
+        )
+    if settings.LOG_FORMAT not in ("json", "line"):
+        found.append(
+            Error(f"LOG_FORMAT is {settings.LOG_FORMAT!r}.", hint="Expected 'json' or 'line'.", id="agentsite.E008")
+        )
+    return found
+
+
+def refuse_unsafe_production() -> None:
+    """Raises ImproperlyConfigured with every error at once, for servers that run no system checks."""
+    errors = [found for found in (*production_is_closed(), *parts_fit_together()) if isinstance(found, Error)]
+    if errors:
+        lines = [f"{error.id}: {error.msg} {error.hint}" for error in errors]
+        raise ImproperlyConfigured("The site does not start like this.\n" + "\n".join(lines))

@@ -1,16 +1,24 @@
-"""Gives every request an id, and every response the header that carries it."""
+"""Gives every request an id, a line in the log and a place in the metrics."""
 
+import logging
 import re
+import time
 import uuid
 from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse
 
+from agentsite import logs, metrics, problem
+
 GIVEN_ID = re.compile(r"[A-Za-z0-9._-]{8,128}")
+QUIET = ("/static/", "/api/health")
+"""Paths that are asked for all the time; their lines are for DEBUG only."""
+
+logger = logging.getLogger("agentsite.request")
 
 
 class RequestId:
-    """Takes a well-formed X-Request-ID from the caller, or makes one."""
+    """Takes a well-formed X-Request-ID from the caller, or makes one; then times, counts and logs the request."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -18,7 +26,49 @@ class RequestId:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         given = request.headers.get("X-Request-ID", "")
         request_id = given if GIVEN_ID.fullmatch(given) else uuid.uuid4().hex
-        request.request_id = request_id  # type: ignore[attr-defined]  # read by problem.py and the logs
+        request.request_id = request_id  # type: ignore[attr-defined]  # read by problem.py
+        token = logs.request_id.set(request_id)
+        started = time.perf_counter()
+        try:
+            response = self.get_response(request)
+            response["X-Request-ID"] = request_id
+            self._tell(request, response, time.perf_counter() - started)
+        finally:
+            logs.request_id.reset(token)
+        return response
+
+    def _tell(self, request: HttpRequest, response: HttpResponse, duration_s: float) -> None:
+        match = request.resolver_match
+        route = match.route if match else "unmatched"
+        metrics.observe_request(request.method or "", route, response.status_code, duration_s)
+        user = request.__dict__.get("_cached_user")  # who it is only when the view asked, never a query of our own
+        logger.log(
+            logging.DEBUG if request.path.startswith(QUIET) else logging.INFO,
+            "%s %s %d",
+            request.method,
+            request.path,
+            response.status_code,
+            extra={
+                "method": request.method,
+                "path": request.path,
+                "route": route,
+                "status": response.status_code,
+                "duration_ms": round(duration_s * 1000, 1),
+                "user_id": str(user.pk) if user is not None and user.pk else None,
+            },
+        )
+
+
+class ProblemResponses:
+    """Under the paths of the API every error is a problem document, also those that Django itself answers."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
-        response["X-Request-ID"] = request_id
+        if response.status_code < 400 or not problem.is_for_programs(request):
+            return response
+        if response.headers.get("Content-Type", "text/html").startswith("text/html"):
+            return problem.replace(request, response)
         return response

@@ -2,11 +2,14 @@
 
 import secrets
 from datetime import timedelta
+from importlib.metadata import version
 from pathlib import Path
 
 import environ
 from csp.constants import NONCE, NONE, SELF
 from kombu import Queue
+
+from agentsite.static_files import LIBRARIES, digest
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -18,7 +21,7 @@ DEBUG: bool = env.bool("DEBUG", default=False)
 VAR_DIR = Path(env.str("VAR_DIR", default=str(BASE_DIR / "var")))
 VAR_DIR.mkdir(parents=True, exist_ok=True)
 
-DEVELOPMENT_SECRET_PREFIX = "development-"
+DEVELOPMENT_SECRET_PREFIX = "development-"  # noqa: S105  # what such a secret begins with, not one itself
 
 
 def _development_secret() -> str:
@@ -59,8 +62,9 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "agentsite.middleware.RequestId",
     "django.middleware.security.SecurityMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "agentsite.static_files.StaticFiles",
     "csp.middleware.CSPMiddleware",
+    "agentsite.middleware.ProblemResponses",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -92,6 +96,8 @@ TEMPLATES = [
 DATABASES = {"default": env.db_url("DATABASE_URL", default=f"sqlite:///{VAR_DIR / 'agentsite.sqlite3'}")}
 _database = DATABASES["default"]
 if _database["ENGINE"].endswith("sqlite3"):
+    # A file in tests too: the threads of an in-memory database share one cache, which no busy_timeout waits for.
+    _database["TEST"] = {"NAME": str(VAR_DIR / "tests.sqlite3")}
     _database.setdefault("OPTIONS", {}).update(
         {
             "transaction_mode": "IMMEDIATE",
@@ -113,7 +119,9 @@ AUTH_USER_MODEL = "sessions_app.User"
 
 CACHE_URL: str = env.str("CACHE_URL", default="locmem://")
 if CACHE_URL.startswith(("redis://", "rediss://", "unix://")):
-    CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": CACHE_URL}}
+    CACHES: dict[str, dict[str, object]] = {
+        "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": CACHE_URL}
+    }
 else:
     CACHES = {
         "default": {
@@ -139,9 +147,10 @@ BROKER_URL: str = env.str("BROKER_URL", default="memory://")
 MAX_CONCURRENT_RUNS: int = env.int("MAX_CONCURRENT_RUNS", default=10)
 # The worker (and beat) live in the web process when the broker does.
 EMBEDDED_WORKER: bool = env.bool("EMBEDDED_WORKER", default=BROKER_URL.startswith("memory"))
-CELERY_BROKER_URL = BROKER_URL
+CELERY_BROKER_URL = "memory://localhost/" if BROKER_URL.startswith("memory") else BROKER_URL
+CELERY_BROKER_TRANSPORT = "agentsite.memory_broker:Transport" if BROKER_URL.startswith("memory") else None
 CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, object] = (
-    {"polling_interval": 0.005} if BROKER_URL.startswith("memory") else {"visibility_timeout": 3600}
+    {} if BROKER_URL.startswith("memory") else {"visibility_timeout": 2 * 3600}
 )
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
@@ -203,13 +212,22 @@ USE_I18N = False
 LOGIN_URL = "/"
 LOGIN_REDIRECT_URL = "/"
 LOGOUT_REDIRECT_URL = "/"
+CSRF_FAILURE_VIEW = "agentsite.error_pages.csrf_failed"
 SILENCED_SYSTEM_CHECKS: list[str] = []
 
-STATIC_URL = "/static/"
-STATIC_ROOT = VAR_DIR / "static"
 STATICFILES_DIRS = [BASE_DIR / "static"]
-WHITENOISE_USE_FINDERS = True
+STATIC_DIGEST = "now" if DEBUG else digest(BASE_DIR / "static", tuple(version(name) for name in LIBRARIES))
+STATIC_URL = f"/static/{STATIC_DIGEST}/"
+STATIC_ROOT = VAR_DIR / "static" / STATIC_DIGEST
+STATIC_ROOT.mkdir(parents=True, exist_ok=True)
 WHITENOISE_AUTOREFRESH = DEBUG
+WHITENOISE_ALLOW_ALL_ORIGINS = False
+# What `collectstatic` has gathered and compressed is served; before that, the sources.
+WHITENOISE_USE_FINDERS = DEBUG or not any(STATIC_ROOT.iterdir())
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedStaticFilesStorage"},
+}
 
 SECURE_TLS: bool = env.bool("SECURE_TLS", default=ENVIRONMENT == "production")
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_TLS
@@ -219,7 +237,8 @@ SESSION_COOKIE_AGE = 30 * 86400
 SECURE_HSTS_SECONDS = 31_536_000 if SECURE_TLS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_TLS
 SECURE_SSL_REDIRECT = False
-if env.bool("BEHIND_PROXY", default=False):
+BEHIND_PROXY: bool = env.bool("BEHIND_PROXY", default=False)
+if BEHIND_PROXY:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
@@ -245,8 +264,8 @@ REST_FRAMEWORK = {
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
-    "DEFAULT_PAGINATION_CLASS": "rest_framework.pagination.CursorPagination",
+    "DEFAULT_PARSER_CLASSES": ["sessions_app.api.parsers.BoundedJSONParser"],
+    "DEFAULT_PAGINATION_CLASS": "sessions_app.api.pagination.NewestFirst",
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "agentsite.problem.handle",
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
@@ -269,11 +288,19 @@ SPECTACULAR_SETTINGS = {
 }
 
 LOG_LEVEL: str = env.str("LOG_LEVEL", default="INFO")
+LOG_FORMAT: str = env.str("LOG_FORMAT", default="json" if ENVIRONMENT == "production" else "line")
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "{asctime} {levelname} {name} {message}", "style": "{"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "formatters": {"line": {"()": "agentsite.logs.LineFormatter"}, "json": {"()": "agentsite.logs.JsonFormatter"}},
+    "handlers": {
+        "stderr": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT if LOG_FORMAT == "json" else "line"}
+    },
     "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
-    "loggers": {"celery.beat": {"level": "WARNING"}, "celery.worker.strategy": {"level": "WARNING"}},
+    "loggers": {
+        "celery": {"level": "WARNING"},
+        "kombu": {"level": "WARNING"},
+        "django.request": {"level": "ERROR"},  # what was refused has its line already, from agentsite.request
+        "django.server": {"level": "ERROR"},
+    },
 }

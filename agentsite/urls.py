@@ -1,9 +1,29 @@
 """Every path of the site."""
 
+import importlib.util
+
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 
+from agentsite import health_views
+
+
+def _pages(module: str) -> list[URLPattern | URLResolver]:
+    return [path("", include(module))] if importlib.util.find_spec(module) else []
+
+
 urlpatterns: list[URLPattern | URLResolver] = [
     path("admin/", admin.site.urls),
+    path("api/health", health_views.live),
+    path("api/health/ready", health_views.ready),
+    path("api/health/metrics", health_views.metrics),
     path("v1/", include("agentsite.api_urls")),
+    *_pages("graphs_app.api.alias_urls"),
+    *_pages("sessions_app.urls"),
+    *_pages("refine_app.urls"),
 ]
+
+handler400 = "agentsite.error_pages.bad_request"
+handler403 = "agentsite.error_pages.forbidden"
+handler404 = "agentsite.error_pages.not_found"
+handler500 = "agentsite.error_pages.failed"

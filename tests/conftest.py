@@ -6,7 +6,6 @@ Settings are made by the environment alone, so it is set here, before Django is 
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
 
 import django
 import pytest
@@ -75,6 +74,7 @@ def _uses_the_database(item: pytest.Item) -> bool:
 
 
 @pytest.fixture(scope="session")
-def worker_id(request: pytest.FixtureRequest) -> Iterator[str]:
+def worker_id(request: pytest.FixtureRequest) -> str:
     """The name of this xdist worker, or master."""
-    yield getattr(request.config, "workerinput", {}).get("workerid", "master")
+    name: str = getattr(request.config, "workerinput", {}).get("workerid", "master")
+    return name

@@ -1,1 +1,1 @@
-"""Real servers for the suite: PostgreSQL, Redis, and the site itself as a process. Each starts once, when first asked for."""
+"""Real servers for the suite: PostgreSQL, Redis, and the site itself as processes. Each starts when first asked for."""

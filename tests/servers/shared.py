@@ -1,7 +1,7 @@
 """One server for all the processes of a pytest run: the first that asks starts it, the run's own process stops it.
 
-The run's process makes a folder and names it in the environment, which xdist's workers inherit. Each server keeps its URL and the
-command that stops it there. A watchdog stops what is left when the run is killed before it can tidy up.
+The run's process makes a folder and names it in the environment, which xdist's workers inherit. Each server keeps
+its URL and the command that stops it there. A watchdog stops what is left when the run is killed before it can tidy up.
 """
 
 import json

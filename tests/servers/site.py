@@ -8,11 +8,10 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
-from urllib.error import URLError
-from urllib.request import urlopen
 
 import pytest
 from filelock import FileLock
@@ -119,16 +118,21 @@ class Site:
             for process in (self.web, self.worker):
                 if process is not None and process.poll() is not None:
                     raise RuntimeError(f"the site ended with {process.returncode}:\n{self._logs()}")
-            with suppress(URLError, OSError), urlopen(f"{self.url}/api/health/ready", timeout=5) as answer:
-                if answer.status == 200:
-                    return
+            if self._is_ready():
+                return
             time.sleep(0.05)
         raise RuntimeError(f"the site was not ready within {READY_WITHIN_S} s:\n{self._logs()}")
 
+    def _is_ready(self) -> bool:
+        connection = HTTPConnection("127.0.0.1", self.port, timeout=5)
+        with closing(connection), suppress(OSError, HTTPException):
+            connection.request("GET", "/api/health/ready")
+            return connection.getresponse().status == 200
+        return False
+
     def _logs(self) -> str:
-        return "\n".join(
-            f"--- {path.name}\n{path.read_text(errors='replace')[-4000:]}" for path in self.var_dir.glob("*.log")
-        )
+        logs = sorted(self.var_dir.glob("*.log"))
+        return "\n".join(f"--- {path.name}\n{path.read_text(errors='replace')[-4000:]}" for path in logs)
 
 
 def build(*, scaled: bool = False, environment: dict[str, str] | None = None) -> Site:

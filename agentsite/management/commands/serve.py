@@ -1,0 +1,131 @@
+"""Serves the site: HTTP and sockets, and in the embedded form the workers and the beat as well."""
+
+import asyncio
+import contextlib
+import errno
+import os
+import signal
+import socket
+import time
+from collections.abc import Iterator
+from http.client import HTTPConnection
+from types import FrameType
+from typing import Any
+
+import uvicorn
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from agentsite.embedded import EmbeddedCelery
+
+SOCKET_FRAME_MAX_BYTES = 1024 * 1024
+CONNECTIONS_CLOSE_WITHIN_S = 5
+WORKERS_START_WITHIN_S = 30.0
+ANSWERS_WITHIN_S = 30.0
+
+
+class Server(uvicorn.Server):
+    """uvicorn, with signals left to the command: they end the workers too."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+class Command(BaseCommand):
+    help = "Serves the site on HOST and PORT. Ctrl-C ends it; a second Ctrl-C does not wait for what runs."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--host", default=settings.HOST)
+        parser.add_argument("--port", type=int, default=settings.PORT)
+
+    def handle(self, *args: Any, host: str, port: int, **options: Any) -> None:
+        listener = _listen(host, port)
+        celery = EmbeddedCelery() if settings.EMBEDDED_WORKER else None
+        server = Server(
+            uvicorn.Config(
+                "agentsite.asgi:application",
+                loop="uvloop",
+                http="httptools",
+                ws="websockets-sansio",
+                ws_max_size=SOCKET_FRAME_MAX_BYTES,
+                lifespan="on",
+                log_config=None,
+                log_level="warning",
+                access_log=False,
+                server_header=False,
+                proxy_headers=settings.BEHIND_PROXY,
+                backlog=2048,
+                timeout_graceful_shutdown=CONNECTIONS_CLOSE_WITHIN_S,
+            )
+        )
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, _stopper(server))
+        if celery is not None and not celery.start(WORKERS_START_WITHIN_S):
+            raise CommandError(f"The worker did not start within {WORKERS_START_WITHIN_S:.0f} s; see the log above.")
+        try:
+            with asyncio.Runner(loop_factory=server.config.get_loop_factory()) as runner:
+                runner.run(self._serve(server, listener))
+        finally:
+            if celery is not None:
+                celery.stop(settings.RUN_DRAIN_S)
+
+    async def _serve(self, server: Server, listener: socket.socket) -> None:
+        serving = asyncio.ensure_future(server.serve(sockets=[listener]))
+        announcing = asyncio.ensure_future(self._announce(server, listener))
+        await serving
+        announcing.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await announcing
+
+    async def _announce(self, server: Server, listener: socket.socket) -> None:
+        """Says where to go, once the site has really answered."""
+        host, port = listener.getsockname()[:2]
+        deadline = time.monotonic() + ANSWERS_WITHIN_S
+        while not await asyncio.to_thread(_answers, host, port):
+            if time.monotonic() > deadline:
+                self.stderr.write(f"The site does not answer on port {port}; see the log above.")
+                server.should_exit = True
+                return
+            await asyncio.sleep(0.05)
+        shown = "127.0.0.1" if host in ("0.0.0.0", "::") else host  # noqa: S104  # compared, not bound
+        self.stdout.write(f"agentsite is ready on http://{f'[{shown}]' if ':' in shown else shown}:{port}")
+        self.stdout.flush()
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=2048)
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise CommandError(
+                f"Port {port} of {host} is in use by another process. "
+                f"Stop it, or choose another: PORT={port + 1} make run"
+            ) from None
+        raise CommandError(
+            f"Cannot listen on {host}, port {port}: {error.strerror or error}. Set HOST and PORT."
+        ) from None
+
+
+def _answers(host: str, port: int) -> bool:
+    """Whether the health check answers, asked the way a stranger would, under a host name that is allowed."""
+    reachable = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  # compared, not bound
+    named = [name for name in settings.ALLOWED_HOSTS if name != "*"]
+    connection = HTTPConnection(reachable, port, timeout=5)
+    try:
+        connection.request("GET", "/api/health", headers={"Host": named[0].lstrip(".") if named else reachable})
+        return connection.getresponse().status == 200
+    except OSError:
+        return False
+    finally:
+        connection.close()
+
+
+def _stopper(server: Server) -> Any:
+    def stop(number: int, frame: FrameType | None) -> None:
+        if server.should_exit:
+            os._exit(128 + number)  # asked twice: what is not finished goes on from the journal at the next start
+        server.should_exit = True
+
+    return stop
