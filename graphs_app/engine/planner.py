@@ -1,0 +1,162 @@
+"""Decides which nodes start when: a deterministic state machine, pure and synchronous.
+
+    planner = Planner(topology)
+    ready = planner.start()                     # the entry node's activation
+    ready = planner.complete(activation, edges) # what starts now that it is done and has taken these edges
+
+An activation is one execution of a node, numbered from 1 in the order in which they become ready. Completing the
+same activations in the same order gives the same numbers, so replaying a history rebuilds what was active, what was
+waiting, and how often each edge was traversed.
+
+Joins. "any": every arrival is an activation. "all": arrivals wait until no other active or waiting node can reach the
+node; each waiting node watches one node that still blocks it, and is looked at again only when that one is no longer
+active, so that a join of n branches costs O(n) in all. When nothing but waiting nodes is left, the first in the
+definition's order starts. "first": the first arrival of a split is an activation; later ones are dropped, unless they
+come after that activation (a loop). The split is the latest activation of the node at which all ways to it part.
+"""
+
+from collections.abc import Sequence
+
+from graphs_app.engine.errors import HistoryMismatch
+from graphs_app.engine.topology import Topology
+
+Passes = dict[int, tuple[int, int]]
+"""By node with join "first": the latest activations of its split, and of itself, that an activation comes after."""
+
+
+class Activation:
+    """One execution of a node."""
+
+    __slots__ = ("causes", "node", "number", "passes")
+
+    def __init__(self, number: int, node: int, causes: tuple[int, ...], passes: Passes | None) -> None:
+        self.number = number
+        self.node = node
+        self.causes = causes
+        """The activations whose edges led to it."""
+        self.passes = passes
+
+
+class Planner:
+    """What is active and what waits in one run."""
+
+    def __init__(self, topology: Topology) -> None:
+        self.active: dict[int, Activation] = {}
+        """By number, in the order of numbers: ready or running."""
+        self.traversals = [0] * len(topology.targets)
+        self.exceeded: int | None = None
+        """The first edge that was taken more often than max_iterations."""
+        self._topology = topology
+        self._next = 1
+        self._running = [0] * len(topology.joins)
+        self._mask = 0
+        self._waiting: dict[int, list[Activation]] = {}
+        self._watchers: dict[int, list[int]] = {}
+        self._first_starts: dict[tuple[int, int], int] = {}
+        self._untouched = topology.descendants[topology.entry]
+        self._left_edges = False
+
+    def start(self) -> list[Activation]:
+        return [self._activate(self._topology.entry, ())]
+
+    def complete(self, number: int, edges: Sequence[int]) -> list[Activation]:
+        """The activations that become ready."""
+        done = self.active.pop(number, None)
+        if done is None:
+            raise HistoryMismatch(f"activation {number} is not active")
+        node = done.node
+        self._running[node] -= 1
+        ready: list[Activation] = []
+        candidates: list[int] = []
+        for edge in edges:
+            self._arrive(edge, done, ready, candidates)
+        if len(edges) < self._topology.outgoing[node]:
+            self._left_edges = True
+        if not self._running[node] and node not in self._waiting:
+            self._mask &= ~(1 << node)
+            watchers = self._watchers.pop(node, None)
+            if watchers:
+                candidates += watchers
+        if candidates:
+            self._start_unblocked(candidates, ready)
+        if not ready and not self.active and self._waiting:
+            ready.append(self._start_waiting(min(self._waiting)))
+        return ready
+
+    def skipped(self) -> list[int]:
+        """The nodes that have never started, and that nothing can reach any more, since the last call."""
+        if not self._left_edges:
+            return []
+        self._left_edges = False
+        alive = 0
+        descendants = self._topology.descendants
+        for node in {one.node for one in self.active.values()} | self._waiting.keys():
+            alive |= descendants[node]
+        gone = self._untouched & ~alive
+        self._untouched &= alive
+        nodes = []
+        while gone:
+            lowest = gone & -gone
+            nodes.append(lowest.bit_length() - 1)
+            gone ^= lowest
+        return nodes
+
+    def _arrive(self, edge: int, done: Activation, ready: list[Activation], candidates: list[int]) -> None:
+        self.traversals[edge] += 1
+        if self.traversals[edge] > self._topology.max_iterations and self.exceeded is None:
+            self.exceeded = edge
+        target = self._topology.targets[edge]
+        join = self._topology.joins[target]
+        if join == "all":
+            arrivals = self._waiting.get(target)
+            if arrivals is None:
+                self._waiting[target] = [done]
+                self._mask |= 1 << target
+                candidates.append(target)
+            else:
+                arrivals.append(done)
+        elif join == "any" or self._is_first(target, done):
+            started = self._activate(target, (done,))
+            ready.append(started)
+            if join == "first" and started.passes is not None:
+                self._first_starts[target, (done.passes or {}).get(target, (0, 0))[0]] = started.number
+
+    def _is_first(self, node: int, arriving: Activation) -> bool:
+        split, latest = (arriving.passes or {}).get(node, (0, 0))
+        return latest >= self._first_starts.get((node, split), 0)
+
+    def _start_unblocked(self, candidates: list[int], ready: list[Activation]) -> None:
+        if len(candidates) > 1:
+            candidates = sorted(set(candidates))
+        for node in candidates:
+            if node not in self._waiting:
+                continue
+            blockers = self._mask & self._topology.ancestors[node]
+            if blockers:
+                self._watchers.setdefault((blockers & -blockers).bit_length() - 1, []).append(node)
+            else:
+                ready.append(self._start_waiting(node))
+
+    def _start_waiting(self, node: int) -> Activation:
+        return self._activate(node, self._waiting.pop(node))
+
+    def _activate(self, node: int, causes: Sequence[Activation]) -> Activation:
+        number = self._next
+        self._next += 1
+        passes = self._passes(number, node, causes) if self._topology.splits else None
+        activation = Activation(number, node, tuple([cause.number for cause in causes]), passes)
+        self.active[number] = activation
+        self._running[node] += 1
+        bit = 1 << node
+        self._mask |= bit
+        self._untouched &= ~bit
+        return activation
+
+    def _passes(self, number: int, node: int, causes: Sequence[Activation]) -> Passes:
+        passes: Passes = {}
+        for first, split in self._topology.splits.items():
+            before = [cause.passes[first] for cause in causes if cause.passes is not None]
+            latest_split = number if node == split else max((one[0] for one in before), default=0)
+            latest_self = number if node == first else max((one[1] for one in before), default=0)
+            passes[first] = (latest_split, latest_self)
+        return passes
