@@ -1,4 +1,4 @@
-"""What can go wrong with sessions: one class per cause, each with a stable code; HTTP statuses are decided elsewhere."""
+"""What can go wrong with sessions: one class per cause, each with a stable code; HTTP statuses are not decided here."""
 
 from datetime import datetime
 from typing import Any, ClassVar, TypedDict
@@ -90,6 +90,15 @@ class BadCredentials(DomainError):
 
     def __init__(self) -> None:
         super().__init__("There is no active account with this username and password.")
+
+
+class TokenNotValid(DomainError):
+    """Raised when a refresh token is not ours, is too old, or its user is gone."""
+
+    code = "token_not_valid"
+
+    def __init__(self) -> None:
+        super().__init__("This refresh token is not valid (any more); sign in again.")
 
 
 # The state of sessions and members ----------------------------------------------------------------

@@ -14,9 +14,10 @@ from django.contrib.sessions.backends.base import SessionBase
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare
-from rest_framework_simplejwt.tokens import RefreshToken
+from rest_framework_simplejwt.exceptions import TokenError
+from rest_framework_simplejwt.tokens import RefreshToken, Token
 
-from sessions_app.errors import BadCredentials, GuestsNotAllowed, InvalidField
+from sessions_app.errors import BadCredentials, GuestsNotAllowed, InvalidField, TokenNotValid
 from sessions_app.models import Ticket, User, new_id
 from sessions_app.services import texts
 
@@ -62,6 +63,18 @@ def tokens_for(user: User) -> Tokens:
     """A new pair of tokens for somebody."""
     refresh = RefreshToken.for_user(user)
     return Tokens(access=str(refresh.access_token), refresh=str(refresh), user=user)
+
+
+def refresh_tokens(*, refresh: str) -> Tokens:
+    """A new access token for who holds a good refresh token, which stays the same."""
+    try:
+        token: Token = RefreshToken(refresh)  # type: ignore[arg-type]  # its annotation wants a Token, it takes the text
+    except TokenError as error:
+        raise TokenNotValid from error
+    user = User.objects.filter(pk=str(token.payload.get("user_id")), is_active=True).first()
+    if user is None:
+        raise TokenNotValid
+    return Tokens(access=str(RefreshToken(refresh).access_token), refresh=refresh, user=user)  # type: ignore[arg-type]
 
 
 # Tickets ------------------------------------------------------------------------------------------

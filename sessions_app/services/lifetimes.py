@@ -4,10 +4,10 @@ Every step is one small transaction whose condition is checked in the statement 
 running at once, or one dying half way, do no harm. The time is passed in.
 """
 
-import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from uuid import UUID
 
 from django.conf import settings
@@ -19,11 +19,9 @@ from sessions_app.events import SessionExpired, SessionExpiring
 from sessions_app.models import IdempotencyKey, Session, SessionStatus, Ticket
 from sessions_app.services import connections, events, sessions
 
-log = logging.getLogger(__name__)
-
 BATCH = 100
 TELL_AGAIN_FOR = timedelta(minutes=10)
-"""How long after an expiry its handlers are called again, in case a process died between the two."""
+"""How long after an expiry its handlers are called again, in case a process died or a handler failed in between."""
 KEYS_KEPT = timedelta(hours=24)
 
 
@@ -34,6 +32,8 @@ class Swept:
     warned: list[UUID]
     expired: list[UUID]
     pruned: list[UUID]
+    ended: list[UUID]
+    """Whose end the registered handlers are to be told, by tasks.tell(): the expired, and those of the last minutes."""
 
 
 def due_to_warn(now: datetime) -> QuerySet[Session]:
@@ -60,8 +60,8 @@ def sweep(*, now: datetime) -> Swept:
     """Warns and expires what is due."""
     warned = warn(now=now)
     expired = expire(now=now)
-    _tell_again(now, told=expired)
-    return Swept(warned=warned, expired=expired, pruned=[])
+    recent = Session.objects.filter(status=SessionStatus.EXPIRED, expired_at__gt=now - TELL_AGAIN_FOR)
+    return Swept(warned=warned, expired=expired, pruned=[], ended=list(recent.values_list("pk", flat=True)))
 
 
 def preview(*, now: datetime) -> Swept:
@@ -72,6 +72,7 @@ def preview(*, now: datetime) -> Swept:
         warned=[session.pk for session in warned if session.pk not in lively],
         expired=[session.pk for session in expired if session.pk not in lively],
         pruned=list(due_to_prune(now).values_list("pk", flat=True)),
+        ended=[],
     )
 
 
@@ -91,7 +92,7 @@ def warn(*, now: datetime) -> list[UUID]:
 
 
 def expire(*, now: datetime) -> list[UUID]:
-    """Ends the sessions whose time is over: read-only, sockets closed, runs cancelled by whoever registered for it."""
+    """Ends the sessions whose time is over; from that commit on they are read-only."""
     expired: list[UUID] = []
     while candidates := list(due_to_expire(now).order_by("expires_at")[:BATCH]):
         lively = _keep_lively(candidates, now)
@@ -109,7 +110,7 @@ def expire_now(*, session_id: UUID, now: datetime) -> bool:
         if not active.update(status=SessionStatus.EXPIRED, expired_at=now, expires_at=now):
             return False
         events.append(session_id, [SessionExpired(reason="operator")])
-    _tell(session_id)
+        transaction.on_commit(partial(lifecycle.ended, session_id))
     return True
 
 
@@ -162,7 +163,6 @@ def _expire(session: Session, now: datetime) -> bool:
         if not due.update(status=SessionStatus.EXPIRED, expired_at=now):
             return False
         events.append(session.pk, [SessionExpired(reason=reason)])
-    _tell(session.pk)
     return True
 
 
@@ -176,17 +176,3 @@ def _prune(session_id: UUID, now: datetime) -> bool:
         if not due.select_for_update().exists():
             return False
         return bool(due.delete()[0])
-
-
-def _tell_again(now: datetime, *, told: list[UUID]) -> None:
-    recent = Session.objects.filter(status=SessionStatus.EXPIRED, expired_at__gt=now - TELL_AGAIN_FOR)
-    for session_id in recent.exclude(pk__in=told).values_list("pk", flat=True):
-        _tell(session_id)
-
-
-def _tell(session_id: UUID) -> None:
-    """Calls the registered handlers; one that fails is logged, and is called again by the next sweeps."""
-    try:
-        lifecycle.ended(session_id)
-    except Exception:
-        log.exception("session %s expired, but a handler of that failed; it is called again", session_id)

@@ -22,9 +22,7 @@ def add(*, user: User, session_id: UUID, newcomer: User, role: Role, now: dateti
         present = Member.objects.filter(session_id=session_id, user=newcomer).first()
         if present is not None:
             raise AlreadyMember(name=str(newcomer), role=present.role)
-        member = Member.objects.create(
-            session_id=session_id, user=newcomer, role=role, joined_at=now or timezone.now()
-        )
+        member = Member.objects.create(session_id=session_id, user=newcomer, role=role, joined_at=now or timezone.now())
         events.append(session_id, [MemberJoined(user=newcomer.pk, name=str(newcomer), role=role.value)])
     return member
 

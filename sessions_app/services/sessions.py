@@ -132,9 +132,7 @@ def _restart(session: Session, now: datetime) -> None:
     session.lifetime_from = session.last_active_at = now
     session.expires_at = session.end_after(now)
     session.warned_at = None
-    session.save(
-        update_fields=["status", "expired_at", "lifetime_from", "last_active_at", "expires_at", "warned_at"]
-    )
+    session.save(update_fields=["status", "expired_at", "lifetime_from", "last_active_at", "expires_at", "warned_at"])
 
 
 def _end_after(now: datetime) -> Least:

@@ -1,12 +1,14 @@
 """Does by hand what beat does: expires what is due, and deletes what is past its retention."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
 from sessions_app.clock import database_now
 from sessions_app.services import lifetimes
+from sessions_app.tasks import tell
 
 
 class Command(BaseCommand):
@@ -22,7 +24,8 @@ class Command(BaseCommand):
             done = lifetimes.preview(now=now)
         else:
             swept = lifetimes.sweep(now=now)
-            done = lifetimes.Swept(warned=swept.warned, expired=swept.expired, pruned=lifetimes.prune(now=now))
+            tell(swept.ended)
+            done = replace(swept, pruned=lifetimes.prune(now=now))
             lifetimes.tidy(now=now)
         found = {"warned": done.warned, "expired": done.expired, "pruned": done.pruned}
         if options["json"]:

@@ -1,0 +1,161 @@
+"""The shapes of this app's REST, in and out."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from sessions_app.api.base import API_VERSION
+from sessions_app.models import Document, Member, Revision, Role, Session, SessionStatus, User
+
+
+class UserShape(serializers.ModelSerializer[User]):
+    name = serializers.CharField(source="__str__", read_only=True)
+
+    class Meta:
+        model = User
+        fields = ("id", "name", "is_guest")
+        read_only_fields = fields
+
+
+class GuestAsked(serializers.Serializer[Any]):
+    name = serializers.CharField(required=False, allow_blank=True, default="", max_length=80)
+
+
+class PasswordAsked(serializers.Serializer[Any]):
+    username = serializers.CharField(max_length=150)
+    password = serializers.CharField(max_length=1000, trim_whitespace=False)
+
+
+class RefreshAsked(serializers.Serializer[Any]):
+    refresh = serializers.CharField(max_length=4000)
+
+
+class TokenShape(serializers.Serializer[Any]):
+    access = serializers.CharField()
+    refresh = serializers.CharField()
+    user = UserShape()
+
+
+class TicketShape(serializers.Serializer[Any]):
+    ticket = serializers.CharField()
+
+
+class SessionDocumentShape(serializers.Serializer[Session]):
+    """The document as a session tells of it; read from the selectors' annotations."""
+
+    id = serializers.UUIDField(source="document_id")
+    revision = serializers.IntegerField(source="document_revision")
+    length = serializers.IntegerField(source="document_length")
+
+
+class SessionShape(serializers.ModelSerializer[Session]):
+    role = serializers.ChoiceField(choices=Role.choices, read_only=True)
+    document = SessionDocumentShape(source="*", read_only=True)
+    api_version = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Session
+        fields = (
+            "id",
+            "title",
+            "language",
+            "status",
+            "role",
+            "created_at",
+            "last_active_at",
+            "expires_at",
+            "document",
+            "last_seq",
+            "api_version",
+        )
+        read_only_fields = fields
+
+    def get_api_version(self, session: Session) -> str:
+        return API_VERSION
+
+
+class SessionAsked(serializers.Serializer[Any]):
+    title = serializers.CharField(required=False, allow_blank=True, default="")
+    language = serializers.CharField(required=False, default="python")
+    text = serializers.CharField(required=False, allow_blank=True, default="", trim_whitespace=False)
+
+
+class SessionChangeAsked(serializers.Serializer[Any]):
+    title = serializers.CharField(required=False, allow_blank=True)
+    language = serializers.CharField(required=False)
+
+
+class SessionFilter(serializers.Serializer[Any]):
+    status = serializers.ChoiceField(choices=SessionStatus.choices, required=False)
+
+
+class MemberShape(serializers.ModelSerializer[Member]):
+    user = UserShape(read_only=True)
+
+    class Meta:
+        model = Member
+        fields = ("user", "role", "joined_at")
+        read_only_fields = fields
+
+
+class RoleAsked(serializers.Serializer[Any]):
+    role = serializers.ChoiceField(choices=Role.choices)
+
+
+class DocumentShape(serializers.ModelSerializer[Document]):
+    session = serializers.UUIDField(source="session_id", read_only=True)
+    length = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Document
+        fields = ("id", "session", "text", "revision", "length", "updated_at")
+        read_only_fields = fields
+
+    def get_length(self, document: Document) -> int:
+        return len(document.text)
+
+
+class TextAsked(serializers.Serializer[Any]):
+    text = serializers.CharField(allow_blank=True, trim_whitespace=False)
+    revision = serializers.IntegerField(required=False, allow_null=True, default=None, min_value=0)
+
+
+class RevisionShape(serializers.ModelSerializer[Revision]):
+    author = UserShape(read_only=True, allow_null=True)
+    length = serializers.IntegerField(read_only=True)
+
+    class Meta:
+        model = Revision
+        fields: tuple[str, ...] = ("number", "author", "origin", "length", "created_at")
+        read_only_fields = fields
+
+
+class RevisionTextShape(RevisionShape):
+    length = serializers.SerializerMethodField()  # type: ignore[assignment]  # the text is here to be counted
+
+    class Meta(RevisionShape.Meta):
+        fields = (*RevisionShape.Meta.fields, "text")
+        read_only_fields = fields
+
+    def get_length(self, revision: Revision) -> int:
+        return len(revision.text)
+
+
+class EventsAsked(serializers.Serializer[Any]):
+    after = serializers.IntegerField(required=False, default=0, min_value=0, max_value=2**62)
+    limit = serializers.IntegerField(required=False, default=500, min_value=1, max_value=1000)
+
+
+class EventShape(serializers.Serializer[Any]):
+    """One event, as the session's socket sends it too."""
+
+    seq = serializers.IntegerField()
+    type = serializers.CharField()
+    at = serializers.DateTimeField()
+    run = serializers.UUIDField(allow_null=True)
+    data = serializers.DictField()  # type: ignore[assignment]  # a declared field, no attribute
+
+
+class EventsShape(serializers.Serializer[Any]):
+    results = EventShape(many=True)
+    last_seq = serializers.IntegerField()

@@ -1,0 +1,166 @@
+"""All rooms of this process: fed by wake-ups, and by a look at the database every two seconds in case one was lost.
+
+The same look closes the sockets of those who may no longer be there: the session expired or is gone, the member was
+removed, the login ended.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+from weakref import WeakKeyDictionary
+
+from django.db import Error as DatabaseError
+from django.utils import timezone
+
+from sessions_app.clock import database_now
+from sessions_app.models import SessionStatus
+from sessions_app.realtime import layer, publish, store
+from sessions_app.realtime.close_codes import CloseCode
+from sessions_app.realtime.layer import Item
+from sessions_app.realtime.room import Room
+from sessions_app.realtime.socket import Socket
+from sessions_app.services import connections
+
+log = logging.getLogger(__name__)
+
+LOOK_EVERY_S = 2.0
+SEEN_EVERY_S = 30.0
+RESUBSCRIBE_EVERY_S = 3600.0
+"""The in-memory layer forgets a subscription after a day."""
+
+
+class Hub:
+    """The rooms whose sockets live on one event loop."""
+
+    def __init__(self) -> None:
+        self.rooms: dict[UUID, Room] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._look_now = asyncio.Event()
+
+    def start(self) -> None:
+        """Begins to listen; called with the first socket."""
+        publish.attach(self, asyncio.get_running_loop())
+        for work in (self._listen, self._keep_looking, self._keep_seen):
+            self._keep_going(work)
+
+    async def stop(self) -> None:
+        """Stops listening; the sockets have to be closed already."""
+        publish.detach(self)
+        _hubs.pop(asyncio.get_running_loop(), None)
+        tasks = list(self._tasks.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _keep_going(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Runs one of the hub's endless works, and again should it ever fail: without them nobody is signed out."""
+
+        def failed(task: asyncio.Task[None]) -> None:
+            if not task.cancelled() and (error := task.exception()) is not None:
+                log.error("the hub's %s failed and is started again", work.__name__, exc_info=error)
+                asyncio.get_running_loop().call_later(LOOK_EVERY_S, self._keep_going, work)
+
+        task = asyncio.ensure_future(work())
+        task.add_done_callback(failed)
+        self._tasks[work.__name__] = task
+
+    def join(self, session_id: UUID, socket: Socket) -> Room:
+        """Puts a socket into its session's room; it gets frames after room.replay()."""
+        if session_id not in self.rooms:
+            self.rooms[session_id] = Room(session_id, look_soon=self._look_now.set)
+        room = self.rooms[session_id]
+        room.sockets.add(socket)
+        return room
+
+    def leave(self, room: Room, socket: Socket) -> None:
+        """Takes a socket out; an empty room is forgotten."""
+        room.leave(socket)
+        if not room.sockets and self.rooms.get(room.session_id) is room:
+            del self.rooms[room.session_id]
+
+    def deliver(self, items: list[Item]) -> None:
+        """What was published, here or in another process."""
+        for session_id, text in items:
+            room = self.rooms.get(UUID(session_id))
+            if room is None:
+                continue
+            if text is None:
+                room.wake()
+            else:
+                room.stream(text)
+
+    async def _listen(self) -> None:
+        while True:
+            try:
+                channel = await layer.subscribe()
+                async with asyncio.timeout(RESUBSCRIBE_EVERY_S):
+                    while True:
+                        self.deliver(await layer.receive(channel))
+            except layer.DOWN:
+                await asyncio.sleep(layer.RETRY_AFTER_S)
+
+    async def _keep_looking(self) -> None:
+        while True:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._look_now.wait(), LOOK_EVERY_S)
+            self._look_now.clear()
+            if self.rooms:
+                try:
+                    await self.look(timezone.now())
+                except DatabaseError:
+                    log.exception("the database did not answer a look at %d rooms", len(self.rooms))
+
+    async def look(self, now: datetime) -> None:
+        """Wakes the rooms whose log grew, and ends the sockets that may not stay."""
+        rooms = list(self.rooms.values())
+        logins = {socket.login for room in rooms for socket in room.sockets if socket.login}
+        seen = await store.call(store.look, [room.session_id for room in rooms], logins)
+        for room in rooms:
+            known = seen.sessions.get(room.session_id)
+            for socket in list(room.sockets):
+                _end_if_due(room, socket, seen, now)
+            if known is not None and known[0] > room.seq:
+                room.wake()
+
+    async def _keep_seen(self) -> None:
+        while True:
+            await asyncio.sleep(SEEN_EVERY_S)
+            sockets = [socket for room in self.rooms.values() for socket in room.sockets]
+            connection_ids = [socket.connection_id for socket in sockets if socket.connection_id]
+            try:
+                await store.call(_note_seen, connection_ids, list(self.rooms))
+            except DatabaseError:
+                log.exception("the database did not take note of %d open sockets", len(sockets))
+
+
+def _note_seen(connection_ids: list[UUID], session_ids: list[UUID]) -> None:
+    connections.seen(connection_ids=connection_ids, session_ids=session_ids, now=database_now())
+
+
+def _end_if_due(room: Room, socket: Socket, seen: store.Look, now: datetime) -> None:
+    known = seen.sessions.get(room.session_id)
+    if known is None:
+        socket.finish(CloseCode.NO_SUCH_SESSION, "the session was deleted")
+    elif (room.session_id, socket.user_id) not in seen.members:
+        socket.abort(CloseCode.NOT_ALLOWED, "you are no longer a member of this session")
+    elif (socket.login and socket.login not in seen.logins) or (socket.ends_at and socket.ends_at <= now):
+        socket.abort(CloseCode.NOT_SIGNED_IN, "your login has ended")
+    elif known[1] == SessionStatus.EXPIRED and socket.cursor >= known[0]:
+        socket.finish(CloseCode.EXPIRED, "the session has expired")
+
+
+_hubs: "WeakKeyDictionary[asyncio.AbstractEventLoop, Hub]" = WeakKeyDictionary()
+
+
+def current() -> Hub:
+    """The hub of the running loop, started with its first use."""
+    loop = asyncio.get_running_loop()
+    hub = _hubs.get(loop)
+    if hub is None:
+        hub = _hubs[loop] = Hub()
+        hub.start()
+    return hub

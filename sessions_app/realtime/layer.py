@@ -1,0 +1,69 @@
+"""The one group of the channel layer that this site uses: every web process listens to it, every process may send.
+
+What it carries are hints: a lost message costs a poll interval, never an event.
+"""
+
+import asyncio
+import logging
+import uuid
+from collections.abc import Sequence
+from typing import Any
+
+from channels.layers import get_channel_layer
+from redis.exceptions import RedisError
+
+log = logging.getLogger(__name__)
+
+GROUP = "agentsite.sessions"
+PROCESS = uuid.uuid4().hex
+DOWN = (OSError, TimeoutError, RedisError)
+SEND_TIMEOUT_S = 2.0
+RETRY_AFTER_S = 1.0
+
+Item = tuple[str, str | None]
+"""A session's id, with an encoded frame for its sockets, or None: its log has grown."""
+
+
+class Sender:
+    """Sends to the group from one event loop; while the layer is down it drops, and says so once."""
+
+    def __init__(self) -> None:
+        self._down_until = 0.0
+        self._is_down = False
+
+    async def send(self, items: Sequence[Item]) -> bool:
+        """Sends the items to the other processes; False when the layer is down and they were dropped."""
+        loop = asyncio.get_running_loop()
+        if loop.time() < self._down_until:
+            return False
+        message = {"type": "sessions.items", "from": PROCESS, "items": [list(item) for item in items]}
+        try:
+            await asyncio.wait_for(_layer().group_send(GROUP, message), SEND_TIMEOUT_S)
+        except DOWN as error:
+            if not self._is_down:
+                log.warning("the channel layer is down (%s); other processes poll until it is back", error)
+            self._is_down, self._down_until = True, loop.time() + RETRY_AFTER_S
+            return False
+        if self._is_down:
+            log.warning("the channel layer is back")
+            self._is_down = False
+        return True
+
+
+def _layer() -> Any:
+    return get_channel_layer()
+
+
+async def subscribe() -> str:
+    """Joins the group; returns the channel to receive from."""
+    channel: str = await _layer().new_channel("hub")
+    await _layer().group_add(GROUP, channel)
+    return channel
+
+
+async def receive(channel: str) -> list[Item]:
+    """The next items that another process sent."""
+    while True:
+        message = await _layer().receive(channel)
+        if message["from"] != PROCESS:
+            return [(session_id, frame) for session_id, frame in message["items"]]

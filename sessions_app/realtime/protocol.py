@@ -1,0 +1,121 @@
+"""The session socket's language, without Django: what frames look like, and how a client's frames are read.
+
+Server to client: {"seq", "type", "at", "run", "data"}. A frame with a number is a row of the session's log and comes
+exactly once, in order, after the replay of everything past ?after=. A frame with "seq": null is not stored and may be
+missing: text.delta carries the offset of its text, so a gap is seen and asked for.
+
+Client to server: {"type": "ping"} is answered by {"type": "pong"}; {"type": "text.since", "node_run": id, "offset": n}
+is answered by one text.delta with what is known from n on. Anything else closes the socket.
+"""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+CLIENT_FRAME_MAX_BYTES = 4096
+PONG = '{"type":"pong"}'
+
+
+class MalformedFrame(Exception):
+    """Raised when a client's frame is none that the protocol knows."""
+
+
+class FrameTooLarge(Exception):
+    """Raised when a client's frame is longer than any that the protocol knows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ping:
+    """The client is there."""
+
+
+@dataclass(frozen=True, slots=True)
+class TextSince:
+    """The client missed some of a node run's text, from this offset on."""
+
+    node_run: UUID
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class TextSoFar:
+    """What a node run has streamed until now, in its current attempt."""
+
+    run: UUID | None
+    node_id: str
+    attempt: int
+    text: str
+
+
+def parse(frame: str | bytes) -> Ping | TextSince:
+    """Reads one frame of a client."""
+    if len(frame) > CLIENT_FRAME_MAX_BYTES:
+        raise FrameTooLarge(f"a frame of {len(frame):,}; at most {CLIENT_FRAME_MAX_BYTES:,} bytes are read")
+    if isinstance(frame, bytes):
+        raise MalformedFrame("a binary frame; this socket speaks JSON text")
+    try:
+        content = json.loads(frame)
+    except (ValueError, RecursionError) as error:
+        raise MalformedFrame("a frame that is not JSON") from error
+    if not isinstance(content, dict):
+        raise MalformedFrame(f"a frame that is a {type(content).__name__}; expected an object with a 'type'")
+    match content.get("type"):
+        case "ping":
+            return Ping()
+        case "text.since":
+            return _text_since(content)
+        case other:
+            raise MalformedFrame(f"a frame of type {str(other)[:40]!r}; expected 'ping' or 'text.since'")
+
+
+def _text_since(content: dict[str, Any]) -> TextSince:
+    offset = content.get("offset", 0)
+    if not isinstance(offset, int) or isinstance(offset, bool) or offset < 0:
+        raise MalformedFrame(f"text.since with offset {str(offset)[:40]!r}; expected a number from 0")
+    try:
+        return TextSince(node_run=UUID(content["node_run"]), offset=offset)
+    except (KeyError, ValueError, TypeError, AttributeError) as error:
+        raise MalformedFrame("text.since without the id of a node run") from error
+
+
+def encode(frame: dict[str, Any]) -> str:
+    """One frame as the socket carries it."""
+    return json.dumps(frame, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def text_delta(asked: TextSince, known: TextSoFar | None, *, at: str) -> dict[str, Any]:
+    """The answer to text.since; with nothing known (any more, or not for this session) the text is empty."""
+    known = known or TextSoFar(run=None, node_id="", attempt=0, text="")
+    return {
+        "seq": None,
+        "type": "text.delta",
+        "at": at,
+        "run": str(known.run) if known.run else None,
+        "data": {
+            "node_run": str(asked.node_run),
+            "node_id": known.node_id,
+            "attempt": known.attempt,
+            "offset": min(asked.offset, len(known.text)),
+            "text": known.text[asked.offset :],
+        },
+    }
+
+
+@dataclass(slots=True)
+class Allowance:
+    """How many frames a client may still send: a bucket that fills with time."""
+
+    burst: float = 40
+    per_second: float = 20
+    left: float = 40
+    at: float = 0.0
+
+    def take(self, now: float) -> bool:
+        """Takes one frame out of the bucket at this (monotonic) time; False when there is none left."""
+        self.left = min(self.burst, self.left + (now - self.at) * self.per_second) if self.at else self.burst
+        self.at = now
+        if self.left < 1:
+            return False
+        self.left -= 1
+        return True
