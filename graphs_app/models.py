@@ -1,5 +1,7 @@
 """Graphs, their immutable versions, runs, node runs (which are the journal) and interrupts."""
 
+from uuid import UUID
+
 from django.conf import settings
 from django.db import models
 from django.utils import timezone
@@ -73,6 +75,8 @@ class Run(models.Model):
     parent_key = models.CharField(max_length=200, blank=True)
     """Which activation (and item) of the parent it belongs to; unique within the parent."""
     forked_from = models.ForeignKey("self", null=True, blank=True, on_delete=models.SET_NULL, related_name="forks")
+    edits = models.JSONField(default=dict, blank=True)
+    """What people set in the state of a fork: {"checkpoint's number": {key: value}}, in force after that checkpoint."""
     status = models.CharField(max_length=12, choices=RunStatus, default=RunStatus.QUEUED)
     priority = models.SmallIntegerField(default=0)
     durability = models.CharField(max_length=5, choices=Durability, default=Durability.SYNC)
@@ -92,6 +96,10 @@ class Run(models.Model):
     """How often a worker has claimed it."""
     crashes = models.PositiveIntegerField(default=0)
     """Leases in a row that ended without progress; too many and the run is poison."""
+    claimed_checkpoints = models.PositiveIntegerField(default=0)
+    """How many checkpoints there were when it was last claimed; more of them since is progress."""
+    journaled = models.PositiveBigIntegerField(default=0)
+    """How many of its journal's entries are stored: tells a writer whether a commit that it lost sight of happened."""
     lease_owner = models.CharField(max_length=120, blank=True)
     lease_until = models.DateTimeField(null=True, blank=True)
     lease_epoch = models.PositiveBigIntegerField(default=0)
@@ -111,6 +119,11 @@ class Run(models.Model):
             models.Index(fields=["status", "lease_until"]),
             models.Index(fields=["session", "created_at"]),
             models.Index(fields=["user", "created_at"]),
+            models.Index(
+                fields=["lease_owner"],
+                name="runs_to_cancel",
+                condition=models.Q(cancel_requested_at__isnull=False, status="running"),
+            ),
         ]
         constraints = [
             models.UniqueConstraint(
@@ -131,11 +144,26 @@ class NodeRunStatus(models.TextChoices):
     SKIPPED = "skipped"
 
 
+VARIANT_BITS = 0b10 << 62
+LOW_BITS = (1 << 62) - 1
+
+
+def node_run_id(run_id: UUID, activation: int) -> UUID:
+    """The id of a node run, known before its row exists: the run's id moved on by the activation.
+
+    The upper half, which holds the time, stays, so that the rows of a run lie together in the index.
+    """
+    number = run_id.int
+    low = (number + activation + 1) & LOW_BITS
+    return UUID(int=(number >> 64 << 64) | VARIANT_BITS | low)
+
+
 class NodeRun(models.Model):
     """One execution of a node in a run: the journal's row. One that has a number is a checkpoint."""
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
-    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="node_runs", db_constraint=True)
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="node_runs", db_index=False)
+    """Its index is that of the constraint on run and activation; one index less is written by every step."""
     activation = models.PositiveIntegerField()
     """The planner's number for this execution of the node; the same after a crash, so unique in the run."""
     number = models.PositiveIntegerField(null=True, blank=True)
@@ -196,9 +224,7 @@ class Interrupt(models.Model):
     answered_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
-        constraints = [
-            models.UniqueConstraint(fields=["run", "activation"], name="one_interrupt_per_activation")
-        ]
+        constraints = [models.UniqueConstraint(fields=["run", "activation"], name="one_interrupt_per_activation")]
 
 
 class WorkerHeartbeat(models.Model):

@@ -1,0 +1,96 @@
+"""What a run's journal entries bring with them in their transaction: effects, interrupts, and the end of what hung on it."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import timedelta
+from functools import partial
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from graphs_app import dispatch, effects, selectors
+from graphs_app.engine.checkpoint import Effect, Entry, Interrupted, NodeDone, RunEnded
+from graphs_app.engine.errors import LeaseLost
+from graphs_app.jsontext import clean, storable
+from graphs_app.models import Interrupt, InterruptStatus, Run, RunStatus, node_run_id
+from graphs_app.store import Fenced
+from sessions_app.events import Event
+from sessions_app.realtime import publish
+
+
+def needs_transaction(entry: Entry) -> bool:
+    """Whether the entry brings more than its row."""
+    match entry:
+        case NodeDone():
+            return bool(entry.effects)
+        case Interrupted():
+            return True
+        case RunEnded():
+            return entry.status != "completed"
+    return False
+
+
+def apply_effect(run: Run, node_run: UUID, effect: Effect) -> Sequence[Event]:
+    """Calls the effect's handler; returns what the session is to be told."""
+    return effects.handler(effect.name)(run, node_run, storable(effect.payload))
+
+
+def settle(entries: Iterable[Entry], run: Run, outcome: Fenced) -> Fenced:
+    """Stores interrupts and ends what hung on a run that ended; returns how the run stands after it."""
+    asked = [entry for entry in entries if isinstance(entry, Interrupted)]
+    if asked:
+        Interrupt.objects.bulk_create([_interrupt(run.pk, entry) for entry in asked], ignore_conflicts=True)
+    ended = next((entry for entry in entries if isinstance(entry, RunEnded)), None)
+    if ended is None or outcome.status == RunStatus.COMPLETED:
+        return outcome
+    if outcome.status != RunStatus.INTERRUPTED:
+        end_below([run.pk])
+        return outcome
+    # Somebody may have answered while other branches still went on: then the run need not wait at all.
+    if run.parent_id is None and selectors.unused_answers(run.pk).exists():
+        Run.objects.filter(pk=run.pk, status=RunStatus.INTERRUPTED).update(status=RunStatus.QUEUED, queued_at=Now())
+        dispatch.send_on_commit(run.pk, run.priority)
+        return replace(outcome, status=RunStatus.QUEUED)
+    return outcome
+
+
+def end_below(run_ids: Sequence[UUID]) -> None:
+    """Drops the interrupts of runs that are over, and cancels their sub-runs that nobody works on."""
+    while run_ids:
+        Interrupt.objects.filter(run_id__in=run_ids, status=InterruptStatus.WAITING).update(
+            status=InterruptStatus.DROPPED
+        )
+        idle = Run.objects.filter(parent_id__in=run_ids, status__in=(RunStatus.QUEUED, RunStatus.INTERRUPTED))
+        run_ids = list(idle.values_list("pk", flat=True))
+        Run.objects.filter(pk__in=run_ids, status__in=(RunStatus.QUEUED, RunStatus.INTERRUPTED)).update(
+            status=RunStatus.CANCELLED, finished_at=Now(), lease_owner="", lease_until=None
+        )
+
+
+def lease_lost(run_id: UUID) -> LeaseLost:
+    """The error of a worker that is no longer the one to write for a run."""
+    return LeaseLost(f"run {run_id} belongs to another worker now; nothing more is written for it")
+
+
+def wake_watcher(run: Run) -> None:
+    """A socket that follows a run without a session waits for this."""
+    if run.metadata and run.metadata.get("watched"):
+        transaction.on_commit(partial(publish.wake, run.pk))
+
+
+def _interrupt(run_id: UUID, entry: Interrupted) -> Interrupt:
+    now = timezone.now()
+    return Interrupt(
+        id=node_run_id(run_id, entry.activation),
+        run_id=run_id,
+        activation=entry.activation,
+        node_id=entry.node_id,
+        question=clean(entry.question),
+        schema=storable(entry.schema),
+        default=storable(entry.default),
+        has_default=entry.has_default,
+        created_at=now,
+        expires_at=None if entry.timeout_s is None else now + timedelta(seconds=entry.timeout_s),
+    )

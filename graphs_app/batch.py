@@ -1,0 +1,284 @@
+"""Writes one batch of many runs: fence, rows, effects, interrupts and events in one transaction, or nothing of it.
+
+What a batch may meet, in the order in which it is handled:
+1. A run whose lease is another's: its part is dropped with LeaseLost, the others are written.
+2. An effect or an entry that the database refuses: the batch is written again a run at a time, and that run is refused.
+3. A deadlock or a serialization failure: again, at most three times.
+4. A connection that goes while it commits: the writer reconnects, and reads how far each run's journal has come. Since a
+   batch is all or nothing and raises `journaled` of every run in it, that tells what became of it.
+"""
+
+import asyncio
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from itertools import count
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from django.db import DatabaseError, InterfaceError, OperationalError, transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+from graphs_app import aftermath, failpoints
+from graphs_app.engine.checkpoint import Entry, NodeDone
+from graphs_app.errors import EffectFailed, JournalClosed, JournalRefused, UnknownEffect
+from graphs_app.models import node_run_id
+from graphs_app.rows import RunRow
+from graphs_app.store import Fenced, Store
+from graphs_app.telling import events_of
+from sessions_app.events import Event
+from sessions_app.services import events
+
+if TYPE_CHECKING:
+    from graphs_app.journal import JournalOf
+
+logger = logging.getLogger(__name__)
+
+CONFLICTS_AT_MOST = 3
+CONFLICT_STATES = frozenset({"40001", "40P01"})
+"""PostgreSQL's serialization_failure and deadlock_detected."""
+BACKOFF_S = (0.05, 0.1, 0.25, 0.5, 1.0, 2.0)
+
+
+class Part:
+    """What one run says in one batch, and who waits for it."""
+
+    __slots__ = ("entries", "failure", "journal", "row", "told", "waiting")
+
+    def __init__(self, journal: "JournalOf") -> None:
+        self.journal = journal
+        self.entries: list[Entry] = []
+        self.waiting: list[asyncio.Future[None]] = []
+        self.failure: BaseException | None = None
+        self.row: RunRow | None = None
+        self.told: list[Event] = []
+        """What effects gave the session to be told."""
+
+    def join(self, later: "Part") -> None:
+        """Takes over what the same run said after this part."""
+        self.entries += later.entries
+        self.waiting += later.waiting
+
+    def settle(self) -> None:
+        """Tells the run what became of it. Called on the event loop."""
+        if self.failure is not None:
+            self.journal.failure = self.failure
+        for future in self.waiting:
+            if future.done():
+                continue
+            if self.failure is None:
+                future.set_result(None)
+            else:
+                future.set_exception(self.failure)
+
+    def fold(self) -> RunRow:
+        """The part as rows; folded once, however often the batch is tried."""
+        if self.row is None:
+            run = self.journal.run
+            row = RunRow(run.pk, run.lease_epoch, run.lease_owner, self.journal.journaled + len(self.entries))
+            for entry in self.entries:
+                row.add(entry)
+            self.row = row
+        return self.row
+
+
+class Call:
+    """A function that runs in the writer's transaction, and the future of what it returns."""
+
+    __slots__ = ("done", "failure", "function", "value")
+
+    def __init__(self, function: Callable[[], Any], done: "asyncio.Future[Any]") -> None:
+        self.function = function
+        self.done = done
+        self.value: Any = None
+        self.failure: BaseException | None = None
+
+    def settle(self) -> None:
+        if self.done.done():
+            return
+        if self.failure is None:
+            self.done.set_result(self.value)
+        else:
+            self.done.set_exception(self.failure)
+
+
+class Writing:
+    """Writes batches over one connection, for as long as it takes. Belongs to the writer's thread."""
+
+    def __init__(self, connection: BaseDatabaseWrapper, store: Store, stopping: threading.Event) -> None:
+        self._connection = connection
+        self._store = store
+        self._stopping = stopping
+        self._raw: object = None
+        """The connection that was prepared; another one needs preparing again."""
+
+    def write(self, parts: Sequence[Part], calls: Sequence[Call]) -> None:
+        """Makes the batch durable, or says in each part and call why it is not."""
+        foldable = [part for part in parts if self._folds(part)]
+        try:
+            self._write_stubbornly(foldable, calls)
+        except DatabaseError as error:
+            self._one_by_one(foldable, calls, error)
+        for part in parts:
+            if part.failure is None and part.row is not None:
+                part.journal.journaled = part.row.journaled
+        failpoints.reach("after_checkpoint")
+
+    def _folds(self, part: Part) -> bool:
+        try:
+            part.fold()
+        except (ValueError, TypeError, RecursionError) as error:
+            part.failure = JournalRefused(
+                f"run {part.journal.run.pk}: an entry is not JSON that can be stored ({error}); a tool returned it"
+            )
+        return part.failure is None
+
+    def _one_by_one(self, parts: Sequence[Part], calls: Sequence[Call], error: DatabaseError) -> None:
+        """Something in the batch is refused by the database: only whose it is shall suffer."""
+        logger.warning("journal: a batch of %d runs was refused (%s); writing them one by one", len(parts), error)
+        for part in parts:
+            part.told = []
+            try:
+                self._write_stubbornly([part], ())
+            except DatabaseError as refusal:
+                logger.error("journal: run %s is refused by the database: %s", part.journal.run.pk, refusal)
+                part.failure = JournalRefused(f"run {part.journal.run.pk}: the database refuses its entries: {refusal}")
+        for call in calls:
+            try:
+                self._write_stubbornly((), [call])
+            except DatabaseError as refusal:
+                call.failure = refusal
+
+    def _write_stubbornly(self, parts: Sequence[Part], calls: Sequence[Call]) -> None:
+        """Tries until the batch is written or refused; a lost connection alone never loses it."""
+        in_doubt = False
+        conflicts = 0
+        for attempt in count():
+            try:
+                self._prepare()
+                self._write_once(self._still_open(parts) if in_doubt else parts, calls)
+                return
+            except (OperationalError, InterfaceError) as error:
+                if _is_conflict(error):
+                    conflicts += 1
+                    if conflicts > CONFLICTS_AT_MOST:
+                        raise
+                in_doubt = True
+                self._pause(attempt, parts, error)
+
+    def _pause(self, attempt: int, parts: Sequence[Part], error: Exception) -> None:
+        """Waits for the database to come back, on a new connection if the old one is gone."""
+        if not self._connection.in_atomic_block and not (_is_conflict(error) and self._connection.is_usable()):
+            self._connection.close()
+        delay = BACKOFF_S[min(attempt, len(BACKOFF_S) - 1)]
+        logger.warning("journal: %d runs wait for the database, again in %s s: %s", len(parts), delay, error)
+        if self._stopping.wait(delay) and attempt > len(BACKOFF_S):
+            raise JournalClosed("the worker stops while the database is away; another goes on from the journal")
+
+    def _prepare(self) -> None:
+        self._connection.ensure_connection()
+        if self._raw is not self._connection.connection:
+            self._store.prepare()
+            self._raw = self._connection.connection
+
+    def _still_open(self, parts: Sequence[Part]) -> list[Part]:
+        """The parts that the transaction we lost sight of did not write."""
+        with transaction.atomic():
+            standings = self._store.standing([part.journal.run.pk for part in parts])
+        still_open = []
+        for part in parts:
+            standing = standings.get(part.journal.run.pk)
+            row = part.fold()
+            if standing is None or standing.lease_epoch != row.lease_epoch:
+                part.failure = aftermath.lease_lost(part.journal.run.pk)
+            elif standing.journaled < row.journaled:
+                part.told = []
+                still_open.append(part)
+        return still_open
+
+    def _write_once(self, parts: Sequence[Part], calls: Sequence[Call]) -> None:
+        has_checkpoint = any(part.row is not None and part.row.checkpoints for part in parts)
+        if has_checkpoint:
+            failpoints.reach("before_checkpoint")
+        alone = not calls and self._store.is_atomic and not any(map(_has_more, parts))
+        with nullcontext() if alone else transaction.atomic():
+            for call in calls:
+                self._call(call)
+            able = self._apply_effects(parts)
+            fenced = self._store.write([part.fold() for part in able]) if able else {}
+            self._after_fence(able, fenced)
+            if has_checkpoint:
+                failpoints.reach("in_checkpoint")
+
+    def _call(self, call: Call) -> None:
+        call.failure = None
+        try:
+            with transaction.atomic():
+                call.value = call.function()
+        except (OperationalError, InterfaceError):
+            raise
+        except Exception as error:
+            call.failure = error
+
+    def _apply_effects(self, parts: Sequence[Part]) -> list[Part]:
+        """The parts whose effects are applied, or that have none; the fence is locked before the first effect."""
+        asking = [part for part in parts if any(isinstance(e, NodeDone) and e.effects for e in part.entries)]
+        if not asking:
+            return list(parts)
+        standings = self._store.standing([part.journal.run.pk for part in asking])
+        for part in asking:
+            standing, run = standings.get(part.journal.run.pk), part.journal.run
+            if standing is None or (standing.lease_epoch, standing.lease_owner) != (run.lease_epoch, run.lease_owner):
+                part.failure = aftermath.lease_lost(part.journal.run.pk)
+                continue
+            part.told = []
+            part.failure = self._effects_of(part)
+        return [part for part in parts if part.failure is None]
+
+    def _effects_of(self, part: Part) -> BaseException | None:
+        run = part.journal.run
+        try:
+            with transaction.atomic():
+                for entry in part.entries:
+                    if isinstance(entry, NodeDone):
+                        node_run = node_run_id(run.pk, entry.activation)
+                        for effect in entry.effects:
+                            part.told += aftermath.apply_effect(run, node_run, effect)
+        except (OperationalError, InterfaceError):
+            raise
+        except UnknownEffect as error:
+            return error
+        except Exception as error:
+            logger.exception("journal: an effect of run %s failed", run.pk)
+            return EffectFailed(f"run {run.pk}: {error}")
+        return None
+
+    def _after_fence(self, parts: Sequence[Part], fenced: dict[UUID, Fenced]) -> None:
+        told: dict[UUID, list[Event]] = {}
+        for part in parts:
+            run = part.journal.run
+            outcome = fenced.get(run.pk)
+            if outcome is None:
+                part.failure = aftermath.lease_lost(part.journal.run.pk)
+                continue
+            outcome = aftermath.settle(part.entries, run, outcome)
+            aftermath.wake_watcher(run)
+            if run.session_id is not None:
+                told.setdefault(run.session_id, []).extend(events_of(part, outcome))
+        # In one order for all, so that two batches never lock two sessions crosswise.
+        for session_id in sorted(told):
+            if told[session_id]:
+                events.append(session_id, told[session_id])
+
+
+def _has_more(part: Part) -> bool:
+    """Whether a part needs more than the one statement: a session to tell, effects, or an end that others must learn of."""
+    run = part.journal.run
+    if run.session_id is not None:
+        return True
+    return any(aftermath.needs_transaction(entry) for entry in part.entries)
+
+
+def _is_conflict(error: Exception) -> bool:
+    return getattr(error.__cause__, "sqlstate", None) in CONFLICT_STATES

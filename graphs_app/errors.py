@@ -1,0 +1,128 @@
+"""Every way in which graphs and runs refuse or fail; each has a stable code that decides the HTTP status at the edge."""
+
+from sessions_app.errors import DomainError
+
+# What somebody asked for is not there, or is not theirs to see.
+
+
+class GraphNotFound(DomainError):
+    """Raised when no graph, or no version of it, has this id or slug."""
+
+    code = "graph_not_found"
+
+
+class RunNotFound(DomainError):
+    """Raised when there is no such run, or the asker may not see it."""
+
+    code = "run_not_found"
+
+
+class CheckpointNotFound(DomainError):
+    """Raised when a run has no checkpoint of this number."""
+
+    code = "checkpoint_not_found"
+
+
+class InterruptNotFound(DomainError):
+    """Raised when a run has no interrupt of this id."""
+
+    code = "interrupt_not_found"
+
+
+# What somebody sent does not fit.
+
+
+class InvalidGraph(DomainError):
+    """Raised when a definition cannot be saved or run; it lists every problem at once."""
+
+    code = "invalid_graph"
+
+
+class InvalidState(DomainError):
+    """Raised when an initial or an edited state is not a JSON object within its limit."""
+
+    code = "invalid_state"
+
+
+class InvalidAnswer(DomainError):
+    """Raised when the answer to an interrupt does not fit the interrupt's schema."""
+
+    code = "invalid_answer"
+
+
+class RetryBlocked(DomainError):
+    """Raised when what a failed run has done cannot be reused on the graph version named."""
+
+    code = "retry_blocked"
+
+
+# What no longer fits the state of things.
+
+
+class SlugTaken(DomainError):
+    """Raised when a graph of another person, or a built-in one, has the slug."""
+
+    code = "slug_taken"
+
+
+class GraphIsBuiltIn(DomainError):
+    """Raised when somebody changes or deletes a graph that comes with the site."""
+
+    code = "graph_is_built_in"
+
+
+class NotYourGraph(DomainError):
+    """Raised when somebody changes or deletes another person's graph."""
+
+    code = "not_your_graph"
+
+
+class RunFinished(DomainError):
+    """Raised when a run that is to be changed has already come to its end."""
+
+    code = "run_finished"
+
+
+class RunNotFinished(DomainError):
+    """Raised when something needs a run that is at its end, and it is not."""
+
+    code = "run_not_finished"
+
+
+class RunNotFailed(DomainError):
+    """Raised when a run that is to be retried has not failed."""
+
+    code = "run_not_failed"
+
+
+class InterruptAnswered(DomainError):
+    """Raised when an interrupt no longer waits for an answer."""
+
+    code = "interrupt_answered"
+
+
+# What goes wrong while a run is executed.
+
+
+class EffectFailed(DomainError):
+    """Raised into a run when the write outside it that its node asked for could not be made."""
+
+    code = "effect_failed"
+
+
+class UnknownEffect(DomainError):
+    """Raised when a tool asks for an effect that no app has registered."""
+
+    code = "unknown_effect"
+
+
+class JournalRefused(DomainError):
+    """Raised into a run when the database refuses what it wants to write; other runs are not touched."""
+
+    code = "journal_refused"
+
+
+class JournalClosed(DomainError):
+    """Raised when something is written to a journal whose worker has stopped."""
+
+    code = "journal_closed"

@@ -1,0 +1,195 @@
+"""Group commit: one writer thread of a worker process makes durable what all its runs have to say, a transaction at a time.
+
+Entries gather on the event loop until its current round is over, so that a hundred runs which step together are one
+batch; while the writer commits one batch, the next one grows. An entry that nobody waits for lingers a few milliseconds:
+a node that ends by then costs one row and no commit of its own.
+"""
+
+import asyncio
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from queue import SimpleQueue
+from typing import Any
+
+from django.db import connection
+
+from graphs_app.batch import Call, Part, Writing
+from graphs_app.definitions import LoadedGraph
+from graphs_app.diff_pace import DiffPace
+from graphs_app.engine.checkpoint import Emitted, Entry, NodeDone, NodeFailed, NodeStarted
+from graphs_app.engine.errors import LeaseLost
+from graphs_app.errors import JournalClosed
+from graphs_app.models import Run
+from graphs_app.store import store_for
+
+logger = logging.getLogger(__name__)
+
+LINGER_S = 0.003
+
+Flushed = tuple[list[Part], list[Call]]
+
+
+class JournalOf:
+    """One run's journal, as the engine sees it; it keeps what the writer must know of the run."""
+
+    __slots__ = ("_pace", "_part", "_writer", "draining", "failure", "graph", "journaled", "on_node_end", "run")
+
+    def __init__(
+        self, writer: "Writer", run: Run, graph: LoadedGraph, *, on_node_end: Callable[[int], None] | None = None
+    ) -> None:
+        self.run = run
+        self.graph = graph
+        self.journaled = run.journaled
+        self.failure: BaseException | None = None
+        """Why nothing more can be written: the lease is lost, or the database refused an entry."""
+        self.draining = False
+        """Set when the worker stops: no further node may start."""
+        self.on_node_end = on_node_end
+        """Told of each node run's end before it is written."""
+        self._writer = writer
+        self._part: Part | None = None
+        self._pace = DiffPace(writer.loop, self._keep)
+
+    def note(self, entry: Entry) -> None:
+        """Keeps the entry with the next commit; does not wait. Raises LeaseLost if the run is another's now."""
+        if self.failure is not None:
+            raise self.failure
+        if self.draining and isinstance(entry, NodeStarted):
+            raise LeaseLost(f"run {self.run.pk}: the worker is stopping, so node {entry.node_id!r} starts elsewhere")
+        if isinstance(entry, Emitted):
+            self._pace.take(entry)
+            return
+        self._before(entry)
+        self._keep(entry)
+
+    async def commit(self, entry: Entry) -> None:
+        """Returns once the entry and all before it are durable. Raises LeaseLost if the run is another's now."""
+        if self.failure is not None:
+            raise self.failure
+        self._before(entry)
+        part = self._keep(entry)
+        done = self._writer.loop.create_future()
+        part.waiting.append(done)
+        self._writer.flush_soon()
+        await done
+
+    def _before(self, entry: Entry) -> None:
+        self._pace.before(entry)
+        if self.on_node_end is not None and isinstance(entry, NodeDone | NodeFailed):
+            self.on_node_end(entry.activation)
+
+    def _keep(self, entry: Entry) -> Part:
+        part = self._part
+        if part is None:
+            part = self._part = Part(self)
+            self._writer.add(part)
+        part.entries.append(entry)
+        return part
+
+    def detach(self) -> None:
+        """The writer has taken the part; what comes now belongs to the next batch."""
+        self._part = None
+
+
+class Writer:
+    """The writer thread and what waits for it. All methods but _work and what it calls belong to the event loop."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.loop = loop
+        self._parts: list[Part] = []
+        self._calls: list[Call] = []
+        self._flush_is_due = False
+        self._linger: asyncio.TimerHandle | None = None
+        self._queue: SimpleQueue[Flushed | None] = SimpleQueue()
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._work, name="journal", daemon=True)
+        self._thread.start()
+
+    def add(self, part: Part) -> None:
+        """Takes what a run begins to say; it is written at the next flush, a few milliseconds on at the latest."""
+        if self._stopping.is_set():
+            raise JournalClosed(f"the journal is closed; run {part.journal.run.pk} goes on elsewhere")
+        self._parts.append(part)
+        if self._linger is None:
+            self._linger = self.loop.call_later(LINGER_S, self._linger_is_over)
+
+    async def call(self, function: Callable[[], Any]) -> Any:
+        """Runs the function in the writer's next transaction, behind a savepoint; returns what it returns."""
+        if self._stopping.is_set():
+            raise JournalClosed("the journal is closed")
+        call = Call(function, self.loop.create_future())
+        self._calls.append(call)
+        self.flush_soon()
+        return await call.done
+
+    def flush_soon(self) -> None:
+        """Hands over what has gathered once the loop's present round is over."""
+        if not self._flush_is_due:
+            self._flush_is_due = True
+            self.loop.call_soon(self._flush)
+
+    def _linger_is_over(self) -> None:
+        self._linger = None
+        if self._parts:
+            self._flush()
+
+    def _flush(self) -> None:
+        self._flush_is_due = False
+        if not self._parts and not self._calls:
+            return
+        for part in self._parts:
+            part.journal.detach()
+        self._queue.put((self._parts, self._calls))
+        self._parts, self._calls = [], []
+
+    async def close(self) -> None:
+        """Writes what has gathered, and ends the thread."""
+        self._flush()
+        self._stopping.set()
+        self._queue.put(None)
+        await self.loop.run_in_executor(None, self._thread.join)
+
+    # On the writer's thread ------------------------------------------------------------------------
+
+    def _work(self) -> None:
+        writing = Writing(connection, store_for(connection), self._stopping)
+        try:
+            while (flushed := self._queue.get()) is not None:
+                parts, calls = self._gather(flushed)
+                writing.write(parts, calls)
+                self._tell(self._settle, parts, calls)
+        finally:
+            connection.close()
+
+    def _gather(self, first: Flushed) -> Flushed:
+        """All that came while the last batch was written, as one batch; a run has one part in it."""
+        if self._queue.empty():
+            return first
+        parts = {part.journal: part for part in first[0]}
+        calls = list(first[1])
+        while not self._queue.empty():
+            flushed = self._queue.get()
+            if flushed is None:
+                self._queue.put(None)
+                break
+            for part in flushed[0]:
+                if parts.setdefault(part.journal, part) is not part:
+                    parts[part.journal].join(part)
+            calls.extend(flushed[1])
+        return list(parts.values()), calls
+
+    def _tell(self, function: Callable[..., None], *arguments: Any) -> None:
+        try:
+            self.loop.call_soon_threadsafe(function, *arguments)
+        except RuntimeError:
+            # The loop was closed under us: nobody is left to be told, and what was written is written.
+            logger.warning("journal: the event loop is closed; %s is told to nobody", function.__name__)
+
+    # On the event loop again -----------------------------------------------------------------------
+
+    def _settle(self, parts: Sequence[Part], calls: Sequence[Call]) -> None:
+        for part in parts:
+            part.settle()
+        for call in calls:
+            call.settle()

@@ -1,0 +1,31 @@
+"""JSON as both databases store it: NUL and lone surrogates, which PostgreSQL refuses, are replaced."""
+
+import json
+import re
+from typing import Any
+
+from graphs_app.engine.errors import clean_text as clean
+
+SUSPECT = re.compile(r"\\u(0000|d[89a-f])")
+"""What an unstorable character looks like in ASCII JSON; proper pairs of surrogates look the same, so it is a hint only."""
+
+_encode = json.JSONEncoder(ensure_ascii=True, allow_nan=False, separators=(",", ":")).encode
+
+
+def storable(value: Any) -> Any:
+    """The JSON value with what cannot be stored replaced, in keys and in values."""
+    if isinstance(value, str):
+        return clean(value)
+    if isinstance(value, dict):
+        return {clean(str(key)): storable(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [storable(item) for item in value]
+    return value
+
+
+def dump(value: Any) -> str:
+    """The value as JSON text for a column; raises ValueError for NaN and TypeError for what is not JSON."""
+    text = _encode(value)
+    if "\\u" in text and SUSPECT.search(text):
+        return _encode(storable(value))
+    return text

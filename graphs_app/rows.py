@@ -1,0 +1,196 @@
+"""What a batch of journal entries comes to in rows: one for each run, one for each node run, whatever the number of entries.
+
+A node run that starts and ends within one batch is one row. Everything here is plain values, ready for either database.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from uuid import UUID
+
+from graphs_app.engine.checkpoint import (
+    Entry,
+    Interrupted,
+    Json,
+    NodeDone,
+    NodeFailed,
+    NodeRetried,
+    NodeStarted,
+    RunEnded,
+    Usage,
+)
+from graphs_app.jsontext import clean, dump
+from graphs_app.models import node_run_id
+
+NOTHING_SPENT = Usage()
+
+
+@dataclass(slots=True)
+class NodeRow:
+    """One node run; the fields are the columns, in the order in which the store writes them."""
+
+    id: UUID
+    run_id: UUID
+    activation: int
+    number: int | None
+    seen: int
+    node_id: str
+    tool: str
+    status: str
+    attempt: int
+    writes: str | None
+    edges_taken: str | None
+    error: str | None
+    text: str
+    started_at: datetime | None
+    finished_at: datetime | None
+    duration_ms: float | None
+    endpoint: str
+    prompt_tokens: int
+    completion_tokens: int
+    cost_usd: Decimal | None
+
+
+NODE_COLUMNS: tuple[str, ...] = tuple(NodeRow.__dataclass_fields__)
+
+
+@dataclass(slots=True)
+class RunRow:
+    """What a batch changes in one run. Counts of entries and checkpoints are absolute, what was spent is added."""
+
+    id: UUID
+    lease_epoch: int
+    lease_owner: str
+    journaled: int
+    checkpoints: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cost_usd: Decimal | None = None
+    status: str | None = None
+    """Not None when the run ends or pauses; the lease is given back with it."""
+    state: str | None = None
+    error: str | None = None
+    nodes: dict[int, NodeRow] = field(default_factory=dict)
+    """By activation."""
+
+    def add(self, entry: Entry) -> None:
+        """Takes one more entry of the run, in order."""
+        match entry:
+            case NodeDone():
+                self.checkpoints = max(self.checkpoints, entry.number)
+                self._spend(entry.usage)
+                self.nodes[entry.activation] = _done_row(self.id, entry)
+            case NodeStarted() | Interrupted():
+                self.nodes[entry.activation] = _open_row(self.id, entry, self.nodes.get(entry.activation))
+            case NodeFailed():
+                self._spend(entry.usage)
+                self.nodes[entry.activation] = _failed_row(self.id, entry)
+            case NodeRetried():
+                row = self.nodes.get(entry.activation)
+                if row is not None:
+                    row.error = dump(entry.error)
+            case RunEnded():
+                self._end(entry)
+            case _:
+                pass
+
+    def _spend(self, usage: Usage | None) -> None:
+        if usage is None:
+            return
+        self.prompt_tokens += usage.prompt_tokens
+        self.completion_tokens += usage.completion_tokens
+        if usage.cost_usd is not None:
+            self.cost_usd = (self.cost_usd or Decimal(0)) + usage.cost_usd
+
+    def _end(self, entry: RunEnded) -> None:
+        self.status = entry.status
+        self.state = dump(entry.state)
+        self.error = _json_or_none(entry.error)
+
+
+def _json_or_none(value: Json | None) -> str | None:
+    return None if value is None else dump(value)
+
+
+def _done_row(run_id: UUID, entry: NodeDone) -> NodeRow:
+    usage = entry.usage or NOTHING_SPENT
+    return NodeRow(
+        node_run_id(run_id, entry.activation),
+        run_id,
+        entry.activation,
+        entry.number,
+        entry.seen,
+        entry.node_id,
+        entry.tool,
+        entry.status,
+        entry.attempt,
+        dump(entry.writes),
+        _indexes(entry.edges_taken),
+        _json_or_none(entry.error),
+        clean(entry.text),
+        entry.started_at,
+        entry.finished_at,
+        entry.duration_ms,
+        usage.endpoint,
+        usage.prompt_tokens,
+        usage.completion_tokens,
+        usage.cost_usd,
+    )
+
+
+def _indexes(edges: Sequence[int]) -> str:
+    return f"[{','.join(map(str, edges))}]"
+
+
+def _open_row(run_id: UUID, entry: NodeStarted | Interrupted, known: NodeRow | None) -> NodeRow:
+    """A node run that is going on; an interrupted one keeps the attempt that asked."""
+    attempt = entry.attempt if isinstance(entry, NodeStarted) else (known.attempt if known else 1)
+    return NodeRow(
+        node_run_id(run_id, entry.activation),
+        run_id,
+        entry.activation,
+        None,
+        entry.seen,
+        entry.node_id,
+        entry.tool,
+        "started",
+        attempt,
+        None,
+        None,
+        None,
+        "",
+        entry.at,
+        None,
+        None,
+        "",
+        0,
+        0,
+        None,
+    )
+
+
+def _failed_row(run_id: UUID, entry: NodeFailed) -> NodeRow:
+    usage = entry.usage or NOTHING_SPENT
+    return NodeRow(
+        node_run_id(run_id, entry.activation),
+        run_id,
+        entry.activation,
+        None,
+        entry.seen,
+        entry.node_id,
+        entry.tool,
+        "failed",
+        entry.attempt,
+        None,
+        None,
+        dump(entry.error),
+        clean(entry.text),
+        entry.started_at,
+        entry.finished_at,
+        entry.duration_ms,
+        usage.endpoint,
+        usage.prompt_tokens,
+        usage.completion_tokens,
+        usage.cost_usd,
+    )

@@ -1,0 +1,89 @@
+"""Every read of graphs, runs and what they left behind."""
+
+from contextlib import suppress
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Exists, OuterRef, Q, QuerySet
+
+from graphs_app.errors import GraphNotFound, RunNotFound
+from graphs_app.models import Graph, GraphVersion, Interrupt, InterruptStatus, NodeRun, Run
+from sessions_app.models import Member, User
+
+ANSWERED = (InterruptStatus.ANSWERED, InterruptStatus.EXPIRED)
+"""An interrupt that expires is answered with its default."""
+
+
+def family(run_id: UUID) -> list[UUID]:
+    """The run and all its sub-runs, at any depth."""
+    found, level = [run_id], [run_id]
+    while level:
+        level = list(Run.objects.filter(parent_id__in=level).values_list("pk", flat=True))
+        found += level
+    return found
+
+
+def waiting_interrupts(run_id: UUID) -> list[dict[str, Any]]:
+    """What the run, or a sub-run of it, asks people now."""
+    waiting = Interrupt.objects.filter(run_id__in=family(run_id), status=InterruptStatus.WAITING)
+    return [interrupt_json(interrupt) for interrupt in waiting.order_by("created_at", "activation")]
+
+
+def unused_answers(run_id: UUID) -> QuerySet[Interrupt]:
+    """Interrupts of the run and its sub-runs that are answered, and whose node runs have not yet gone on with it."""
+    done = NodeRun.objects.filter(run=OuterRef("run"), activation=OuterRef("activation"), number__isnull=False)
+    return Interrupt.objects.filter(~Exists(done), run_id__in=family(run_id), status__in=ANSWERED)
+
+
+def interrupt_json(interrupt: Interrupt) -> dict[str, Any]:
+    """An interrupt as programs see it."""
+    expires_at = interrupt.expires_at
+    return {
+        "id": str(interrupt.pk),
+        "node_id": interrupt.node_id,
+        "question": interrupt.question,
+        "schema": interrupt.schema,
+        "default": interrupt.default,
+        "expires_at": None if expires_at is None else expires_at.isoformat().replace("+00:00", "Z"),
+    }
+
+
+def graphs_for(user: User | UUID | None) -> QuerySet[Graph]:
+    """The graphs that a person can see and run: their own, and those that come with the site."""
+    graphs = Graph.objects.filter(deleted_at__isnull=True)
+    user_id = user.pk if isinstance(user, User) else user
+    return graphs.filter(Q(built_in=True) | Q(created_by_id=user_id)) if user_id else graphs.filter(built_in=True)
+
+
+def graph_for(user: User | UUID | None, key: str) -> Graph:
+    """A graph by its slug or id; raises GraphNotFound."""
+    by_key = Q(slug=key)
+    with suppress(ValueError):
+        by_key |= Q(pk=UUID(key))
+    graph = graphs_for(user).filter(by_key).first()
+    if graph is None:
+        raise GraphNotFound(f"There is no graph {key!r} that you can see.")
+    return graph
+
+
+def version_of(graph: Graph, number: int) -> GraphVersion:
+    """A version by its number; raises GraphNotFound."""
+    version = GraphVersion.objects.filter(graph=graph, number=number).select_related("graph").first()
+    if version is None:
+        raise GraphNotFound(f"Graph {graph.slug!r} has no version {number}; its current version is {graph.version}.")
+    return version
+
+
+def runs_for(user: User) -> QuerySet[Run]:
+    """The runs that a person can see: their own, and those of sessions that they are a member of."""
+    in_session = Member.objects.filter(user=user, session=OuterRef("session"))
+    visible = Q(session__isnull=True, user=user) | Exists(in_session)
+    return Run.objects.filter(visible).select_related("graph_version__graph")
+
+
+def run_for(user: User, run_id: UUID) -> Run:
+    """One run that a person can see; raises RunNotFound."""
+    run = runs_for(user).filter(pk=run_id).first()
+    if run is None:
+        raise RunNotFound(f"There is no run {str(run_id)!r} that you can see.")
+    return run

@@ -1,0 +1,195 @@
+"""Who works on a run: claims by lease and epoch, renewal, release, and what a claimed run is resumed from.
+
+Every comparison of times is made by the database's clock, so a worker whose own clock is wrong neither steals nor loses.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Case, F, Q, QuerySet, Value, When
+from django.db.models.functions import Coalesce, Now
+from django.utils import timezone
+
+from graphs_app import aftermath, dispatch, events, selectors
+from graphs_app.engine.checkpoint import Done, History
+from graphs_app.engine.loop import NO_HISTORY
+from graphs_app.jsontext import storable
+from graphs_app.models import Interrupt, InterruptStatus, NodeRun, Run, RunStatus, WorkerHeartbeat
+from sessions_app.services.events import append
+
+POISON = "poison"
+
+
+def claim_run(*, run_id: UUID, owner: str) -> Run | None:
+    """Takes the lease of a queued run, or of one whose lease ran out; None when there is nothing to take.
+
+    A run whose leases ended RUN_MAX_ATTEMPTS times in a row without a new checkpoint is poison: it fails here.
+    """
+    free = Q(status=RunStatus.QUEUED) | Q(status=RunStatus.RUNNING, lease_until__lt=Now())
+    if not _take(Run.objects.filter(free, pk=run_id, parent__isnull=True), owner):
+        return None
+    run = Run.objects.get(pk=run_id)
+    if run.lease_owner != owner:
+        return None
+    if run.crashes >= settings.RUN_MAX_ATTEMPTS:
+        fail_run(run=run, error=_poison_error(run))
+        return None
+    return run
+
+
+def _take(runs: QuerySet[Run], owner: str) -> int:
+    no_progress = Q(checkpoints__lte=F("claimed_checkpoints"))
+    return runs.update(
+        crashes=Case(
+            When(no_progress & Q(status=RunStatus.RUNNING), then=F("crashes") + 1),
+            When(no_progress, then=F("crashes")),
+            default=Value(0),
+        ),
+        status=RunStatus.RUNNING,
+        lease_owner=owner,
+        lease_until=_lease_end(),
+        lease_epoch=F("lease_epoch") + 1,
+        attempt=F("attempt") + 1,
+        started_at=Coalesce(F("started_at"), Now()),
+        claimed_checkpoints=F("checkpoints"),
+    )
+
+
+def _lease_end() -> Any:
+    return Now() + timedelta(seconds=settings.RUN_LEASE_S)
+
+
+def _poison_error(run: Run) -> dict[str, Any]:
+    return {
+        "type": "PoisonRun",
+        "code": POISON,
+        "message": f"Run {str(run.pk)!r} ended {run.crashes} workers in a row without a new checkpoint; it is not tried "
+        "again. What it had done until then is kept; retry it on a mended graph.",
+        "run_id": str(run.pk),
+    }
+
+
+def fenced(run: Run) -> QuerySet[Run]:
+    """The run's row, as long as its lease is the one that this object holds."""
+    return Run.objects.filter(pk=run.pk, lease_epoch=run.lease_epoch, lease_owner=run.lease_owner)
+
+
+def fail_run(*, run: Run, error: dict[str, Any]) -> bool:
+    """Ends a claimed run outside its journal: the engine could not be started on it, or its journal refused it."""
+    error = storable(error)
+    with transaction.atomic():
+        ended = fenced(run).update(
+            status=RunStatus.FAILED, error=error, finished_at=Now(), lease_owner="", lease_until=None
+        )
+        if ended:
+            aftermath.end_below([run.pk])
+            if run.session_id is not None and run.parent_id is None:
+                append(run.session_id, [events.RunFailed(run=run.pk, error=error)])
+            aftermath.wake_watcher(run)
+    return bool(ended)
+
+
+def release_lease(*, run: Run) -> bool:
+    """Gives a claimed run back to the queue, from where any worker goes on with it."""
+    with transaction.atomic():
+        released = fenced(run).update(status=RunStatus.QUEUED, lease_owner="", lease_until=None, queued_at=Now())
+        if released and run.parent_id is None:
+            dispatch.send_on_commit(run.pk, run.priority)
+    return bool(released)
+
+
+@dataclass(frozen=True, slots=True)
+class Renewed:
+    """What a worker learns when it renews its leases."""
+
+    held: frozenset[UUID]
+    cancelled: frozenset[UUID]
+    """Those of them that somebody asked to cancel."""
+
+
+def renew_leases(*, owner: str) -> Renewed:
+    """Renews every lease of a worker in one UPDATE, and brings back what people want of its runs."""
+    held = Run.objects.filter(lease_owner=owner, status=RunStatus.RUNNING)
+    held.update(lease_until=_lease_end())
+    rows = list(held.values_list("pk", "cancel_requested_at"))
+    return Renewed(
+        held=frozenset(run_id for run_id, _ in rows),
+        cancelled=frozenset(run_id for run_id, cancelled_at in rows if cancelled_at is not None),
+    )
+
+
+def cancel_requests(*, owner: str) -> list[UUID]:
+    """The runs of a worker that somebody asked to cancel; cheap enough to be asked twice a second."""
+    asked = Run.objects.filter(lease_owner=owner, status=RunStatus.RUNNING, cancel_requested_at__isnull=False)
+    return list(asked.values_list("pk", flat=True))
+
+
+def answers_for(*, run_ids: Iterable[UUID]) -> list[tuple[UUID, int, Any]]:
+    """What people have answered to these runs: run, activation, value."""
+    answered = Interrupt.objects.filter(run_id__in=list(run_ids), status__in=selectors.ANSWERED)
+    return list(answered.values_list("run_id", "activation", "value"))
+
+
+def beat(*, name: str, running: int, draining: bool) -> None:
+    """Says that the worker is alive, by the database's clock."""
+    WorkerHeartbeat.objects.update_or_create(
+        name=name,
+        defaults={"seen_at": Now(), "running": running, "draining": draining},
+        create_defaults={"seen_at": Now(), "started_at": Now(), "running": running, "draining": draining},
+    )
+
+
+def retire(*, name: str) -> None:
+    """Takes a worker that stopped in order out of the list of the living."""
+    WorkerHeartbeat.objects.filter(name=name).delete()
+
+
+def history_of(run: Run) -> History:
+    """What the run goes on from. A first claim costs no query."""
+    if run.attempt <= 1 and not run.checkpoints and not run.edits:
+        return NO_HISTORY
+    return read_history(run)
+
+
+def read_history(run: Run) -> History:
+    """All that is journaled of a run."""
+    rows = (
+        NodeRun.objects.filter(run=run)
+        .order_by("number")
+        .values_list("number", "activation", "node_id", "writes", "edges_taken", "attempt")
+    )
+    interrupts = list(
+        Interrupt.objects.filter(run=run)
+        .exclude(status=InterruptStatus.DROPPED)
+        .values_list("activation", "status", "value")
+    )
+    asked = {activation for activation, _, _ in interrupts}
+    done, attempts = [], {}
+    for number, activation, node_id, writes, edges_taken, attempt in rows:
+        if number is not None:
+            done.append(Done(number, activation, node_id, writes or {}, edges_taken or ()))
+        elif activation not in asked:
+            attempts[activation] = attempt
+    return History(
+        done=sorted(done, key=lambda one: one.number),
+        answers={activation: value for activation, status, value in interrupts if status in selectors.ANSWERED},
+        attempts=attempts,
+        interrupted=frozenset(activation for activation, status, _ in interrupts if status == InterruptStatus.WAITING),
+        edits={int(number): edit for number, edit in run.edits.items()},
+    )
+
+
+def stale_heartbeats(*, older_than: timedelta) -> int:
+    """Forgets workers that have not been seen for long; returns how many."""
+    return WorkerHeartbeat.objects.filter(seen_at__lt=timezone.now() - older_than).delete()[0]
+
+
+def expired_lease_ids(*, limit: int) -> Sequence[UUID]:
+    """Runs whose worker has not renewed its lease in time."""
+    expired = Run.objects.filter(status=RunStatus.RUNNING, lease_until__lt=Now(), parent__isnull=True)
+    return list(expired.order_by("lease_until").values_list("pk", flat=True)[:limit])

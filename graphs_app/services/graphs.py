@@ -1,0 +1,158 @@
+"""Graphs and their versions: checked before they are kept, never changed after."""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from django.db import IntegrityError, transaction
+from django.db.models import ProtectedError
+from django.utils import timezone
+from django.utils.text import slugify
+
+from graphs_app import selectors
+from graphs_app.engine import validate
+from graphs_app.engine.registry import REGISTRY
+from graphs_app.engine.validate import Problem
+from graphs_app.errors import GraphIsBuiltIn, GraphNotFound, InvalidGraph
+from graphs_app.jsontext import storable
+from graphs_app.models import Graph, GraphVersion
+from sessions_app.errors import FieldProblem
+from sessions_app.models import User
+
+SLUG_MAX = 72
+"""Room is left for a number that tells graphs of one name apart."""
+SUB_GRAPH_TOOLS = ("graph", "map")
+
+
+def problems_of(*, definition: Any, user: User | None = None) -> list[FieldProblem]:
+    """Everything that is wrong with a definition, sub-graphs that this person cannot run among it."""
+    found = validate.problems(definition, REGISTRY)
+    pointers = {problem.pointer for problem in found}
+    found += [problem for problem in _unknown_sub_graphs(definition, user) if problem.pointer not in pointers]
+    return [FieldProblem(pointer=one.pointer, code=one.code, message=one.message) for one in found]
+
+
+def _unknown_sub_graphs(definition: Any, user: User | None) -> Iterator[Problem]:
+    nodes = definition.get("nodes") if isinstance(definition, dict) else None
+    for index, node in enumerate(nodes if isinstance(nodes, list) else ()):
+        config = node.get("config") if isinstance(node, dict) and node.get("tool") in SUB_GRAPH_TOOLS else None
+        slug = config.get("graph") if isinstance(config, dict) else None
+        if isinstance(slug, str) and not selectors.graphs_for(user).filter(slug=slug).exists():
+            yield Problem(
+                f"/nodes/{index}/config/graph", "graph_unknown", f"there is no graph {slug!r} that you can run"
+            )
+
+
+def _checked(definition: Any, user: User | None) -> dict[str, Any]:
+    problems = problems_of(definition=definition, user=user)
+    if problems:
+        raise InvalidGraph(
+            f"The graph has {len(problems)} problem(s); the first: {problems[0]['message']}", errors=problems
+        )
+    checked: dict[str, Any] = storable(definition)
+    return checked
+
+
+def create_graph(*, user: User, definition: Any) -> Graph:
+    """Keeps a definition as the first version of a new graph. Raises InvalidGraph."""
+    checked = _checked(definition, user)
+    name = str(checked.get("name") or "Graph")
+    for slug in _free_slugs(name):
+        try:
+            with transaction.atomic():
+                graph = Graph.objects.create(slug=slug, name=name, created_by=user)
+                _add_version(graph, checked, user)
+                return graph
+        except IntegrityError:
+            continue  # somebody took the slug between our look and our insert
+    raise AssertionError("unreachable: there is always another slug")
+
+
+def _free_slugs(name: str) -> Iterator[str]:
+    base = slugify(name)[:SLUG_MAX] or "graph"
+    taken = set(Graph.objects.filter(slug__startswith=base).values_list("slug", flat=True))
+    if base not in taken:
+        yield base
+    number = 2
+    while True:
+        slug = f"{base}-{number}"
+        if slug not in taken:
+            yield slug
+        number += 1
+
+
+def add_version(*, user: User, graph: Graph, definition: Any) -> GraphVersion:
+    """Makes a definition the current version; the same as the current one changes nothing. Raises InvalidGraph."""
+    _require_own(user, graph)
+    checked = _checked(definition, user)
+    with transaction.atomic():
+        locked = Graph.objects.select_for_update().get(pk=graph.pk)
+        return _add_version(locked, checked, user)
+
+
+def _add_version(graph: Graph, definition: dict[str, Any], user: User | None) -> GraphVersion:
+    digest = _digest(definition)
+    current = GraphVersion.objects.filter(graph=graph, number=graph.version).first()
+    if current is not None and current.digest == digest:
+        return current
+    graph.version += 1
+    graph.name = str(definition.get("name") or graph.name)
+    graph.updated_at = timezone.now()
+    graph.save(update_fields=["version", "name", "updated_at"])
+    return GraphVersion.objects.create(
+        graph=graph, number=graph.version, definition=definition, digest=digest, created_by=user
+    )
+
+
+def _digest(definition: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(definition, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def delete_graph(*, user: User, graph: Graph) -> None:
+    """Takes a graph out of sight; one that has run keeps its versions for those runs."""
+    _require_own(user, graph)
+    with transaction.atomic():
+        try:
+            with transaction.atomic():
+                graph.graph_versions.all().delete()
+                graph.delete()
+        except ProtectedError:
+            # Its slug becomes free for a new graph.
+            Graph.objects.filter(pk=graph.pk).update(
+                deleted_at=timezone.now(), slug=f"{graph.slug[:40]}-deleted-{graph.pk.hex}"[:80]
+            )
+
+
+def _require_own(user: User, graph: Graph) -> None:
+    if graph.built_in:
+        raise GraphIsBuiltIn(f"Graph {graph.slug!r} comes with the site; copy its definition into a graph of your own.")
+    if graph.created_by_id != user.pk:
+        raise GraphNotFound(f"There is no graph {graph.slug!r}.")
+
+
+def install_built_in(definition_path: Path) -> Graph:
+    """Installs a graph that comes with the site, under its file's name; does nothing when it is there as it is."""
+    definition = json.loads(definition_path.read_text(encoding="utf-8"))
+    checked = _checked(definition, None)
+    with transaction.atomic():
+        graph, _ = Graph.objects.get_or_create(
+            slug=definition_path.stem, defaults={"name": checked.get("name") or definition_path.stem, "built_in": True}
+        )
+        if not graph.built_in:
+            Graph.objects.filter(pk=graph.pk).update(slug=f"{graph.slug[:60]}-{graph.pk.hex[:8]}")
+            return install_built_in(definition_path)
+        locked = Graph.objects.select_for_update().get(pk=graph.pk)
+        _add_version(locked, checked, None)
+        return locked
+
+
+def version_to_run(*, graph: str, number: int | None = None, user_id: UUID | None = None) -> GraphVersion:
+    """The version of a graph, by slug or id, that a run of this person uses: the current one unless a number is given."""
+    found = selectors.graph_for(user_id, graph)
+    version = GraphVersion.objects.filter(graph=found, number=number or found.version).select_related("graph").first()
+    if version is None:
+        raise GraphNotFound(f"Graph {graph!r} has no version {number}; its current version is {found.version}.")
+    return version

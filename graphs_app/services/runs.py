@@ -1,0 +1,407 @@
+"""What people do with runs: start, cancel, answer, fork and retry them. What a worker does is in claims."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models.functions import Now
+from jsonschema import Draft202012Validator
+
+from graphs_app import aftermath, definitions, dispatch, events, selectors
+from graphs_app.engine import replan
+from graphs_app.engine.checkpoint import History
+from graphs_app.engine.errors import StateTooLarge
+from graphs_app.engine.limits import MAX_STATE_BYTES
+from graphs_app.errors import (
+    CheckpointNotFound,
+    InterruptAnswered,
+    InterruptNotFound,
+    InvalidAnswer,
+    InvalidState,
+    RetryBlocked,
+    RunFinished,
+    RunNotFailed,
+    RunNotFinished,
+)
+from graphs_app.jsontext import dump, storable
+from graphs_app.models import (
+    TERMINAL,
+    Durability,
+    GraphVersion,
+    Interrupt,
+    InterruptStatus,
+    NodeRun,
+    NodeRunStatus,
+    Run,
+    RunStatus,
+    node_run_id,
+)
+from graphs_app.services import claims, graphs
+from sessions_app import permissions
+from sessions_app.errors import FieldProblem
+from sessions_app.models import User, new_id
+from sessions_app.permissions import Action
+from sessions_app.services.events import append
+
+PRIORITIES = range(dispatch.HIGHEST_PRIORITY + 1)
+IDLE = (RunStatus.QUEUED, RunStatus.INTERRUPTED)
+
+
+def start_run(
+    *,
+    user: User | None,
+    graph: str,
+    initial_state: Mapping[str, Any],
+    version: int | None = None,
+    session_id: UUID | None = None,
+    priority: int = 0,
+    durability: str = Durability.SYNC,
+    timeout_s: float | None = None,
+    budget_usd: Decimal | None = None,
+    dry_run: bool = False,
+    metadata: Mapping[str, Any] | None = None,
+    now: datetime | None = None,
+) -> Run:
+    """Queues a run of a graph's version and hands it to the broker once it is committed.
+
+    Raises GraphNotFound, InvalidState, and what permissions.require raises for a session.
+    """
+    if session_id is not None and user is not None:
+        permissions.require(user, session_id, Action.EDIT)
+    graph_version = graphs.version_to_run(graph=graph, number=version, user_id=user.pk if user else None)
+    run = Run(
+        id=new_id(),
+        session_id=session_id,
+        user=user,
+        graph_version=graph_version,
+        priority=min(max(priority, 0), dispatch.HIGHEST_PRIORITY),
+        durability=durability,
+        initial_state=checked_state(initial_state, "/initial_state"),
+        timeout_s=timeout_s,
+        budget_usd=budget_usd,
+        dry_run=dry_run,
+        metadata=storable(dict(metadata or {})),
+    )
+    if now is not None:
+        run.created_at = run.queued_at = now
+    _queue_new(run, graph_version)
+    return run
+
+
+def _queue_new(run: Run, version: GraphVersion) -> None:
+    run.progress_total = definitions.load(version.pk).compiled.progress_total
+    with transaction.atomic():
+        run.save(force_insert=True)
+        _tell_queued(run, version)
+        dispatch.send_on_commit(run.pk, run.priority)
+
+
+def _tell_queued(run: Run, version: GraphVersion) -> None:
+    if run.session_id is not None:
+        queued = events.RunQueued(
+            run=run.pk, graph=version.graph.slug, graph_version=version.number, metadata=run.metadata
+        )
+        append(run.session_id, [queued])
+
+
+def checked_state(state: Any, pointer: str) -> dict[str, Any]:
+    """A state that can be stored; raises InvalidState."""
+    if not isinstance(state, Mapping):
+        raise _invalid_state(pointer, "not_an_object", f"a state is a JSON object, not {type(state).__name__}")
+    try:
+        text = dump(state)
+    except (ValueError, TypeError, RecursionError) as error:
+        raise _invalid_state(pointer, "not_json", f"a state is plain JSON: {error}") from error
+    if len(text) > MAX_STATE_BYTES:
+        raise _invalid_state(
+            pointer, StateTooLarge.code, f"the state has {len(text):,} bytes; the limit is {MAX_STATE_BYTES:,}"
+        )
+    storable_state: dict[str, Any] = storable(state)
+    return storable_state
+
+
+def _invalid_state(pointer: str, code: str, message: str) -> InvalidState:
+    return InvalidState(f"{pointer}: {message}", errors=[FieldProblem(pointer=pointer, code=code, message=message)])
+
+
+def cancel_run(*, run: Run) -> Run:
+    """Stage one: notes the wish and tells the session. A run that nobody works on ends at once; else its worker ends it.
+
+    Raises RunFinished when it is over.
+    """
+    with transaction.atomic():
+        locked = Run.objects.select_for_update().get(pk=run.pk)
+        if locked.status in TERMINAL:
+            raise RunFinished(f"Run {str(run.pk)!r} is {locked.status} already; there is nothing to cancel.")
+        told: list[Any] = []
+        if locked.cancel_requested_at is None:
+            Run.objects.filter(pk=run.pk).update(cancel_requested_at=Now())
+            told.append(events.RunCancelRequested(run=run.pk))
+        if locked.status in IDLE and _end_idle(locked):
+            told.append(events.RunCancelled(run=run.pk))
+        if told and locked.session_id is not None:
+            append(locked.session_id, told)
+        aftermath.wake_watcher(locked)
+    run.refresh_from_db()
+    return run
+
+
+def _end_idle(run: Run) -> bool:
+    ended = Run.objects.filter(pk=run.pk, status__in=IDLE).update(
+        status=RunStatus.CANCELLED, finished_at=Now(), lease_owner="", lease_until=None
+    )
+    if ended:
+        aftermath.end_below([run.pk])
+    return bool(ended)
+
+
+def resume_run(*, user: User | None, run: Run, interrupt_id: UUID, value: Any) -> Run:
+    """Answers one interrupt of a run or of its sub-runs; the run goes on once it may.
+
+    Raises InterruptNotFound, InterruptAnswered, RunFinished, InvalidAnswer.
+    """
+    with transaction.atomic():
+        root = _lock_root(run)
+        interrupt = Interrupt.objects.filter(pk=interrupt_id, run_id__in=selectors.family(root.pk)).first()
+        if interrupt is None:
+            raise InterruptNotFound(f"Run {str(run.pk)!r} has no interrupt {str(interrupt_id)!r}.")
+        if interrupt.status != InterruptStatus.WAITING:
+            raise InterruptAnswered(f"Interrupt {str(interrupt_id)!r} is {interrupt.status} already.")
+        if root.status in TERMINAL:
+            raise RunFinished(f"Run {str(run.pk)!r} is {root.status}; it asks nothing any more.")
+        _check_answer(interrupt, value)
+        _answer(interrupt, InterruptStatus.ANSWERED, value, user)
+        _go_on(root)
+    run.refresh_from_db()
+    return run
+
+
+def _lock_root(run: Run) -> Run:
+    """The run at the top, locked: only it is queued and claimed."""
+    root_id = run.pk
+    while (parent_id := Run.objects.values_list("parent_id", flat=True).get(pk=root_id)) is not None:
+        root_id = parent_id
+    return Run.objects.select_for_update().get(pk=root_id)
+
+
+def _check_answer(interrupt: Interrupt, value: Any) -> None:
+    try:
+        dump(value)
+    except (ValueError, TypeError, RecursionError) as error:
+        raise InvalidAnswer(f"The answer is not plain JSON: {error}") from error
+    if interrupt.schema is None:
+        return
+    found = sorted(Draft202012Validator(interrupt.schema).iter_errors(value), key=lambda one: list(map(str, one.path)))
+    if found:
+        errors = [
+            FieldProblem(
+                pointer="/value" + "".join(f"/{part}" for part in one.path),
+                code=str(one.validator),
+                message=one.message,
+            )
+            for one in found
+        ]
+        raise InvalidAnswer(f"The answer does not fit the question's form: {found[0].message}", errors=errors)
+
+
+def _answer(interrupt: Interrupt, status: str, value: Any, user: User | None) -> bool:
+    return bool(
+        Interrupt.objects.filter(pk=interrupt.pk, status=InterruptStatus.WAITING).update(
+            status=status, value=storable(value), answered_by=user, answered_at=Now()
+        )
+    )
+
+
+def _go_on(root: Run) -> None:
+    """Queues a run that waits; one that still works on other branches finds the answer by itself."""
+    queued = Run.objects.filter(pk=root.pk, status=RunStatus.INTERRUPTED).update(
+        status=RunStatus.QUEUED, queued_at=Now()
+    )
+    if root.session_id is not None:
+        append(root.session_id, [events.RunResumed(run=root.pk)])
+    if queued:
+        dispatch.send_on_commit(root.pk, root.priority)
+
+
+def expire_interrupt(*, interrupt: Interrupt) -> bool:
+    """Answers an interrupt whose time is over with its default; without one, its run fails."""
+    with transaction.atomic():
+        root = _lock_root(interrupt.run)
+        if root.status in TERMINAL or not _answer(interrupt, InterruptStatus.EXPIRED, interrupt.default, None):
+            return False
+        if interrupt.has_default:
+            _go_on(root)
+        elif root.status == RunStatus.INTERRUPTED:
+            _fail_idle(root, interrupt)
+    return True
+
+
+def _fail_idle(root: Run, interrupt: Interrupt) -> None:
+    error = {
+        "type": "InterruptExpired",
+        "code": "interrupt_expired",
+        "message": f"Nobody answered {interrupt.question!r} in time, and the node has no default.",
+        "node_id": interrupt.node_id,
+        "run_id": str(root.pk),
+    }
+    Run.objects.filter(pk=root.pk).update(
+        status=RunStatus.FAILED, error=error, finished_at=Now(), lease_owner="", lease_until=None
+    )
+    aftermath.end_below([root.pk])
+    if root.session_id is not None:
+        append(root.session_id, [events.RunFailed(run=root.pk, error=error)])
+
+
+def requeue_run(*, run: Run) -> bool:
+    """For operators: takes a run from whoever holds it and queues it again; its worker can write nothing more."""
+    with transaction.atomic():
+        requeued = (
+            Run.objects.filter(pk=run.pk, parent__isnull=True)
+            .exclude(status__in=(*TERMINAL, RunStatus.INTERRUPTED))
+            .update(status=RunStatus.QUEUED, lease_owner="", lease_until=None, queued_at=Now(), crashes=0)
+        )
+        if requeued:
+            dispatch.send_on_commit(run.pk, run.priority)
+    return bool(requeued)
+
+
+def fork_run(*, user: User, run: Run, checkpoint: int, state: Mapping[str, Any] | None = None) -> Run:
+    """A new run that goes on after a checkpoint of another, with values of its state set anew.
+
+    Raises CheckpointNotFound, InvalidState.
+    """
+    if run.session_id is not None:
+        permissions.require(user, run.session_id, Action.EDIT)
+    edit = checked_state(state or {}, "/state")
+    if not 0 <= checkpoint <= run.checkpoints:
+        raise CheckpointNotFound(f"Run {str(run.pk)!r} has checkpoints 0 to {run.checkpoints}, not {checkpoint}.")
+    loaded = definitions.load(run.graph_version_id)
+    history = replan.fork(
+        compiled=loaded.compiled,
+        initial_state=run.initial_state,
+        history=full_history(run),
+        number=checkpoint,
+        edit=edit,
+    )
+    old = dict(NodeRun.objects.filter(run=run, number__isnull=False).values_list("number", "activation"))
+    return _continue_as_new(
+        user, run, run.graph_version, history, {done.number: old[done.number] for done in history.done}
+    )
+
+
+def retry_run(*, user: User, run: Run, version: int | None = None) -> Run:
+    """A new run that goes on from the last good checkpoint of a failed one, on the graph's current or a named version.
+
+    Raises RunNotFinished, RunNotFailed, RetryBlocked with a problem for each node run that cannot be reused.
+    """
+    if run.session_id is not None:
+        permissions.require(user, run.session_id, Action.EDIT)
+    plan, graph_version = retry_plan(run=run, version=version)
+    if plan.blocked:
+        errors = [
+            FieldProblem(pointer=f"/nodes/{node.node_id}", code="blocked", message=node.why)
+            for node in plan.nodes
+            if node.action == "blocked"
+        ]
+        raise RetryBlocked(f"Run {str(run.pk)!r} cannot go on on version {graph_version.number}.", errors=errors)
+    sources = {
+        node.new_number: node.activation
+        for node in plan.nodes
+        if node.action == "reuse" and node.new_number is not None
+    }
+    return _continue_as_new(user, run, graph_version, plan.history, sources)
+
+
+def retry_plan(*, run: Run, version: int | None = None) -> tuple[replan.Plan, GraphVersion]:
+    """What a retry would reuse, run again or be blocked by, and the version that it would run on."""
+    if run.status not in TERMINAL:
+        raise RunNotFinished(f"Run {str(run.pk)!r} is {run.status}; cancel it, or wait for its end.")
+    if run.status == RunStatus.COMPLETED:
+        raise RunNotFailed(f"Run {str(run.pk)!r} has completed; there is nothing to retry. Fork it instead.")
+    graph = run.graph_version.graph
+    graph_version = selectors.version_of(graph, version or graph.version)
+    plan = replan.plan_retry(
+        old=definitions.load(run.graph_version_id).compiled,
+        new=definitions.load(graph_version.pk).compiled,
+        initial_state=run.initial_state,
+        history=full_history(run),
+    )
+    return plan, graph_version
+
+
+def full_history(run: Run) -> History:
+    """The run's whole history, whoever works on it."""
+    return claims.read_history(run)
+
+
+def _continue_as_new(user: User, run: Run, version: GraphVersion, history: History, sources: Mapping[int, int]) -> Run:
+    """Queues a new run with a history; sources say which activation of the old run each checkpoint was."""
+    new = Run(
+        id=new_id(),
+        session_id=run.session_id,
+        user=user,
+        graph_version=version,
+        forked_from=run,
+        priority=run.priority,
+        durability=run.durability,
+        initial_state=run.initial_state,
+        timeout_s=run.timeout_s,
+        budget_usd=run.budget_usd,
+        dry_run=run.dry_run,
+        metadata=run.metadata,
+        checkpoints=len(history.done),
+        claimed_checkpoints=len(history.done),
+        edits={str(number): edit for number, edit in history.edits.items()},
+    )
+    old = {node_run.activation: node_run for node_run in NodeRun.objects.filter(run=run, number__isnull=False)}
+    with transaction.atomic():
+        _queue_new(new, version)
+        NodeRun.objects.bulk_create(
+            [_copied(new, done, old[sources[done.number]]) for done in history.done], batch_size=200
+        )
+    return new
+
+
+def _copied(run: Run, done: Any, source: NodeRun) -> NodeRun:
+    """A reused node run: what it wrote and when, but not what it cost, which is paid already."""
+    return NodeRun(
+        id=node_run_id(run.pk, done.activation),
+        run=run,
+        activation=done.activation,
+        number=done.number,
+        seen=min(source.seen, done.number - 1),
+        node_id=done.node_id,
+        tool=source.tool,
+        status=NodeRunStatus(source.status),
+        attempt=source.attempt,
+        writes=dict(done.writes),
+        edges_taken=list(done.edges_taken),
+        error=source.error,
+        text=source.text,
+        started_at=source.started_at,
+        finished_at=source.finished_at,
+        duration_ms=source.duration_ms,
+        endpoint=source.endpoint,
+    )
+
+
+def cancel_runs_of_session(*, session_id: UUID) -> int:
+    """Cancels what still runs in a session whose time is over; returns how many."""
+    count = 0
+    open_runs = Run.objects.filter(session_id=session_id, parent__isnull=True).exclude(status__in=TERMINAL)
+    for run in open_runs:
+        try:
+            cancel_run(run=run)
+            count += 1
+        except RunFinished:
+            continue
+    return count
+
+
+def default_timeout_s() -> float:
+    """How long a run may take when nobody says."""
+    return float(settings.RUN_TIMEOUT_S)

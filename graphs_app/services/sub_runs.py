@@ -1,0 +1,79 @@
+"""Runs inside runs: a node of one run starts another, under a key that finds it again after a crash or a pause."""
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from django.db.models import F
+from django.db.models.functions import Coalesce, Now
+
+from graphs_app import aftermath, definitions, selectors
+from graphs_app.definitions import LoadedGraph
+from graphs_app.engine.checkpoint import History
+from graphs_app.models import GraphVersion, Run, RunStatus
+from graphs_app.services import claims, graphs
+
+
+@dataclass(frozen=True, slots=True)
+class SubRun:
+    """A sub-run as it was found or made: one that is over or waits has nothing to be executed with."""
+
+    run: Run
+    graph: LoadedGraph | None = None
+    history: History | None = None
+
+
+def open_sub_run(
+    *, parent: Run, parent_key: str, graph: str, version: int | None, initial_state: dict[str, Any]
+) -> SubRun:
+    """Finds or makes the sub-run of a key, and claims it for the parent's worker unless it is over or waits.
+
+    Its lease needs no waiting for: whoever holds the parent's lease is the only one who may work on what hangs on it.
+    Raises LeaseLost when that is no longer the caller.
+    """
+    if not claims.fenced(parent).select_for_update(of=("self",)).exists():
+        raise aftermath.lease_lost(parent.pk)
+    run = Run.objects.filter(parent_id=parent.pk, parent_key=parent_key).first()
+    if run is None:
+        run = _make(
+            parent,
+            parent_key,
+            graphs.version_to_run(graph=graph, number=version, user_id=parent.user_id),
+            initial_state,
+        )
+    if run.status in (RunStatus.COMPLETED, RunStatus.FAILED, RunStatus.CANCELLED):
+        return SubRun(run)
+    if run.status == RunStatus.INTERRUPTED and not _is_answered(run.pk):
+        return SubRun(run)
+    Run.objects.filter(pk=run.pk).update(
+        status=RunStatus.RUNNING,
+        lease_owner=parent.lease_owner,
+        lease_until=Run.objects.filter(pk=parent.pk).values("lease_until")[:1],
+        lease_epoch=F("lease_epoch") + 1,
+        attempt=F("attempt") + 1,
+        started_at=Coalesce(F("started_at"), Now()),
+        claimed_checkpoints=F("checkpoints"),
+    )
+    run.refresh_from_db()
+    return SubRun(run, definitions.load(run.graph_version_id), claims.history_of(run))
+
+
+def _make(parent: Run, parent_key: str, version: GraphVersion, initial_state: dict[str, Any]) -> Run:
+    return Run.objects.create(
+        session_id=parent.session_id,
+        user_id=parent.user_id,
+        graph_version=version,
+        parent_id=parent.pk,
+        parent_key=parent_key,
+        priority=parent.priority,
+        durability=parent.durability,
+        initial_state=initial_state,
+        dry_run=parent.dry_run,
+        metadata=parent.metadata,
+        progress_total=definitions.load(version.pk).compiled.progress_total,
+    )
+
+
+def _is_answered(run_id: UUID) -> bool:
+    """Whether people answered something that the sub-run, or one below it, has not yet gone on with."""
+    return selectors.unused_answers(run_id).exists()

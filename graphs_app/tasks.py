@@ -1,0 +1,47 @@
+"""Celery's way in: one task is one run, and it waits while the run works on the worker's event loop."""
+
+import logging
+from concurrent.futures import CancelledError
+from typing import Any
+from uuid import UUID
+
+from celery import shared_task, signals
+from django.db import connection
+
+from graphs_app import failpoints, worker
+from graphs_app.services import execution, sweeping
+
+logger = logging.getLogger(__name__)
+
+
+@shared_task(name="graphs_app.tasks.execute_run")
+def execute_run(run_id: str) -> None:
+    """Executes a run unless somebody else does, or did: a message that comes twice does nothing the second time."""
+    try:
+        known = UUID(run_id)
+    except (ValueError, TypeError, AttributeError):
+        logger.error("a message names run %r, which is no run's id; it is dropped", run_id)
+        return
+    future = execution.execute(run_id=known)
+    if future is None:
+        return
+    # While this thread waits it must not keep a connection from others: there may be thousands of it.
+    if not connection.in_atomic_block:
+        connection.close()
+    try:
+        future.result()
+    except CancelledError:
+        logger.info("run %s was handed back", run_id)
+    failpoints.reach("before_ack")
+
+
+@shared_task(name="graphs_app.tasks.sweep_runs")
+def sweep_runs() -> None:
+    """Brings back what got lost on the way; two sweepers at once do no harm."""
+    sweeping.sweep()
+
+
+@signals.worker_shutting_down.connect(weak=False)
+def drain_on_shutdown(**kwargs: Any) -> None:
+    """SIGTERM: the tasks that Celery waits for end as their runs are given back."""
+    worker.begin_stop()

@@ -1,0 +1,271 @@
+"""A worker process's event loop, on which all its runs work: their leases, their cancellation, and an orderly end.
+
+One exists per process, made on first use (`current()`). Celery's threads hand it runs and wait; the loop's own thread
+never touches the database: the journal's writer does, and one thread for upkeep.
+"""
+
+import asyncio
+import logging
+import os
+import socket
+import threading
+import uuid
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import uvloop
+from django.conf import settings
+from django.db import DatabaseError, InterfaceError, connection
+
+from graphs_app import failpoints
+from graphs_app.definitions import LoadedGraph
+from graphs_app.engine import loop as engine
+from graphs_app.engine.checkpoint import History, RunEnded
+from graphs_app.engine.errors import LeaseLost, error_json
+from graphs_app.engine.host import Control
+from graphs_app.errors import JournalClosed
+from graphs_app.host import HostOf
+from graphs_app.journal import JournalOf, Writer
+from graphs_app.models import Run
+from graphs_app.services import claims
+from graphs_app.streams import TextStreams
+
+logger = logging.getLogger(__name__)
+
+CANCEL_POLL_S = 0.5
+DRAIN_POLL_S = 0.05
+
+
+@dataclass(slots=True, eq=False)
+class Active:
+    """A run that is under way here."""
+
+    run: Run
+    journal: JournalOf
+    control: Control
+    task: "asyncio.Task[Any] | None"
+    is_lost: bool = False
+
+
+class Worker:
+    """The loop, the writer and the runs. Methods say on which side they are called."""
+
+    def __init__(self) -> None:
+        self.name = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
+        self.loop = uvloop.new_event_loop()
+        self.is_draining = False
+        self._active: dict[UUID, Active] = {}
+        self._upkeep = ThreadPoolExecutor(max_workers=1, thread_name_prefix="upkeep")
+        self._ready = threading.Event()
+        self._thread = threading.Thread(target=self._run_loop, name="runs", daemon=True)
+        self.writer: Writer
+        self._thread.start()
+        self._ready.wait()
+
+    def _run_loop(self) -> None:
+        asyncio.set_event_loop(self.loop)
+        self.writer = Writer(self.loop)
+        keeping = self.loop.create_task(self._keep_leases())
+        watching = self.loop.create_task(self._watch_for_cancellation())
+        self.loop.call_soon(self._ready.set)
+        try:
+            self.loop.run_forever()
+        finally:
+            for task in (keeping, watching):
+                task.cancel()
+            self.loop.run_until_complete(asyncio.gather(keeping, watching, return_exceptions=True))
+            self.loop.run_until_complete(self.loop.shutdown_default_executor())
+            self.loop.close()
+
+    # From any thread -------------------------------------------------------------------------------
+
+    def submit(self, run: Run, graph: LoadedGraph, history: History) -> "Future[RunEnded | None]":
+        """Starts a claimed run on the loop."""
+        return asyncio.run_coroutine_threadsafe(self.execute(run, graph, history), self.loop)
+
+    @property
+    def running(self) -> int:
+        """How many runs, sub-runs among them, are under way here."""
+        return len(self._active)
+
+    def cancel(self, run_id: UUID) -> None:
+        """Cancels a run if it is under way here; the same process need not wait for the next poll."""
+        self.loop.call_soon_threadsafe(self._cancel, run_id)
+
+    def drain(self, grace_s: float | None = None) -> None:
+        """Takes no more runs, lets running nodes finish for a while, gives the leases back, and stops. Blocks."""
+        self.is_draining = True
+        if self.loop.is_closed():
+            return
+        grace = settings.RUN_DRAIN_S if grace_s is None else grace_s
+        asyncio.run_coroutine_threadsafe(self._drain(grace), self.loop).result()
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self._thread.join()
+        self._upkeep.submit(claims.retire, name=self.name)
+        self._upkeep.submit(connection.close)
+        self._upkeep.shutdown(wait=True)
+
+    # On the loop -----------------------------------------------------------------------------------
+
+    def gives_back(self, run_id: UUID) -> bool:
+        """Whether this run is being handed to another worker, so that nothing of it may be ended here."""
+        active = self._active.get(run_id)
+        return self.is_draining or (active is not None and active.is_lost)
+
+    async def execute(
+        self,
+        run: Run,
+        graph: LoadedGraph,
+        history: History,
+        *,
+        control: Control | None = None,
+        depth: int = 0,
+    ) -> RunEnded | None:
+        """Executes a claimed run until it ends or pauses; None when it did neither here."""
+        control = control or Control()
+        streams = TextStreams(self.loop, self._upkeep, run)
+        journal = JournalOf(self.writer, run, graph, on_node_end=streams.end)
+        journal.draining = self.is_draining
+        active = Active(run, journal, control, asyncio.current_task())
+        self._active[run.pk] = active
+        if run.cancel_requested_at is not None:
+            control.cancel("cancelled by a person")
+        try:
+            ended = await engine.run(
+                compiled=graph.compiled,
+                initial_state=run.initial_state,
+                journal=journal,
+                host=HostOf(self, run, streams, depth),
+                history=history,
+                control=control,
+                durability=run.durability,
+                timeout_s=self._time_left(run),
+            )
+        except (LeaseLost, JournalClosed, asyncio.CancelledError) as error:
+            await self._leave(active, error)
+            if isinstance(error, asyncio.CancelledError):
+                raise
+            return None
+        except Exception as error:
+            logger.exception("run %s (graph %s) ended by an error outside its nodes", run.pk, graph.slug)
+            await self._in_upkeep(claims.fail_run, run=run, error=error_json(error, run_id=run.pk))
+            return None
+        finally:
+            streams.close()
+            self._active.pop(run.pk, None)
+        failpoints.reach("after_commit")
+        return ended
+
+    def _time_left(self, run: Run) -> float:
+        """The run's timeout counts for each claim: what a crashed worker took is not charged to the run."""
+        return settings.RUN_TIMEOUT_S if run.timeout_s is None else run.timeout_s
+
+    async def _leave(self, active: Active, error: BaseException) -> None:
+        """Gives the lease back, unless it is another's already."""
+        run = active.run
+        if active.is_lost or (isinstance(error, LeaseLost) and not active.journal.draining):
+            logger.warning("run %s: %s", run.pk, error)
+            return
+        logger.info("run %s is given back to the queue", run.pk)
+        await asyncio.shield(self._in_upkeep(claims.release_lease, run=run))
+
+    def _cancel(self, run_id: UUID) -> None:
+        active = self._active.get(run_id)
+        if active is not None:
+            active.control.cancel("cancelled by a person")
+
+    async def _drain(self, grace_s: float) -> None:
+        for active in self._active.values():
+            active.journal.draining = True
+        deadline = self.loop.time() + grace_s
+        while self._active and self.loop.time() < deadline:
+            await asyncio.sleep(DRAIN_POLL_S)
+        tasks = [active.task for active in self._active.values() if active.task is not None]
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+        await self.writer.close()
+
+    async def _keep_leases(self) -> None:
+        """Renews all leases by one UPDATE, three times in a lease's length."""
+        while True:
+            try:
+                await self._in_upkeep(claims.beat, name=self.name, running=self.running, draining=self.is_draining)
+                if self._active:
+                    known = list(self._active.values())
+                    self._compare(known, await self._in_upkeep(claims.renew_leases, owner=self.name))
+            except (DatabaseError, InterfaceError) as error:
+                logger.warning("worker %s could not renew its leases: %s", self.name, error)
+            await asyncio.sleep(settings.RUN_LEASE_S / 3)
+
+    def _compare(self, known: list[Active], renewed: claims.Renewed) -> None:
+        """Stops what has become another worker's, and cancels what somebody asked to cancel."""
+        for active in known:
+            if active.run.pk not in renewed.held and self._active.get(active.run.pk) is active:
+                active.is_lost = True
+                if active.task is not None:
+                    active.task.cancel()
+        for run_id in renewed.cancelled:
+            self._cancel(run_id)
+
+    async def _watch_for_cancellation(self) -> None:
+        """Asks for cancellations, which other processes can only write into the database."""
+        while True:
+            await asyncio.sleep(CANCEL_POLL_S)
+            if not self._active:
+                continue
+            try:
+                for run_id in await self._in_upkeep(claims.cancel_requests, owner=self.name):
+                    self._cancel(run_id)
+            except (DatabaseError, InterfaceError) as error:
+                logger.warning("worker %s could not read cancellations: %s", self.name, error)
+
+    def _in_upkeep(self, function: Callable[..., Any], **arguments: Any) -> "asyncio.Future[Any]":
+        return self.loop.run_in_executor(self._upkeep, _with_fresh_connection, function, arguments)
+
+
+def _with_fresh_connection(function: Callable[..., Any], arguments: dict[str, Any]) -> Any:
+    """Runs on the upkeep thread; a connection that broke is closed, so that the next call opens another."""
+    try:
+        return function(**arguments)
+    except (DatabaseError, InterfaceError):
+        connection.close()
+        raise
+
+
+_current: Worker | None = None
+_lock = threading.Lock()
+
+
+def current() -> Worker:
+    """This process's worker; made when it is first asked for, and again after it was stopped or the process forked."""
+    global _current
+    with _lock:
+        if _current is None or not _current._thread.is_alive():
+            _current = Worker()
+        return _current
+
+
+def known() -> Worker | None:
+    """This process's worker, if there is one."""
+    return _current
+
+
+def begin_stop() -> None:
+    """Starts to drain this process's worker and returns; for signal handlers, which must not wait."""
+    if _current is not None and not _current.is_draining:
+        _current.is_draining = True
+        threading.Thread(target=stop, name="drain").start()
+
+
+def stop(grace_s: float | None = None) -> None:
+    """Drains this process's worker, if there is one; the next current() makes a new one."""
+    global _current
+    with _lock:
+        worker, _current = _current, None
+    if worker is not None:
+        worker.drain(grace_s)
