@@ -15,6 +15,7 @@ from django.conf import settings
 
 from agentsite.celery import app as runs_app
 from agentsite.memory_broker import bell
+from graphs_app import worker as runs
 
 logger = logging.getLogger(__name__)
 
@@ -53,7 +54,9 @@ class EmbeddedCelery:
         """Starts them; False when a worker does not consume within that time."""
         for thread in self.threads:
             thread.start()
-        return all(worker.consumes.wait(within_s) for worker in self.workers)
+        consuming = all(worker.consumes.wait(within_s) for worker in self.workers)
+        runs.current()  # now, not with the first run: its heartbeat is what readiness looks at
+        return consuming
 
     def stop(self, within_s: float) -> None:
         """Takes no more tasks, lets those that run finish, and ends the threads."""
@@ -62,14 +65,12 @@ class EmbeddedCelery:
             signals.worker_shutting_down.send(sender=worker.hostname, sig="SIGTERM", how="Warm", exitcode=0)
         state.should_stop = 0  # type: ignore[assignment]  # an exit code; the stubs know only its None
         bell.ring()
+        runs.stop(within_s)
         for thread in self.threads[: len(self.workers)]:
             thread.join(within_s)
             if thread.is_alive():
-                logger.warning(
-                    "worker %s still has tasks after %.0f s; its runs go on when the site starts again.",
-                    thread.name,
-                    within_s,
-                )
+                logger.warning("%s has tasks after %.0f s; the next start goes on with them", thread.name, within_s)
+        runs.stop(0)  # a task that had just begun may have asked for it again
 
 
 def _upkeep_app() -> Celery:

@@ -48,6 +48,7 @@ CODES: dict[int, tuple[str, ...]] = {
         "retry_blocked",
         "interrupt_answered",
         "hunk_decided",
+        "proposal_decided",
         "proposal_superseded",
     ),
     413: ("too_large",),
