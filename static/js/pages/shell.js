@@ -29,5 +29,6 @@ export function startShell({ commands = () => [], keys = [], single = {} } = {})
   startKeys({ commands: () => [...commands(), ...shellCommands()], keys: [...keys, ...SHELL_KEYS], single });
   refreshTimes();
   setInterval(refreshTimes, 30_000);
+  return { refresh: refreshTimes };
 }
 

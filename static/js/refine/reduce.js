@@ -47,7 +47,7 @@ function newRun(id, at) {
  * @param {State} state
  * @param {{type: "session", session: any} | {type: "requests", requests: any[]} | {type: "run", run: any}
  *   | {type: "nodes", run: string, nodes: any[]} | {type: "proposals", proposals: any[]}
- *   | {type: "frame", frame: Frame, now: number} | {type: "fetched"}} action
+ *   | {type: "past-hunks", run: string, frames: Frame[]} | {type: "frame", frame: Frame, now: number} | {type: "fetched"}} action
  * @returns {State}
  */
 export function reduce(state, action) {
@@ -62,6 +62,8 @@ export function reduce(state, action) {
       return changeRun(state, action.run, (run) => action.nodes.reduce(withNodeRow, run));
     case "proposals":
       return action.proposals.reduce(withProposal, state);
+    case "past-hunks":
+      return changeRun(state, action.run, (run) => ({ ...run, draft: withPastHunks(run.draft, action.frames) }));
     case "frame":
       return withFrame(state, action.frame, action.now);
     case "fetched":
@@ -79,6 +81,23 @@ function changeRun(state, id, change, at = "") {
   const before = state.runs[id] ?? newRun(id, at);
   const after = change(before);
   return after === state.runs[id] ? state : { ...state, runs: { ...state.runs, [id]: after } };
+}
+
+/** @param {RunView["draft"]} draft @param {Frame} frame @returns {Record<number, HunkView>} */
+function withHunks(draft, { data }) {
+  const next = { ...draft };
+  for (const n of data.removed ?? []) delete next[n];
+  for (const hunk of data.hunks) next[hunk.n] = hunk;
+  return Object.fromEntries(Object.entries(next).filter(([n]) => data.total === undefined || Number(n) <= data.total));
+}
+
+/**
+ * Hunks from before this page was opened, under those that came since.
+ * @param {RunView["draft"]} draft @param {Frame[]} frames
+ */
+function withPastHunks(draft, frames) {
+  const past = frames.reduce(withHunks, /** @type {Record<number, HunkView>} */ ({}));
+  return { ...past, ...draft };
 }
 
 /** @param {State} state @param {any} row @returns {State} */
@@ -227,12 +246,7 @@ const HANDLERS = {
     return missing === null ? next : want(next, `text:${frame.data.node_run}:${missing}`);
   },
   "diff.updated": (state, frame) =>
-    changeRun(state, runOf(frame), (run) => {
-      const draft = { ...run.draft };
-      for (const n of frame.data.removed ?? []) delete draft[n];
-      for (const hunk of frame.data.hunks) draft[hunk.n] = hunk;
-      return { ...run, draft };
-    }),
+    changeRun(state, runOf(frame), (run) => ({ ...run, draft: withHunks(run.draft, frame) })),
   "proposal.created": (state, frame) =>
     want(changeRun(state, runOf(frame), (run) => ({ ...run, proposal: frame.data.proposal })), `proposal:${frame.data.proposal}`),
   "hunk.accepted": (state, frame) => decided(state, frame, "accepted"),

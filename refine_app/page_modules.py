@@ -1,0 +1,47 @@
+"""Which modules a page's script needs, so that the browser can fetch all of them at once instead of level by level."""
+
+import re
+from functools import cache
+from pathlib import PurePosixPath
+
+from django.contrib.staticfiles import finders
+
+IMPORT = re.compile(r'(?:^|[};\s])(?:import|export)[^"\';()]*?from\s*"(\.[^"]+)"|(?:^|[;}\s])import\s*"(\.[^"]+)"')
+
+
+@cache
+def workspace_modules() -> tuple[str, ...]:
+    """The workspace's modules and all that they import, as paths below the static root."""
+    return modules_of("js/pages/workspace.js")
+
+
+def modules_of(entry: str) -> tuple[str, ...]:
+    """A module and everything it imports when it loads; what it may import later is left out."""
+    found: dict[str, None] = {}
+    waiting = [entry]
+    while waiting:
+        path = waiting.pop()
+        if path in found:
+            continue
+        found[path] = None
+        waiting.extend(_imports_of(path))
+    return tuple(found)
+
+
+def _imports_of(path: str) -> list[str]:
+    file = finders.find(path)
+    if not isinstance(file, str):
+        raise FileNotFoundError(f"the static file {path!r} is imported by a page's script, but does not exist")
+    with open(file, encoding="utf-8") as source:
+        named = [first or second for first, second in IMPORT.findall(source.read())]
+    return [_resolved(PurePosixPath(path).parent / name) for name in named]
+
+
+def _resolved(path: PurePosixPath) -> str:
+    parts: list[str] = []
+    for part in path.parts:
+        if part == "..":
+            parts.pop()
+        elif part != ".":
+            parts.append(part)
+    return "/".join(parts)

@@ -1,0 +1,12 @@
+"""Paths of the pages: home and the workspace."""
+
+from django.urls import path
+
+from refine_app import views
+
+urlpatterns = [
+    path("", views.home, name="home"),
+    path("sessions/", views.create_session, name="create-session"),
+    path("sessions/<uuid:session_id>/", views.workspace, name="workspace"),
+    path("samples/<slug:slug>/", views.start_sample, name="start-sample"),
+]

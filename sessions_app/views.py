@@ -1,0 +1,68 @@
+"""Pages around the login: signing in, starting as a guest, signing out. What fails is said on the page one came from."""
+
+from urllib.parse import urlencode
+
+from django.contrib import messages
+from django.contrib.auth import login, logout
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_POST
+
+from sessions_app.errors import DomainError
+from sessions_app.services import auth
+
+HOME = "/"
+BACKEND = "django.contrib.auth.backends.ModelBackend"
+
+
+def safe_next(request: HttpRequest) -> str:
+    """Where to go after signing in: a path of this site, whatever the form or the address said."""
+    wanted = request.POST.get("next") or request.GET.get("next") or ""
+    allowed = url_has_allowed_host_and_scheme(wanted, {request.get_host()}, require_https=request.is_secure())
+    return wanted if allowed else HOME
+
+
+def to_welcome(target: str, **more: str) -> HttpResponseRedirect:
+    """The page for those who are not signed in, which leads on to the target afterwards."""
+    query = urlencode({"next": target, **more} if target != HOME else more)
+    return HttpResponseRedirect(f"{HOME}?{query}" if query else HOME)
+
+
+@require_POST
+def start_as_guest(request: HttpRequest) -> HttpResponse:
+    """Makes a guest by the chosen name and signs them in."""
+    target = safe_next(request)
+    if request.user.is_authenticated:
+        return HttpResponseRedirect(target)
+    try:
+        guest = auth.create_guest(name=request.POST.get("name", ""))
+    except DomainError as error:
+        messages.error(request, str(error))
+        return to_welcome(target)
+    login(request, guest, backend=BACKEND)
+    return HttpResponseRedirect(target)
+
+
+@sensitive_post_parameters("password")
+@require_POST
+def sign_in(request: HttpRequest) -> HttpResponse:
+    """Signs in to an account."""
+    target = safe_next(request)
+    try:
+        user = auth.sign_in(
+            username=request.POST.get("username", ""), password=request.POST.get("password", ""), request=request
+        )
+    except DomainError as error:
+        messages.error(request, str(error))
+        return to_welcome(target, account="1")
+    login(request, user, backend=BACKEND)
+    return HttpResponseRedirect(target)
+
+
+@require_POST
+def sign_out(request: HttpRequest) -> HttpResponse:
+    """Ends the login."""
+    logout(request)
+    return HttpResponseRedirect(reverse("home"))

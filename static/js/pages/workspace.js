@@ -1,0 +1,445 @@
+// @ts-check
+/** The workspace: the document, the conversation about it, and the review of what agents propose. */
+
+import { Editor } from "../collab/editor.js";
+import { SharedDocument } from "../collab/document.js";
+import { Unsaved } from "../collab/unsaved.js";
+import { call, post } from "../net/api.js";
+import { Composer } from "../refine/composer.js";
+import { Conversation } from "../refine/conversation.js";
+import { loadGrammar } from "../refine/hunk.js";
+import { isActive } from "../refine/reduce.js";
+import { ReviewPanel } from "../refine/review.js";
+import { SessionStore } from "../refine/store.js";
+import { byId, fill, pageData } from "../ui/dom.js";
+import { announce, banner, copy, errorBanner, toast } from "../ui/notices.js";
+import { showPill } from "../ui/pill.js";
+import { remaining } from "../ui/time.js";
+import { Views } from "../ui/views.js";
+import { startShell } from "./shell.js";
+
+const page = pageData("page");
+const notices = byId("notices");
+const banners = { life: byId("life-notice"), read: byId("read-notice") };
+const nonce = /** @type {HTMLScriptElement | null} */ (document.querySelector("script[nonce]"))?.nonce ?? "";
+
+/** @type {import("../net/socket.js").SocketState} */
+let socketState = "connecting";
+/** The run whose review is shown. */
+let selectedRun = new URLSearchParams(location.search).get("run");
+/** @type {Set<number | "all">} */
+let busy = new Set();
+
+const isExpired = () => store.state.session.status === "expired" || socketState === "expired";
+const isViewer = () => store.state.session.role === "viewer";
+const mayEdit = () => !isViewer() && !isExpired();
+const isOwner = () => store.state.session.role === "owner";
+const runs = () => store.state.order.map((id) => store.state.runs[store.state.requests[id].run]).filter(Boolean);
+const activeRun = () => runs().findLast((run) => isActive(run));
+
+/** @param {unknown} error @param {string} what @param {{kept?: string, retry?: () => void}} [more] */
+function fail(error, what, more = {}) {
+  notices.replaceChildren(errorBanner(error, { what, ...more }));
+}
+
+// The document -----------------------------------------------------------------------------------
+
+const doc = new SharedDocument({
+  path: `/v1/sessions/${page.session.id}/document`,
+  text: page.document.text,
+  revision: page.document.revision,
+  unsaved: new Unsaved({ user: page.user.id, session: page.session.id }),
+  readOnly: page.session.role === "viewer" || page.session.status === "expired",
+  onStatus: drawPill,
+});
+
+const editor = new Editor({
+  parent: byId("editor"),
+  text: doc.text,
+  extension: doc.extension,
+  nonce,
+  readOnly: doc.readOnly,
+  describedBy: "editor-help",
+  onAsk: () => composer.input.focus(),
+  onSave: () => saveNow(),
+});
+doc.attach(editor.view);
+
+async function saveNow() {
+  try {
+    await doc.flush();
+    toast("Saved");
+  } catch (error) {
+    fail(error, "Not saved yet", { kept: "What you typed is kept in this browser.", retry: saveNow });
+  }
+}
+
+async function recover() {
+  const { changes, texts } = await doc.recover();
+  if (changes > 0) {
+    notices.append(banner({
+      title: `${changes} unsaved ${changes === 1 ? "change" : "changes"} brought back`,
+      words: "They were typed here before and had not reached the server. They are merged into the text.",
+      actions: [
+        { label: "Keep", icon: "check", primary: true, run: () => notices.replaceChildren() },
+        { label: "Discard", icon: "undo-2", run: () => (doc.discardRecovered(), notices.replaceChildren()) },
+      ],
+    }));
+  }
+  if (texts.length > 0) {
+    notices.append(banner({
+      tone: "warn",
+      title: "This browser keeps changes that never reached the server",
+      words: "You may not change this session now. Copy the text, so that nothing is lost.",
+      actions: [{ label: "Copy the text", icon: "copy", primary: true, run: () => copy(texts.join("\n")) }],
+    }));
+  }
+}
+
+function drawPill() {
+  showPill(byId("pill"), {
+    socket: socketState,
+    document: doc.status,
+    expired: store?.state.session.status === "expired",
+    readOnly: doc.readOnly,
+  });
+}
+
+// What is known of the session -------------------------------------------------------------------
+
+const store = new SessionStore({
+  session: page.session,
+  onChange: draw,
+  onRevision: (revision) => doc.noteRevision(revision),
+  onSocket: (state) => {
+    socketState = state;
+    drawPill();
+    drawLife();
+  },
+  onError: (error, what, retry) => fail(error, what, { retry }),
+});
+
+const views = new Views(byId("workspace"));
+
+const review = new ReviewPanel(byId("review"), {
+  decide,
+  decideAll,
+  goTo: (line) => {
+    views.show("code");
+    editor.goToLine(line);
+    editor.focus();
+  },
+  selected: (n) => remember({ hunk: String(n) }),
+});
+
+const conversation = new Conversation(byId("conversation"), {
+  review: (run) => {
+    select(run);
+    views.show("review");
+    byId("review-panel").focus();
+  },
+  retry: (id) => {
+    const { instruction, intent, parent } = store.state.requests[id];
+    ask({ instruction, intent, parent });
+  },
+  followUp: (id) => {
+    composer.setParent(store.state.requests[id]);
+    views.show("chat");
+    composer.input.focus();
+  },
+  planned: (run) => store.planned(run),
+});
+
+const composer = new Composer({ send: ask, stop, draftKey: `agentsite:draft:${page.session.id}` });
+
+/** Keeps the address such that it opens what is seen now. @param {Record<string, string | null>} change */
+function remember(change) {
+  const url = new URL(location.href);
+  for (const [name, value] of Object.entries(change)) value === null ? url.searchParams.delete(name) : url.searchParams.set(name, value);
+  history.replaceState(null, "", url);
+}
+
+/** @param {string} run */
+function select(run) {
+  if (selectedRun !== run) remember({ run, hunk: null });
+  selectedRun = run;
+  const known = store.state.runs[run];
+  if (known && !known.order.length) store.loadNodes(run);
+  draw();
+}
+
+/** @param {string} run */
+const requestOf = (run) => Object.values(store.state.requests).find((request) => request.run === run) ?? null;
+
+/** @type {Map<string, string>} what was last said of each run */
+const said = new Map();
+
+function announceRuns() {
+  for (const run of runs()) {
+    const proposal = run.proposal ? store.state.proposals[run.proposal] : null;
+    const status = run.status === "completed" && run.proposal && !proposal ? "" : run.status;
+    if (!status || said.get(run.id) === status) continue;
+    const first = !said.has(run.id);
+    said.set(run.id, status);
+    if (first && !isActive(run)) continue;
+    const words = { running: "The agent is working.", failed: "The run failed.", cancelled: "The run was stopped.",
+      completed: proposal ? `Done. ${proposal.hunks.length} hunks to review.` : "Done." };
+    announce(Reflect.get(words, status) ?? "");
+  }
+}
+
+let newestRun = "";
+
+function draw(state = store.state, tick = false) {
+  const newest = runs().at(-1)?.id ?? "";
+  if (newest && newest !== newestRun) {
+    // A run that began while the page was open is what people want to see; on opening, the address decides.
+    if (newestRun || !selectedRun || !state.runs[selectedRun]) selectedRun = newest;
+    if (newestRun || isActive(state.runs[newest])) {
+      views.offerReview();
+      remember({ run: newest, hunk: null });
+    }
+    newestRun = newest;
+    composer.setParent(state.requests[requestOf(newest)?.id ?? ""] ?? null);
+  }
+  const run = selectedRun ? state.runs[selectedRun] ?? null : null;
+  const proposal = run?.proposal ? state.proposals[run.proposal] ?? null : null;
+  const active = activeRun();
+  conversation.show(state, { selected: selectedRun, canAsk: mayEdit(), tick });
+  composer.show({
+    active: active !== undefined,
+    cancelling: active?.cancelling ?? false,
+    reason: isExpired() ? "The session has expired; reopen it to ask for more." : isViewer() ? "Viewers can read, not ask." : "",
+    hasRequests: state.order.length > 0,
+  });
+  if (tick) return;
+  review.show({ run, request: run ? requestOf(run.id) : null, proposal, canDecide: mayEdit() && proposal?.status !== "superseded", language: state.session.language, busy });
+  const open = proposal?.hunks.filter((/** @type {any} */ hunk) => hunk.status === "open").length ?? 0;
+  views.count("review", open);
+  document.title = `${active ? "Working · " : open ? `(${open}) ` : ""}${state.session.title} · agentsite`;
+  announceRuns();
+  drawSession();
+}
+
+// Asking and deciding ----------------------------------------------------------------------------
+
+const newKey = () => [...crypto.getRandomValues(new Uint32Array(4))].map((n) => n.toString(36)).join("-");
+
+/** @param {{instruction: string, intent: string, parent: string | null}} wanted @returns {Promise<boolean>} whether it was taken */
+async function ask(wanted) {
+  const idempotencyKey = newKey();
+  try {
+    await doc.flush();
+    const request = await post(`${store.path}/requests`, wanted, { idempotencyKey });
+    store.apply({ type: "requests", requests: [request] });
+    return true;
+  } catch (error) {
+    fail(error, "The request was not sent", {
+      kept: "Your words are still in the box.",
+      retry: () => (composer.input.value ? composer.submit() : ask(wanted)),
+    });
+    return false;
+  }
+}
+
+async function stop() {
+  const run = activeRun();
+  if (!run) return;
+  try {
+    const answer = await post(`/v1/runs/${run.id}/cancel`);
+    if (answer) store.apply({ type: "run", run: answer });
+  } catch (error) {
+    fail(error, "The run could not be stopped", { retry: stop });
+  }
+}
+
+/** @param {string} path @param {object} body @param {number | "all"} what */
+async function decideAt(path, body, what) {
+  if (busy.has(what)) return;
+  busy = new Set([...busy, what]);
+  draw();
+  try {
+    // What was typed last belongs to the text that the hunk is merged into.
+    await doc.flush();
+    const proposal = await post(path, body, { idempotencyKey: newKey() });
+    if (proposal?.hunks) store.apply({ type: "proposals", proposals: [proposal] });
+    announceDecision(proposal, what);
+  } catch (error) {
+    fail(error, "The decision was not taken", { kept: "Your code is as it was.", retry: () => decideAt(path, body, what) });
+  } finally {
+    busy = new Set([...busy].filter((each) => each !== what));
+    draw();
+  }
+}
+
+/** @param {any} proposal @param {number | "all"} what */
+function announceDecision(proposal, what) {
+  const hunks = proposal?.hunks ?? [];
+  const conflicted = hunks.filter((/** @type {any} */ hunk) => hunk.status === "conflicted").length;
+  if (what === "all") {
+    announce(conflicted ? `${conflicted} hunks no longer fit.` : "All hunks decided.");
+    return;
+  }
+  announce(`Hunk ${what}: ${hunks.find((/** @type {any} */ hunk) => hunk.n === what)?.status ?? "decided"}`);
+}
+
+/** @param {number} n @param {"accept" | "reject"} verdict @param {string} [reason] */
+async function decide(n, verdict, reason) {
+  const { proposal } = store.state.runs[selectedRun ?? ""] ?? {};
+  await decideAt(`/v1/proposals/${proposal}/hunks/${n}/${verdict}`, reason ? { reason } : {}, n);
+  requestAnimationFrame(() => review.moveToOpen());
+}
+
+/** @param {"accept" | "reject"} verdict */
+async function decideAll(verdict) {
+  const { proposal } = store.state.runs[selectedRun ?? ""] ?? {};
+  await decideAt(`/v1/proposals/${proposal}/${verdict}`, {}, "all");
+}
+
+// The session itself -----------------------------------------------------------------------------
+
+const title = /** @type {HTMLInputElement} */ (byId("title"));
+const language = /** @type {HTMLSelectElement} */ (byId("language"));
+let shownLanguage = "";
+
+/** @param {object} change @param {string} what */
+async function changeSession(change, what) {
+  try {
+    store.apply({ type: "session", session: await call("PATCH", store.path, { body: change }) });
+  } catch (error) {
+    drawSession(true);
+    fail(error, what);
+  }
+}
+
+title.addEventListener("change", () => title.value.trim() && changeSession({ title: title.value.trim() }, "The session was not renamed"));
+title.addEventListener("keydown", (event) => {
+  if (event.key === "Enter") title.blur();
+  if (event.key === "Escape") (drawSession(true), title.blur());
+});
+language.addEventListener("change", () => changeSession({ language: language.value }, "The language was not changed"));
+
+function drawSession(force = false) {
+  const { session } = store.state;
+  if (force || document.activeElement !== title) title.value = session.title;
+  title.readOnly = language.disabled = !isOwner() || isExpired();
+  if (shownLanguage !== session.language || force) {
+    shownLanguage = session.language;
+    if (![...language.options].some((option) => option.value === session.language)) language.append(new Option(session.language, session.language));
+    language.value = session.language;
+    editor.setLanguage(session.language);
+    loadGrammar(session.language).then(() => draw());
+  }
+  if (doc.readOnly === mayEdit()) {
+    doc.setReadOnly(!mayEdit());
+    editor.setReadOnly(!mayEdit());
+    drawPill();
+  }
+  drawLife();
+}
+
+let shownLife = "";
+
+/** The banner that says why nothing can be changed, or that the session ends soon. */
+function drawLife() {
+  const { session } = store.state;
+  const left = session.expires_at ? new Date(session.expires_at).getTime() - Date.now() : Infinity;
+  const expiring = !isExpired() && left < 15 * 60_000;
+  const life = isExpired() ? "expired" : expiring ? `expiring ${Math.ceil(left / 60_000)}` : isViewer() ? "viewer" : socketState === "signed-out" ? "signed-out" : "";
+  if (life === shownLife) return;
+  shownLife = life;
+  const act = (/** @type {string} */ verb, /** @type {string} */ what) => async () => {
+    try {
+      store.apply({ type: "session", session: await post(`${store.path}/${verb}`) });
+      shownLife = "";
+      if (socketState !== "open") store.socket.open();
+      draw();
+    } catch (error) {
+      fail(error, what);
+    }
+  };
+  const notice =
+    life === "expired" ? banner({ tone: "warn", title: "This session has expired", words: "It is read-only. Its owner can reopen it, with all that is in it.",
+      actions: isOwner() ? [{ label: "Reopen", icon: "rotate-ccw", primary: true, run: act("reopen", "The session was not reopened") }] : [] })
+    : expiring ? banner({ tone: "warn", title: `This session ends in ${remaining(left)}`, words: "Then it turns read-only.",
+      actions: isOwner() ? [{ label: "Extend", icon: "timer", primary: true, run: act("extend", "The session was not extended") }] : [] })
+    : life === "viewer" ? banner({ title: "You are a viewer here", words: "You can read the code and follow the runs. Ask the owner for the editor's role to change it." })
+    : life === "signed-out" ? banner({ tone: "bad", title: "You are signed out", words: "What you type is kept in this browser. Sign in again in another tab, then go on here.",
+      actions: [{ label: "Try again", icon: "rotate-ccw", primary: true, run: () => store.socket.open() }] })
+    : null;
+  fill(banners.life, notice);
+}
+
+// Keys and start ---------------------------------------------------------------------------------
+
+const wrap = /** @type {HTMLButtonElement} */ (byId("wrap"));
+function toggleWrap() {
+  const on = wrap.getAttribute("aria-pressed") !== "true";
+  wrap.setAttribute("aria-pressed", String(on));
+  localStorage.setItem("agentsite:wrap", on ? "1" : "");
+  editor.setWrapping(on);
+}
+wrap.addEventListener("click", toggleWrap);
+if (localStorage.getItem("agentsite:wrap")) toggleWrap();
+
+const hasReview = () => review.list.children.length > 0;
+
+startShell({
+  commands: () => [
+    { label: "Ask for a change", icon: "message-square", keys: "Mod-Enter", run: () => (views.show("chat"), composer.input.focus()), when: mayEdit },
+    { label: "Stop the run", icon: "circle-stop", keys: "Mod-.", run: stop, when: () => activeRun() !== undefined },
+    { label: "Accept all hunks", icon: "check-check", run: () => decideAll("accept"), when: () => mayEdit() && review.scene?.proposal?.status === "open" },
+    { label: "Reject all hunks", icon: "x", run: () => decideAll("reject"), when: () => mayEdit() && review.scene?.proposal?.status === "open" },
+    { label: "Show the code", icon: "code-xml", run: () => (views.show("code"), editor.focus()) },
+    { label: "Show code and review side by side", icon: "columns-2", run: () => views.show("split") },
+    { label: "Show the review", icon: "file-diff", run: () => views.show("review") },
+    { label: "Save now", icon: "check", keys: "Mod-S", run: saveNow, when: mayEdit },
+    { label: "Wrap long lines", icon: "wrap-text", run: toggleWrap },
+    { label: "Copy the link to what you see", icon: "copy", run: () => copy(location.href) },
+  ],
+  keys: [
+    ["Mod-Enter", "Send the request; from the editor, go to the request box"],
+    ["Mod-.", "Stop the run"],
+    ["j", "Next hunk"],
+    ["k", "Previous hunk"],
+    ["a", "Accept the hunk"],
+    ["r", "Reject the hunk"],
+    ["Shift-R", "Reject the hunk with a reason"],
+    ["e", "Go to the editor"],
+    ["c", "Go to the request box"],
+    ["Esc", "In the editor, then Tab: leave the editor"],
+  ],
+  single: {
+    j: () => hasReview() && (views.show("review", "if hidden"), review.move(1)),
+    k: () => hasReview() && (views.show("review", "if hidden"), review.move(-1)),
+    a: () => review.decidable !== null && void decide(review.decidable, "accept"),
+    r: () => review.decidable !== null && void decide(review.decidable, "reject"),
+    R: () => review.decidable !== null && review.askReason(review.decidable),
+    e: () => (views.show("code", "if hidden"), editor.focus()),
+    c: () => (views.show("chat", "if hidden"), composer.input.focus()),
+  },
+});
+
+document.addEventListener("keydown", (event) => {
+  if ((event.ctrlKey || event.metaKey) && event.key === "." && activeRun()) (event.preventDefault(), stop());
+  if ((event.ctrlKey || event.metaKey) && event.key === "s") (event.preventDefault(), saveNow());
+});
+
+if (editor.large) {
+  fill(banners.read, banner({ title: "This is a large document", words: "Colours, folding help and bracket matching are off, so that typing stays quick." }));
+}
+const suggested = page.suggestion;
+if (suggested && !composer.input.value) composer.fillIn(suggested.instruction, suggested.intent);
+draw();
+drawPill();
+performance.mark("ready-to-type");
+document.documentElement.dataset.ready = "true";
+await recover();
+await store.start();
+if (selectedRun) {
+  if (store.state.runs[selectedRun]) store.loadNodes(selectedRun);
+  const hunk = Number(new URLSearchParams(location.search).get("hunk"));
+  if (hunk) requestAnimationFrame(() => requestAnimationFrame(() => review.select(hunk)));
+}
+setInterval(() => activeRun() && draw(store.state, true), 1000);
+setInterval(drawLife, 15_000);
