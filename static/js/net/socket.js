@@ -2,8 +2,8 @@
 /**
  * The session's socket: server to browser events, replayed from the last number we saw.
  *
- * It says {"type": "ping"} when nothing came for a while; a server that does not answer is as good as gone, so the
- * socket is opened anew. What closes it for good (signed out, expired, removed) is told as a state, not retried.
+ * It says {"type": "ping"} at a steady pace, by which the server knows that it lives; a server that does not answer is as
+ * good as gone, so the socket is opened anew. What closes it for good (signed out, expired, removed) is told as a state, not retried.
  */
 
 import { backoff } from "./backoff.js";
@@ -12,7 +12,7 @@ import { backoff } from "./backoff.js";
 
 /** Close codes after which the same socket would be refused again. @type {Record<number, SocketState>} */
 const FINAL = { 4401: "signed-out", 4403: "not-allowed", 4404: "gone", 4410: "expired" };
-const QUIET_MS = 20_000;
+const PING_MS = 15_000;
 const ANSWER_MS = 8_000;
 
 export class SessionSocket {
@@ -29,6 +29,8 @@ export class SessionSocket {
     this.socket = null;
     this.failures = 0;
     this.stopped = false;
+    /** Whether anything came since the last ping. */
+    this.heard = false;
     /** @type {ReturnType<typeof setTimeout> | undefined} */
     this.timer = undefined;
     this.retry = () => {
@@ -49,11 +51,11 @@ export class SessionSocket {
       if (socket !== this.socket) return;
       this.failures = 0;
       this.onState("open", 0);
-      this.watch();
+      this.watch(socket);
     });
     socket.addEventListener("message", (message) => {
       if (socket !== this.socket) return;
-      this.watch();
+      this.heard = true;
       const frame = JSON.parse(message.data);
       if (frame.type !== "pong") this.onFrame(frame);
     });
@@ -79,17 +81,19 @@ export class SessionSocket {
     this.timer = setTimeout(() => this.open(), wait);
   }
 
-  /** Asks for a sign of life when nothing came for a while, and gives the socket up when none comes. */
-  watch() {
-    clearTimeout(this.timer);
+  /** Pings until the socket is another; gives it up when a ping goes unanswered. @param {WebSocket} socket */
+  watch(socket) {
     this.timer = setTimeout(() => {
+      if (socket !== this.socket) return;
+      this.heard = false;
       this.send({ type: "ping" });
       this.timer = setTimeout(() => {
-        const silent = this.socket;
+        if (socket !== this.socket) return;
+        if (this.heard) return this.watch(socket);
         this.closed(1006);
-        silent?.close();
+        socket.close();
       }, ANSWER_MS);
-    }, QUIET_MS);
+    }, PING_MS - ANSWER_MS);
   }
 
   /** @param {object} message @returns {boolean} whether it was sent */
