@@ -1,8 +1,18 @@
 """The top app: it registers its tools, effects and built-in graphs with the apps below."""
 
 from django.apps import AppConfig
+from django.db.models.signals import post_migrate
 
 
 class RefineConfig(AppConfig):
     name = "refine_app"
     verbose_name = "Refinement"
+
+    def ready(self) -> None:
+        # Models can be imported only now.
+        from graphs_app import effects
+        from refine_app.services import built_in_graphs, ledger, proposals
+
+        effects.register(proposals.EFFECT, proposals.create_proposal)
+        effects.register(ledger.EFFECT, ledger.record_model_call)
+        post_migrate.connect(built_in_graphs.install_after_migrate, sender=self, dispatch_uid="built-in-graphs")

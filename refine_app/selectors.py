@@ -1,9 +1,11 @@
 """What people may read of requests, proposals and the ledger: only what lies in their sessions, or is theirs."""
 
+from collections.abc import Sequence
 from uuid import UUID
 
 from django.db.models import QuerySet
 
+from graphs_app.models import Run
 from refine_app.models import ModelCall, Proposal, Request
 from sessions_app.errors import NotFound
 from sessions_app.models import User
@@ -11,7 +13,7 @@ from sessions_app.permissions import Action, require
 
 
 def requests_of_session(*, user: User, session_id: UUID) -> QuerySet[Request]:
-    """The session's requests, newest first, each with its run."""
+    """The session's requests, newest first, each with its first run; pass a page of them to with_newest_runs()."""
     require(user, session_id, Action.READ)
     return _requests().filter(session_id=session_id).order_by("-created_at", "-id")
 
@@ -21,7 +23,23 @@ def find_request(*, user: User, request_id: UUID) -> Request:
     request = _requests().filter(pk=request_id, session__members__user=user).first()
     if request is None:
         raise NotFound("request", request_id)
-    return request
+    return with_newest_runs([request])[0]
+
+
+def with_newest_runs(requests: Sequence[Request]) -> Sequence[Request]:
+    """The requests, each with the run that counts now: a run that was retried or forked serves the same request on."""
+    newest = {request.run_id: request for request in requests}
+    while newest:
+        forks = _runs().filter(forked_from__in=newest, parent__isnull=True).order_by("created_at", "id")
+        following: dict[UUID, Request] = {}
+        for run in forks:
+            request = newest[run.forked_from_id]
+            if run.metadata.get("request") == str(request.pk):
+                request.run = run
+                following = {key: value for key, value in following.items() if value is not request}
+                following[run.pk] = request
+        newest = following
+    return requests
 
 
 def proposals_of_session(*, user: User, session_id: UUID) -> QuerySet[Proposal]:
@@ -49,7 +67,11 @@ def model_calls_of(*, user: User, session_id: UUID | None = None, run_id: UUID |
 
 
 def _requests() -> QuerySet[Request]:
-    return Request.objects.select_related("run__graph_version__graph", "user").prefetch_related("run__interrupts")
+    return Request.objects.select_related("run__graph_version__graph", "user")
+
+
+def _runs() -> QuerySet[Run]:
+    return Run.objects.select_related("graph_version__graph")
 
 
 def _proposals() -> QuerySet[Proposal]:

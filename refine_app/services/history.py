@@ -12,6 +12,7 @@ from uuid import UUID
 
 from graphs_app.models import Run
 from refine_app.models import Hunk, HunkStatus, Proposal, Request
+from refine_app.selectors import with_newest_runs
 
 Turn = dict[str, Any]
 
@@ -34,16 +35,12 @@ def session_history(*, session_id: UUID, parent_id: UUID | None) -> list[Turn]:
     newest = list(requests.order_by("-created_at", "-id")[:TURNS_MAX])
     if parent_id is not None and all(request.id != parent_id for request in newest):
         newest = [*newest[: TURNS_MAX - 1], requests.get(pk=parent_id)]
-    proposals = {
-        proposal.run_id: proposal
-        for proposal in Proposal.objects.filter(run__in=[request.run_id for request in newest])
-        .defer("new_text", "diff")
-        .prefetch_related("hunks")
-    }
+    with_newest_runs(newest)
+    answers = Proposal.objects.filter(request__in=newest).defer("new_text", "diff").prefetch_related("hunks")
+    latest = {proposal.request_id: proposal for proposal in answers.order_by("created_at", "id")}
     return fit(
         [
-            _turn(request, proposals.get(request.run_id), is_parent=request.id == parent_id)
-            for request in reversed(newest)
+            _turn(request, latest.get(request.pk), is_parent=request.pk == parent_id) for request in reversed(newest)
         ],
         limit=CHARACTERS_MAX,
     )
