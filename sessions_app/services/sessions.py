@@ -6,8 +6,6 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import DateTimeField, DurationField, ExpressionWrapper, F, Value
-from django.db.models.functions import Least
 from django.utils import timezone
 
 from sessions_app.errors import InvalidField, SessionNotExpired
@@ -78,9 +76,18 @@ def extend(*, user: User, session_id: UUID, now: datetime | None = None) -> Sess
     with transaction.atomic():
         session = lock_session(session_id)
         require_active(session, Action.MANAGE)
-        _restart(session, now or timezone.now())
-        session.last_seq = events.append(session_id, [SessionExtended(expires_at=stamp(session.expires_at))])
+        _extend(session, now or timezone.now())
     return session
+
+
+def extend_now(*, session_id: UUID, now: datetime) -> bool:
+    """An operator extends a session; False when its time is over already."""
+    with transaction.atomic():
+        session = lock_session(session_id)
+        if session.status != SessionStatus.ACTIVE:
+            return False
+        _extend(session, now)
+    return True
 
 
 def reopen(*, user: User, session_id: UUID, now: datetime | None = None) -> Session:
@@ -107,20 +114,29 @@ def delete(*, user: User, session_id: UUID) -> None:
 
 
 def touch(*, session: Session, now: datetime | None = None) -> bool:
-    """Notes that somebody is active in a session, at most once in TOUCH_EVERY; says whether it was written."""
+    """Notes that somebody is active in a session, at most once in TOUCH_EVERY; says whether it was written.
+
+    The UPDATE is conditional on what the new end was computed from, so that it moves nothing back that another process
+    has moved meanwhile; who did that has noted the activity too.
+    """
     now = now or timezone.now()
     if now - session.last_active_at < TOUCH_EVERY:
         return False
-    return keep_alive(session_id=session.pk, now=now)
+    unchanged = Session.objects.filter(
+        pk=session.pk,
+        status=SessionStatus.ACTIVE,
+        last_active_at__lte=now - TOUCH_EVERY,
+        lifetime_from=session.lifetime_from,
+        idle_ttl_s=session.idle_ttl_s,
+        max_ttl_s=session.max_ttl_s,
+    )
+    return bool(unchanged.update(last_active_at=now, expires_at=session.end_after(now)))
 
 
 def keep_alive(*, session_id: UUID, now: datetime) -> bool:
-    """Moves the idle end by a conditional UPDATE, so that no two clocks or processes can move it back."""
-    return bool(
-        Session.objects.filter(
-            pk=session_id, status=SessionStatus.ACTIVE, last_active_at__lte=now - TOUCH_EVERY
-        ).update(last_active_at=now, expires_at=_end_after(now))
-    )
+    """The same for a session that the caller has not read."""
+    session = Session.objects.filter(pk=session_id, last_active_at__lte=now - TOUCH_EVERY).first()
+    return session is not None and touch(session=session, now=now)
 
 
 def stamp(moment: datetime) -> str:
@@ -128,22 +144,16 @@ def stamp(moment: datetime) -> str:
     return moment.isoformat().replace("+00:00", "Z")
 
 
+def _extend(session: Session, now: datetime) -> None:
+    _restart(session, now)
+    session.last_seq = events.append(session.pk, [SessionExtended(expires_at=stamp(session.expires_at))])
+
+
 def _restart(session: Session, now: datetime) -> None:
     session.lifetime_from = session.last_active_at = now
     session.expires_at = session.end_after(now)
     session.warned_at = None
     session.save(update_fields=["status", "expired_at", "lifetime_from", "last_active_at", "expires_at", "warned_at"])
-
-
-def _end_after(now: datetime) -> Least:
-    """Session.end_after() as SQL, over the row as it is when the UPDATE sees it."""
-    second = Value(timedelta(seconds=1), output_field=DurationField())
-    idle = ExpressionWrapper(F("idle_ttl_s") * second, output_field=DurationField())
-    lifetime = ExpressionWrapper(F("max_ttl_s") * second, output_field=DurationField())
-    return Least(
-        ExpressionWrapper(Value(now, output_field=DateTimeField()) + idle, output_field=DateTimeField()),
-        ExpressionWrapper(F("lifetime_from") + lifetime, output_field=DateTimeField()),
-    )
 
 
 def _clean_title(title: str) -> str:

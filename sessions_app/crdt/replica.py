@@ -1,0 +1,152 @@
+"""One replica of a shared document: the only place that touches the CRDT library.
+
+The library can panic over an update that it could read. A panic is no Exception, and a document that panicked crashes
+the process when it is read and then written, so such a replica refuses to do anything more, and what is left of it is
+kept where nothing will ever run its destructors.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TypeVar
+
+from pycrdt import Array, Doc, Map, Text
+
+from sessions_app.crdt import inspection
+from sessions_app.crdt.edits import Edit
+from sessions_app.crdt.errors import BadUpdate, Poisoned
+from sessions_app.crdt.kinds import Kind
+
+ROOT_TYPES: dict[str, Any] = {"text": Text, "map": Map, "array": Array}
+T = TypeVar("T")
+
+_wrecks: list[object] = []
+"""Documents that panicked, and the transactions that were open on them: never used, never freed."""
+
+
+class Replica:
+    """A document's state in memory. One thread at a time."""
+
+    def __init__(self, kind: Kind, *, client: int | None = None) -> None:
+        self.kind = kind
+        self.known: dict[int, int] = {}
+        """Its state vector."""
+        self._doc: Doc[Any] | None = Doc(client_id=client)
+        self._roots: dict[str, Any] = {
+            name: self._doc.get(name, type=ROOT_TYPES[of_type]) for name, of_type in kind.roots.items()
+        }
+        self._last: Any = None
+        self._observing = self._doc.observe(self._note)
+
+    @classmethod
+    def of(
+        cls, kind: Kind, state: bytes | None, updates: Iterable[bytes] = (), *, client: int | None = None
+    ) -> "Replica":
+        """A replica from a snapshot's state and the updates after it. Raises BadUpdate."""
+        replica = cls(kind, client=client)
+        if state is not None:
+            replica._apply(state)
+        for update in updates:
+            replica._apply(update)
+        replica.known = inspection.state_vector(replica.state_vector())
+        return replica
+
+    def apply(self, update: bytes, found: inspection.Contents | None = None) -> bool:
+        """Applies an update that has been inspected; says whether it changed anything.
+
+        Raises BadUpdate; after Poisoned, which is one, the replica is of no more use.
+        """
+        found = found or inspection.contents(update, self.kind)
+        self._last = None
+        self._apply(update)
+        for client, _, end in found.structs:
+            if end > self.known.get(client, 0):
+                self.known[client] = end
+        if len(found.structs) > 1 and self.known != inspection.state_vector(self.state_vector()):
+            self._give_up()  # two clients' structs that build on each other in a circle wait inside for ever
+            raise Poisoned("the update cannot be applied as a whole")
+        return self._last is not None
+
+    def state(self) -> bytes:
+        """Everything in it, as one update."""
+        return self._guarded(lambda doc: doc.get_update())
+
+    def state_vector(self) -> bytes:
+        return self._guarded(lambda doc: doc.get_state())
+
+    def since(self, state_vector: bytes) -> bytes:
+        """What somebody with this state vector lacks. Raises BadUpdate."""
+        return self._guarded(lambda doc: doc.get_update(state_vector))
+
+    def text(self) -> str:
+        """The document's text; "" for a kind that has none."""
+        root = self.kind.text_root
+        return self._guarded(lambda doc: str(self._roots[root])) if root else ""
+
+    def size(self) -> int:
+        """How many bytes of text it holds; for other kinds, how large its state is."""
+        root = self.kind.text_root
+        return self._guarded(lambda doc: len(self._roots[root])) if root else len(self.state())
+
+    def edit(self, edits: Sequence[Edit]) -> bytes:
+        """Changes the text by this replica's own client, in one transaction; returns that as an update."""
+        root = self._roots[self.kind.text_root or ""]
+
+        def change(doc: Doc[Any]) -> None:
+            with doc.transaction():
+                for edit in reversed(edits):  # from the end, so that the offsets before stay right
+                    if edit.removed:
+                        del root[edit.at : edit.at + edit.removed]
+                    if edit.inserted:
+                        root.insert(edit.at, edit.inserted)
+
+        self._last = None
+        self._guarded(change)
+        update = bytes(self._last.update) if self._last is not None else inspection.EMPTY
+        self.known = inspection.state_vector(self.state_vector())
+        return update
+
+    def observe_text(self, callback: Callable[[list[dict[str, Any]]], None]) -> None:
+        """Calls back with the delta of every change of the text."""
+        root = self._roots[self.kind.text_root or ""]
+        self._subscription = root.observe(lambda event: callback(event.delta))
+
+    def _note(self, event: Any) -> None:
+        self._last = event
+
+    def _apply(self, update: bytes) -> None:
+        """Without Doc.transaction(), whose exit would touch a document that has panicked."""
+        doc = self._open()
+        transaction = doc._doc.create_transaction()
+        try:
+            doc._doc.apply_update(transaction, update)
+            transaction.commit()
+            transaction.drop()
+        except ValueError as error:
+            transaction.drop()
+            raise BadUpdate(f"the update cannot be applied: {error}") from None
+        except BaseException as error:
+            self._wreck(error, transaction)
+
+    def _guarded(self, work: Callable[[Doc[Any]], T]) -> T:
+        doc = self._open()
+        try:
+            return work(doc)
+        except ValueError as error:
+            raise BadUpdate(f"the update cannot be read: {error}") from None
+        except BaseException as error:
+            return self._wreck(error, None)
+
+    def _open(self) -> Doc[Any]:
+        if self._doc is None:
+            raise Poisoned("this replica has panicked before")
+        return self._doc
+
+    def _give_up(self) -> None:
+        self._doc, self._roots = None, {}
+
+    def _wreck(self, error: BaseException, transaction: object) -> Any:
+        """Goes on with the error when it is none of the library's; else gives the document up."""
+        if type(error).__module__ != "pyo3_runtime":
+            raise error
+        _wrecks.append((self._doc, self._roots, self._observing, transaction))
+        self._give_up()
+        raise Poisoned(f"the CRDT library panicked: {error}") from None
