@@ -1,0 +1,150 @@
+"""No model at all: refines Python by ruff's fixes and formatting, picked from the instruction, and says so.
+
+It is what makes the first five minutes work without an account. What it cannot do, it says.
+"""
+
+import re
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+
+from refine_app.diffs.errors import excerpt
+from refine_app.diffs.fences import fence_for
+from refine_app.diffs.lines import split_lines
+from refine_app.model_clients.client import Delta, Message, Subject, TokenCount
+from refine_app.model_clients.errors import OutputInvalid
+from refine_app.tools.children import LIMITS, RUFF, Limits, run_child
+from refine_app.tools.errors import AnalysisSkipped
+
+LINES_PER_DELTA = 20
+DISCLAIMER = "Done by built-in rules (ruff), not by a language model."
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """Something that an instruction may ask for and rules can do."""
+
+    name: str
+    pattern: str
+    safe: tuple[str, ...] = ()
+    unsafe: tuple[str, ...] = ()
+    """Rules whose fixes ruff calls unsafe, but which keep the meaning of ordinary code."""
+    formats: bool = False
+
+
+TOPICS = (
+    Topic("unused code", r"unused|dead code|clean|tidy", ("F401", "F811", "RUF100"), ("F841",)),
+    Topic("imports", r"\bimports?\b|isort|sort", ("I", "F401")),
+    Topic("layout", r"format|layout|style|pep ?-?8|black|indent|whitespace|clean|tidy|readab", ("W",), formats=True),
+    Topic("newer Python", r"modern|upgrade|new(er)? syntax|f-?strings?|python ?3|type hints?", ("UP",), ("UP",)),
+    Topic(
+        "simpler expressions", r"simpl|refactor|readab|concise|short|clean|idiomatic|pythonic",
+        ("SIM", "C4", "RET5", "PIE", "FURB"), ("SIM", "C4", "RET5", "PIE"),
+    ),
+    Topic(
+        "comparisons", r"compar|none|bug|fix|correct|lint|issue|warning",
+        ("E7", "F"), ("E711", "E712", "E713", "E714"),
+    ),
+    Topic("likely bugs", r"bug|fix|correct|lint|issue|warning|error|safe", ("B", "PLE"), ("B006", "B010", "B904")),
+    Topic("speed", r"perform|speed|fast|optimi|efficien", ("C4", "PERF"), ("C4", "PERF")),
+)  # fmt: skip
+GENERIC = r"improve|refine|better|review|polish|enhance|quality|make it good"
+BEYOND = (
+    (r"docstring|document|comment|explain", "write documentation"),
+    (r"\btests?\b|unit ?test|coverage", "write tests"),
+    (r"renam", "rename things"),
+    (r"\btyp(e|ing) (hint|annotation)s?|annotat", "add type hints"),
+    (r"\badd\b|implement|feature|support|write|create|convert|translate|port", "add or rewrite behaviour"),
+    (r"split|extract|restructur|decompose", "restructure code"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class BuiltinClient:
+    """Rules with the face of a model."""
+
+    limits: Limits = LIMITS
+
+    @property
+    def endpoint(self) -> str:
+        return "builtin"
+
+    @property
+    def model(self) -> str:
+        return ""
+
+    @property
+    def is_model(self) -> bool:
+        return False
+
+    async def stream(
+        self, messages: Sequence[Message], *, max_tokens: int, temperature: float, subject: Subject | None = None
+    ) -> AsyncIterator[Delta]:
+        if subject is None:
+            raise OutputInvalid("The built-in rules work on code, and were given none.", retryable=False)
+        code, summary = await self._refine(subject)
+        fence = fence_for(code)
+        yield Delta(f"{summary}\n\n{fence}{subject.language}\n")
+        lines = split_lines(code)
+        for at in range(0, len(lines), LINES_PER_DELTA):
+            yield Delta("".join(lines[at : at + LINES_PER_DELTA]))
+        yield Delta(f"{'' if code.endswith(chr(10)) or not code else chr(10)}{fence}\n")
+        yield Delta(tokens=TokenCount(0, 0, estimated=False), finish_reason="stop")
+
+    async def _refine(self, subject: Subject) -> tuple[str, str]:
+        """The new text, and what was and was not done."""
+        if subject.language != "python":
+            return subject.code, (
+                f"{DISCLAIMER} The rules know Python only, so this {subject.language!r} text is left as it was; "
+                "configure a model endpoint to refine it."
+            )
+        topics, generic = choose_topics(subject.instruction)
+        beyond = [what for pattern, what in BEYOND if re.search(pattern, subject.instruction, re.IGNORECASE)]
+        if not topics:
+            return subject.code, f"{DISCLAIMER} {_cannot(beyond)} Nothing was changed."
+        try:
+            code = await self._fix(subject.code, topics)
+        except AnalysisSkipped as skipped:
+            return subject.code, f"{DISCLAIMER} Nothing was changed: {skipped}."
+        names = ", ".join(topic.name for topic in topics)
+        asked = "The instruction names no rule's subject, so all of them were tried" if generic else "Tried"
+        done = "Nothing needed to be changed." if code == subject.code else "What they found is changed below."
+        return code, " ".join(filter(None, [DISCLAIMER, f"{asked}: {names}.", done, _cannot(beyond) if beyond else ""]))
+
+    async def _fix(self, code: str, topics: Sequence[Topic]) -> str:
+        source = code.encode("utf-8", "replace")
+        safe = sorted({rule for topic in topics for rule in topic.safe})
+        unsafe = sorted({rule for topic in topics for rule in topic.unsafe})
+        if safe:
+            source = await self._ruff(source, "check", "--fix-only", "--exit-zero", "--select", ",".join(safe))
+        if unsafe:
+            source = await self._ruff(
+                source, "check", "--fix-only", "--exit-zero", "--unsafe-fixes", "--select", ",".join(unsafe)
+            )
+        if any(topic.formats for topic in topics):
+            source = await self._ruff(source, "format")
+        return source.decode("utf-8", "replace")
+
+    async def _ruff(self, source: bytes, command: str, *options: str) -> bytes:
+        arguments = [RUFF, command, "--isolated", "--no-cache", "--quiet", "--target-version", "py311"]
+        output = await run_child(
+            [*arguments, *options, "--stdin-filename", "document.py", "-"], source, limits=self.limits
+        )
+        if output.code:
+            reason = excerpt(output.stderr.decode("utf-8", "replace"), 200)
+            raise AnalysisSkipped(f"the text could not be read as Python ({reason})" if reason else "ruff failed")
+        return output.stdout
+
+
+def choose_topics(instruction: str) -> tuple[list[Topic], bool]:
+    """What the instruction asks for that rules can do, and whether it asked in general terms only."""
+    topics = [topic for topic in TOPICS if re.search(topic.pattern, instruction, re.IGNORECASE)]
+    if topics:
+        return topics, False
+    if not instruction.strip() or re.search(GENERIC, instruction, re.IGNORECASE):
+        return list(TOPICS), True
+    return [], False
+
+
+def _cannot(beyond: Sequence[str]) -> str:
+    what = ", ".join(beyond) if beyond else "do what was asked"
+    return f"Rules cannot {what}; that takes a model: configure an endpoint."

@@ -1,0 +1,63 @@
+"""What can go wrong between us and a model's endpoint: one class per cause, with what a retry needs to know."""
+
+from graphs_app.engine.errors import ToolError
+
+
+class ModelError(ToolError):
+    """The parent of all errors of model clients."""
+
+    code = "model_error"
+
+
+class EndpointUnavailable(ModelError):
+    """Raised when an endpoint cannot be reached, fails, or does not take the request."""
+
+    code = "endpoint_unavailable"
+
+
+class EndpointLoading(ModelError):
+    """Raised when an endpoint is waking up; retry_after_s is its own estimate."""
+
+    code = "endpoint_loading"
+
+
+class RateLimited(ModelError):
+    """Raised when an endpoint asks us to come back later."""
+
+    code = "rate_limited"
+
+
+class EndpointTimeout(ModelError):
+    """Raised when an endpoint is silent for too long, or takes longer than a whole call may."""
+
+    code = "endpoint_timeout"
+
+
+class StreamBroken(ModelError):
+    """Raised when an answer ends before its end."""
+
+    code = "stream_broken"
+
+
+class OutputInvalid(ModelError):
+    """Raised when what an endpoint sends is not the chat protocol, or is longer than any answer may be."""
+
+    code = "invalid_output"
+
+
+class Unauthorized(ModelError):
+    """Raised when an endpoint does not accept our token, or its account."""
+
+    code = "unauthorized"
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, retryable=False)
+
+
+class ContextTooLong(ModelError):
+    """Raised when the text is longer than the model can read."""
+
+    code = "context_too_long"
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, retryable=False)

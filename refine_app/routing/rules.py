@@ -1,0 +1,45 @@
+"""Choosing an intent by plain rules: words that ask for a look, and words that ask for a change."""
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+IntentName = Literal["refine_code", "code_review"]
+
+_CHANGE = re.compile(
+    r"\b(refine|refactor|fix|add|change|rewrite|rename|remove|replace|simplif\w+|optimi[sz]e|clean|format|convert|make|"
+    r"improve|implement|update|modern\w+|extract|split|translate|write|apply|use|speed up|type|document|sort)\b",
+    re.IGNORECASE,
+)
+_LOOK = re.compile(
+    r"\b(review|audit|analy[sz]e|analysis|assess|evaluate|critique|inspect|report|smells?|complexity|"
+    r"what('s| is| are)? (wrong|bad|the (issues|problems|bugs))|find (issues|problems|bugs|smells)|"
+    r"suggest(ions?)?|how (good|complex|bad)|list (the )?(issues|problems|functions))\b",
+    re.IGNORECASE,
+)
+_LOOK_ONLY = re.compile(
+    r"\b(do ?n[o']t|without|no) (chang(e|es|ing)|edit(s|ing)?|modify\w*|touch\w*)\b"
+    r"|\b(only|just) (review|report|look|analy[sz]e|list|tell)\b",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """The intent that was chosen, and why, in words for the person who asked."""
+
+    intent: IntentName
+    reason: str
+
+
+def choose_intent(instruction: str) -> Route:
+    """refine_code unless the words ask for a look only: a change can be rejected, a missing one must be asked again."""
+    only = _LOOK_ONLY.search(instruction)
+    if only is not None:
+        return Route("code_review", f"{only[0]!r} asks to look and not to change anything")
+    look, change = _LOOK.search(instruction), _CHANGE.search(instruction)
+    if look is not None and (change is None or look.start() < change.start()):
+        return Route("code_review", f"{look[0]!r} asks for a review")
+    if change is not None:
+        return Route("refine_code", f"{change[0]!r} asks for a change")
+    return Route("refine_code", "nothing in the instruction asks for a review, so it is taken as a change to make")

@@ -1,0 +1,55 @@
+"""Parsing and measuring people's code in a child; what cannot be done is skipped with its reason, never an error."""
+
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from refine_app.diffs.errors import excerpt
+from refine_app.tools.children import LIMITS, Limits, run_child
+from refine_app.tools.errors import AnalysisSkipped
+from refine_app.tools.languages import LANGUAGES
+
+ROOT = Path(__file__).resolve().parents[2]
+_START = "import sys; sys.path.insert(0, sys.argv[1]); from refine_app.tools.analysis_child import main; main()"
+EVERYTHING = ("syntax", "functions", "complexity")
+
+
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    """What is known of a text."""
+
+    syntax: dict[str, Any] | None = None
+    """{"errors": [{line, column, message}], "count"}; None when it was skipped."""
+    functions: list[dict[str, Any]] = field(default_factory=list)
+    complexity: dict[str, Any] | None = None
+    skipped: dict[str, str] = field(default_factory=dict)
+    """What was not done, and why."""
+
+
+async def analyse(code: str, language: str, want: Sequence[str] = EVERYTHING, *, limits: Limits = LIMITS) -> Analysis:
+    """Parses and measures a text as far as its language and the limits allow."""
+    if language not in LANGUAGES:
+        return Analysis(skipped=dict.fromkeys(want, f"there is no parser for {language!r}"))
+    task = json.dumps({"code": code, "language": language, "want": list(want)}).encode()
+    try:
+        output = await run_child([sys.executable, "-I", "-c", _START, str(ROOT)], task, limits=limits)
+        if output.code:
+            raise AnalysisSkipped(_reason(output.stderr, limits))
+        result = json.loads(output.stdout)
+    except AnalysisSkipped as skipped:
+        return Analysis(skipped=dict.fromkeys(want, f"analysis skipped: {skipped}"))
+    except ValueError:
+        return Analysis(skipped=dict.fromkeys(want, "analysis skipped: its report could not be read"))
+    return Analysis(
+        result.get("syntax"), result.get("functions", []), result.get("complexity"), result.get("skipped", {})
+    )
+
+
+def _reason(stderr: bytes, limits: Limits) -> str:
+    if b"MemoryError" in stderr:
+        return f"it took more than {limits.memory // 2**20} MB"
+    last = stderr.decode("utf-8", "replace").strip().split("\n")[-1]
+    return excerpt(last, 120) or "the parser failed without a word"

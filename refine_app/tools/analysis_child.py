@@ -1,0 +1,41 @@
+"""The child process that parses and measures: {"code", "language", "want"} on stdin, its findings on stdout, as JSON.
+
+Parsers meet hostile texts here, where running out of time, memory or stack harms nobody.
+"""
+
+import json
+import sys
+from typing import Any
+
+from refine_app.tools.complexity import measure_complexity
+from refine_app.tools.functions import find_functions
+from refine_app.tools.languages import LANGUAGES
+from refine_app.tools.syntax import check_syntax, parse
+
+
+def analyse(task: dict[str, Any]) -> dict[str, Any]:
+    code, language, want = task["code"].removeprefix("\ufeff"), task["language"], task["want"]
+    result: dict[str, Any] = {"skipped": {}}
+    tree = parse(code, language) if "syntax" in want or "functions" in want else None
+    if "syntax" in want and tree is not None:
+        result["syntax"] = check_syntax(code, language, tree)
+    if "functions" in want and tree is not None:
+        result["functions"] = find_functions(tree, language)
+    if "complexity" in want:
+        if not LANGUAGES[language].measured:
+            result["skipped"]["complexity"] = f"complexity is not measured for {language}"
+        else:
+            try:
+                result["complexity"] = measure_complexity(code, language)
+            except (RecursionError, IndexError, AttributeError, TypeError, ValueError) as error:
+                # The measuring library has no errors of its own for texts that it cannot read.
+                result["skipped"]["complexity"] = f"the text could not be measured ({type(error).__name__})"
+    return result
+
+
+def main() -> None:
+    json.dump(analyse(json.load(sys.stdin)), sys.stdout)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,134 @@
+"""Programs that look at people's code: in a child process with limits, an empty environment and nothing but stdin."""
+
+import asyncio
+import functools
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from ruff import find_ruff_bin  # type: ignore[import-untyped]  # the package has no types
+
+from refine_app.diffs.errors import excerpt
+from refine_app.tools.errors import AnalysisSkipped
+
+RUFF: str = find_ruff_bin()
+LAUNCHER = Path(__file__).with_name("launcher.py")
+# Children use whole cores: more at once than this only makes all of them late.
+_THREADS = ThreadPoolExecutor(max_workers=4, thread_name_prefix="analysis")
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a child may use."""
+
+    wall_s: float = 10.0
+    cpu_s: int = 8
+    memory: int = 512 * 1024 * 1024
+    output: int = 8 * 1024 * 1024
+
+
+LIMITS = Limits()
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """What a child left."""
+
+    code: int
+    stdout: bytes
+    stderr: bytes
+
+
+async def run_child(command: Sequence[str], stdin: bytes, *, limits: Limits = LIMITS) -> Output:
+    """Runs a program on stdin. Raises AnalysisSkipped if it goes over a limit. Cancelling kills it."""
+    child = _Child()
+    loop = asyncio.get_running_loop()
+    future = loop.run_in_executor(_THREADS, functools.partial(_run, child, list(command), stdin, limits))
+    try:
+        return await future
+    except asyncio.CancelledError:
+        child.kill()
+        raise
+
+
+class _Child:
+    """A process that may be killed before, while or after it runs."""
+
+    def __init__(self) -> None:
+        self.process: subprocess.Popen[bytes] | None = None
+        self.killed = False
+
+    def kill(self) -> None:
+        self.killed = True
+        if self.process is not None and self.process.poll() is None:
+            self.process.kill()
+
+
+def _run(child: _Child, command: list[str], stdin: bytes, limits: Limits) -> Output:
+    with (
+        tempfile.TemporaryDirectory(prefix="analysis-") as directory,
+        tempfile.TemporaryFile() as given,
+        tempfile.TemporaryFile() as out,
+        tempfile.TemporaryFile() as err,
+    ):
+        given.write(stdin)
+        given.seek(0)
+        if child.killed:
+            raise AnalysisSkipped("cancelled")
+        process = subprocess.Popen(  # noqa: S603 - the command is ours; people's code is only ever its stdin
+            [sys.executable, "-I", str(LAUNCHER), *_as_arguments(limits), *command],
+            stdin=given,
+            stdout=out,
+            stderr=err,
+            cwd=directory,
+            env=_environment(directory),
+            start_new_session=True,
+        )
+        child.process = process
+        if child.killed:
+            process.kill()
+        code = process.wait()
+        out.seek(0)
+        err.seek(0)
+        output = Output(code, out.read(limits.output), err.read(100_000))
+    _raise_for_limits(output, command, limits)
+    return output
+
+
+def _as_arguments(limits: Limits) -> list[str]:
+    return [str(limits.wall_s), str(limits.cpu_s), str(limits.memory), str(limits.output)]
+
+
+def _environment(home: str) -> dict[str, str]:
+    """Nothing of ours: no secret can leak into a report, no configuration of a person's can change one."""
+    return {
+        "PATH": os.defpath,
+        "HOME": home,
+        "TMPDIR": home,
+        "LANG": "C.UTF-8",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "RAYON_NUM_THREADS": "1",
+        "NO_COLOR": "1",
+    }
+
+
+def _raise_for_limits(output: Output, command: Sequence[str], limits: Limits) -> None:
+    if output.code >= 0:
+        return
+    program = Path(command[0]).name
+    reasons = {
+        signal.SIGALRM: f"it took longer than {limits.wall_s:g} s",
+        signal.SIGXCPU: f"it took longer than {limits.cpu_s} s of processor time",
+        signal.SIGXFSZ: f"it wrote more than {limits.output} bytes",
+    }
+    reason = reasons.get(signal.Signals(-output.code), f"{program} was ended by signal {-output.code}")
+    if b"memory" in output.stderr.lower():
+        reason = f"it took more than {limits.memory // 2**20} MB"
+    detail = excerpt(output.stderr.decode("utf-8", "replace"), 120) if reason.startswith(program) else ""
+    raise AnalysisSkipped(f"{reason}{': ' + detail if detail else ''}")

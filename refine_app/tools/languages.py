@@ -1,0 +1,123 @@
+"""Languages by their one name: how people call them, which files they are in, what can read them."""
+
+import re
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+UNKNOWN = "text"
+
+
+@dataclass(frozen=True, slots=True)
+class Language:
+    """A language that can be parsed."""
+
+    name: str
+    extensions: tuple[str, ...]
+    aliases: tuple[str, ...] = ()
+    module: str = ""
+    """The module of its parser."""
+    entry: str = "language"
+    measured: bool = True
+    """Whether the complexity of its functions can be measured."""
+    signs: str = ""
+    """A pattern that many texts in it match and few others."""
+
+
+LANGUAGES = {
+    language.name: language
+    for language in (
+        Language(
+            "python", ("py", "pyi", "pyw"), ("py", "python3"), "tree_sitter_python",
+            signs=r"^\s*(def \w+\(.*\).*:|class \w+.*:|import \w+(\.\w+)*$|from [\w.]+ import |@\w+|if __name__ ==)",
+        ),
+        Language(
+            "javascript", ("js", "mjs", "cjs", "jsx"), ("js", "node", "jsx", "es6"), "tree_sitter_javascript",
+            signs=r"^\s*(const \w+ = |let \w+ = |function\*? ?\w*\(|export (default|const|function)|.*=> \{$)",
+        ),
+        Language(
+            "typescript", ("ts", "mts", "cts"), ("ts",), "tree_sitter_typescript", "language_typescript",
+            signs=r"^\s*(interface \w+ \{|type \w+ = |export (interface|type|enum) |(const|let) \w+: \w+|.*\): \w+ \{)",
+        ),
+        Language("tsx", ("tsx",), ("typescriptreact",), "tree_sitter_typescript", "language_tsx"),
+        Language(
+            "go", ("go",), ("golang",), "tree_sitter_go",
+            signs=r"^\s*(package \w+$|func (\(\w+ \*?\w+\) )?\w+\(|import \($|\w+ := |type \w+ (struct|interface) \{)",
+        ),
+        Language(
+            "rust", ("rs",), ("rs",), "tree_sitter_rust",
+            signs=r"^\s*(fn \w+.*\{$|pub (fn|struct|enum|mod) |use [\w:]+(::\{.*\})?;$|let mut |impl\b.* \{$|#\[\w+)",
+        ),
+        Language(
+            "java", ("java",), (), "tree_sitter_java",
+            signs=r"^\s*(public (static |final )*(class|interface|void) |import java|package [\w.]+;|@Override)",
+        ),
+        Language(
+            "cpp", ("cpp", "cc", "cxx", "hpp", "hh", "hxx"), ("c++", "cplusplus"), "tree_sitter_cpp",
+            signs=r"^\s*(#include <\w+>$|using namespace |std::|template ?<|.*::\w+\(|class \w+.*\{$|namespace \w+)",
+        ),
+        Language(
+            "c", ("c", "h"), (), "tree_sitter_c",
+            signs=r"^\s*(#include [<\"]\w+\.h[>\"]|#define \w+|int main\(|typedef struct)",
+        ),
+        Language(
+            "html", ("html", "htm"), ("xhtml",), "tree_sitter_html", measured=False,
+            signs=r"^\s*(<!doctype html|<html|</?(head|body|div|p|span|script|main|section)\b)",
+        ),
+        Language(
+            "css", ("css",), (), "tree_sitter_css", measured=False,
+            signs=r"^\s*([.#]?[\w-]+(\s*[,>+~:]?\s*[.#]?[\w-]+)* \{$|[a-z-]+: [^;{]+;$|@media )",
+        ),
+        Language("json", ("json",), (), "tree_sitter_json", measured=False, signs=r"^\s*(\"[^\"]+\": |[\[{]$)"),
+        Language(
+            "bash", ("sh", "bash"), ("sh", "shell", "zsh"), "tree_sitter_bash", measured=False,
+            signs=r"^\s*(if \[\[? |fi$|done$|esac$|echo |export \w+=|\w+\(\) \{$|set -[eux])",
+        ),
+    )
+}  # fmt: skip
+_BY_ALIAS = {alias: language.name for language in LANGUAGES.values() for alias in (language.name, *language.aliases)}
+_BY_EXTENSION = {extension: language.name for language in LANGUAGES.values() for extension in language.extensions}
+_SHEBANG = re.compile(r"^#!.*\b(python|node|bash|sh|zsh)[\d.]*\b")
+_GUESSED_LINES = 400
+
+
+def detect_language(code: str, *, declared: str = "", filename: str = "") -> str:
+    """The language's one name: as declared, by the file's extension, or guessed; "text" when nothing tells."""
+    declared = declared.strip().lower()
+    if declared and declared not in ("auto", UNKNOWN, "plain", "plaintext"):
+        return _BY_ALIAS.get(declared, declared)
+    extension = PurePosixPath(filename).suffix.removeprefix(".").lower()
+    if extension in _BY_EXTENSION:
+        return _BY_EXTENSION[extension]
+    return _guess(code)
+
+
+def names_of(language: str) -> tuple[str, ...]:
+    """The names by which a fence may call the language."""
+    known = LANGUAGES.get(language)
+    return (language, *known.aliases, *known.extensions) if known else (language,)
+
+
+def filename_for(language: str, filename: str = "") -> str:
+    """The document's file name, or one that tells its language."""
+    if filename:
+        return filename
+    known = LANGUAGES.get(language)
+    return f"document.{known.extensions[0] if known else 'txt'}"
+
+
+def _guess(code: str) -> str:
+    head = code[:100_000].removeprefix("\ufeff")
+    shebang = _SHEBANG.match(head)
+    if shebang:
+        return _BY_ALIAS[shebang[1]]
+    lines = [line[:200] for line in head.split("\n", _GUESSED_LINES)[:_GUESSED_LINES] if line.strip()]
+    scores = {
+        language.name: sum(re.match(language.signs, line) is not None for line in lines)
+        for language in LANGUAGES.values()
+        if language.signs
+    }
+    best = max(scores, key=lambda name: scores[name])
+    # Typescript has all the signs of Javascript, and a few of its own decide.
+    if best == "javascript" and scores["typescript"]:
+        best = "typescript"
+    return best if scores[best] * 12 >= len(lines) and scores[best] else UNKNOWN
