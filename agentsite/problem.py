@@ -69,7 +69,16 @@ CODES: dict[int, tuple[str, ...]] = {
         "parent_not_in_session",
     ),
     429: ("too_many_requests",),
-    500: ("internal_error", "error"),
+    # Causes that no caller has: a defect of a tool or of ours.
+    500: (
+        "internal_error",
+        "error",
+        "refine_error",
+        "effect_failed",
+        "unknown_effect",
+        "journal_refused",
+        "journal_closed",
+    ),
     503: ("unavailable",),
 }
 STATUS_OF = {code: status for status, codes in CODES.items() for code in codes}
@@ -130,8 +139,9 @@ def response(request: HttpRequest, code: str, detail: str, *, retry_after_s: int
 def replace(request: HttpRequest, answered: HttpResponse) -> HttpResponse:
     """The problem that says what Django's own page said; its headers, such as Allow and Retry-After, stay."""
     code = CODE_OF.get(answered.status_code, "internal_error" if answered.status_code >= 500 else "bad_request")
-    problem = response(request, code, DETAIL.get(code, answered.reason_phrase))
-    problem.status_code = answered.status_code
+    _, body = document(request, code, DETAIL.get(code, answered.reason_phrase))
+    status = answered.status_code
+    problem = JsonResponse(body | {"status": status}, status=status, content_type=CONTENT_TYPE)
     for name, value in answered.items():
         if name.lower() not in ("content-type", "content-length"):
             problem[name] = value
@@ -206,6 +216,8 @@ def _sentence(detail: Any) -> str:
 
 def _code(error: exceptions.APIException) -> str:
     """A code of the table: the error's own (such as token_not_valid) when it is there, or that of its class."""
+    if isinstance(error, exceptions.PermissionDenied) and str(error.detail).startswith("CSRF Failed"):
+        return "csrf_failed"
     own = error.get_codes()
     if isinstance(own, dict):
         own = own.get("code")

@@ -5,6 +5,7 @@ from datetime import timedelta
 from importlib.metadata import version
 from pathlib import Path
 
+import django_stubs_ext
 import environ
 from csp.constants import NONCE, NONE, SELF
 from kombu import Queue
@@ -12,6 +13,8 @@ from kombu import Queue
 from agentsite.static_files import LIBRARIES, digest
 
 BASE_DIR = Path(__file__).resolve().parent.parent
+
+django_stubs_ext.monkeypatch()  # so that admin classes can say at run time which model they are for
 
 env = environ.Env()
 environ.Env.read_env(env.str("ENV_FILE", default=str(BASE_DIR / ".env")))

@@ -23,6 +23,10 @@ urlpatterns: list[URLPattern | URLResolver] = [
     *_pages("refine_app.urls"),
 ]
 
+admin.site.site_header = "agentsite: operators"
+admin.site.site_title = "agentsite"
+admin.site.index_title = "Sessions, runs and what they left behind"
+
 handler400 = "agentsite.error_pages.bad_request"
 handler403 = "agentsite.error_pages.forbidden"
 handler404 = "agentsite.error_pages.not_found"

@@ -1,0 +1,67 @@
+"""Looks at the settings and at every part that the site needs, and says what is wrong and what to do."""
+
+import json
+from typing import Any
+
+from django.conf import settings
+from django.core.checks import CheckMessage, run_checks
+from django.core.management.base import BaseCommand, CommandParser
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
+from django.db.utils import DatabaseError, InterfaceError
+
+from agentsite import health
+from agentsite.health import Finding
+
+
+class Command(BaseCommand):
+    help = "Checks settings, database, broker, channel layer, workers and endpoints; exit code 1 if one is not well."
+    requires_system_checks = ()  # it runs them itself, and shows them among the rest
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--json", action="store_true", help="For programs: one JSON document.")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        findings = [_settings(), *health.findings(), _migrations(), *_endpoints()]
+        if options["json"]:
+            self._write_json(findings)
+        else:
+            for finding in findings:
+                mark = self.style.SUCCESS("ok  ") if finding.ok else self.style.ERROR("FAIL")
+                self.stdout.write(f"{mark} {finding.name:<14} {finding.detail}")
+        if not all(finding.ok for finding in findings):
+            raise SystemExit(1)
+
+    def _write_json(self, findings: list[Finding]) -> None:
+        document = {"ok": all(f.ok for f in findings), "checks": [finding.as_json() for finding in findings]}
+        self.stdout.write(json.dumps(document, indent=2))
+
+
+def _settings() -> Finding:
+    found: list[CheckMessage] = [message for message in run_checks() if message.is_serious()]
+    if found:
+        said = "; ".join(f"{one.id}: {one.msg} {one.hint or ''}".strip() for one in found)
+        return Finding("settings", False, 0.0, said)
+    return Finding("settings", True, 0.0, f"{settings.ENVIRONMENT}; data in {settings.VAR_DIR}")
+
+
+def _migrations() -> Finding:
+    try:
+        executor = MigrationExecutor(connection)
+        missing = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    except (DatabaseError, InterfaceError) as error:
+        return Finding("migrations", False, 0.0, f"cannot be read: {error}")
+    if missing:
+        return Finding("migrations", False, 0.0, f"{len(missing)} are not applied; run: python manage.py migrate")
+    return Finding("migrations", True, 0.0, "all applied")
+
+
+def _endpoints() -> list[Finding]:
+    """What answers requests; whether an endpoint really answers is asked by check_endpoints, which may cost money."""
+    if settings.MODEL_ENDPOINT_URL:
+        complete = bool(settings.MODEL_ENDPOINT_MODEL)
+        detail = f"{settings.MODEL_ENDPOINT_MODEL} at {settings.MODEL_ENDPOINT_URL}"
+        return [Finding("endpoints", complete, 0.0, detail if complete else "MODEL_ENDPOINT_MODEL is not set")]
+    if settings.HF_TOKEN:
+        return [Finding("endpoints", True, 0.0, f"{settings.HF_MODEL} by the Hugging Face router")]
+    return [Finding("endpoints", True, 0.0, "no model is configured: the built-in rules answer (set HF_TOKEN)")]

@@ -1,0 +1,114 @@
+"""The rules of the house that no other tool holds: short files, telling names, settings that are written down."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGES = ("agentsite", "sessions_app", "graphs_app", "refine_app")
+LONGEST_FILE = 400
+LONGEST_FUNCTION = 50
+BANNED_NAMES = {"utils", "util", "helpers", "helper", "common", "misc", "core", "manager", "handler"}
+
+
+def sources() -> Iterator[Path]:
+    for package in PACKAGES:
+        yield from (path for path in (ROOT / package).rglob("*.py") if "migrations" not in path.parts)
+
+
+def scripts() -> Iterator[Path]:
+    yield from (
+        path for path in (ROOT / "static").rglob("*") if path.suffix in (".js", ".css") and "vendor" not in path.parts
+    )
+
+
+def name(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def test_a_file_is_one_idea_and_so_is_short() -> None:
+    lines = {name(path): len(path.read_text().splitlines()) for path in (*sources(), *scripts())}
+    assert {path: count for path, count in lines.items() if count > LONGEST_FILE} == {}
+
+
+def test_a_function_is_short() -> None:
+    long: dict[str, int] = {}
+    for path in sources():
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                length = (node.end_lineno or node.lineno) - node.lineno + 1
+                if length > LONGEST_FUNCTION:
+                    long[f"{name(path)}:{node.name}"] = length
+    assert long == {}
+
+
+def test_no_file_is_a_junk_drawer() -> None:
+    assert [name(path) for path in (*sources(), *scripts()) if path.stem.strip("_") in BANNED_NAMES] == []
+
+
+def test_every_module_opens_with_its_purpose() -> None:
+    bare = [
+        name(path)
+        for path in sources()
+        if path.read_text().strip() and not ast.get_docstring(ast.parse(path.read_text()))
+    ]
+    assert bare == []
+
+
+def test_no_plan_hides_in_a_comment() -> None:
+    marks = re.compile(r"(#|//).*\b(TODO|FIXME|XXX|HACK)\b")
+    found = [
+        f"{name(path)}:{at}"
+        for path in (*sources(), *scripts())
+        for at, line in enumerate(path.read_text().splitlines(), 1)
+        if marks.search(line)
+    ]
+    assert found == []
+
+
+def test_errors_are_caught_as_a_policy_only_at_the_edges() -> None:
+    """`except Exception` is for consumers, tasks, the API's handler, node executors, and what looks at health."""
+    edges = {
+        "agentsite/health.py",
+        "graphs_app/engine/executor.py",
+        "graphs_app/worker.py",
+        "sessions_app/consumers.py",
+        "graphs_app/consumers.py",
+        "sessions_app/tasks.py",
+    }
+    found = set()
+    for path in sources():
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ExceptHandler) and isinstance(node.type, ast.Name) and node.type.id == "Exception":
+                found.add(name(path))
+    assert found - edges == set()
+
+
+def settings_read() -> set[str]:
+    """The names that settings.py reads from the environment."""
+    return set(re.findall(r"env\.\w+\(\s*\"([A-Z_0-9]+)\"", (ROOT / "agentsite" / "settings.py").read_text()))
+
+
+def settings_documented() -> set[str]:
+    table = (ROOT / "deploy" / "README.md").read_text()
+    return set(re.findall(r"^\| `([A-Z_0-9]+)`", table, flags=re.MULTILINE))
+
+
+def test_the_table_of_settings_is_the_settings() -> None:
+    assert settings_documented() == settings_read()
+
+
+@pytest.mark.parametrize(
+    "requirements", ["requirements.txt", "tests/requirements.txt", "tests/benchmarks/requirements.txt"]
+)
+def test_every_requirement_is_pinned_to_a_version(requirements: str) -> None:
+    lines = [line.strip() for line in (ROOT / requirements).read_text().splitlines()]
+    loose = [
+        line
+        for line in lines
+        if line and not line.startswith(("#", "-r")) and not re.fullmatch(r"[\w.\[\],-]+==[\w.]+", line)
+    ]
+    assert loose == []
