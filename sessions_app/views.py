@@ -1,4 +1,4 @@
-"""Pages around the login: signing in, starting as a guest, signing out. What fails is said on the page one came from."""
+"""Pages around the login: signing in, starting as a guest, signing out; what fails is said on the welcome page."""
 
 from urllib.parse import urlencode
 

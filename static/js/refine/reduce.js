@@ -248,7 +248,10 @@ const HANDLERS = {
   "diff.updated": (state, frame) =>
     changeRun(state, runOf(frame), (run) => ({ ...run, draft: withHunks(run.draft, frame) })),
   "proposal.created": (state, frame) =>
-    want(changeRun(state, runOf(frame), (run) => ({ ...run, proposal: frame.data.proposal })), `proposal:${frame.data.proposal}`),
+    want(
+      changeRun(superseded(state, frame.data.proposal), runOf(frame), (run) => ({ ...run, proposal: frame.data.proposal })),
+      `proposal:${frame.data.proposal}`,
+    ),
   "hunk.accepted": (state, frame) => decided(state, frame, "accepted"),
   "hunk.rejected": (state, frame) => decided(state, frame, "rejected"),
   "hunk.conflicted": (state, frame) => want(decided(state, frame, "conflicted"), `proposal:${frame.data.proposal}`),
@@ -301,6 +304,12 @@ function decided(state, frame, status) {
     frame.data.hunks.includes(hunk.n) ? { ...hunk, status, by: frame.data.by } : hunk);
   const open = hunks.some((/** @type {HunkView} */ hunk) => hunk.status === "open");
   return withProposal(state, { ...proposal, hunks, status: open || proposal.status === "superseded" ? proposal.status : "decided" });
+}
+
+/** A newer proposal takes the place of those that are still open. @param {State} state @param {string} newest @returns {State} */
+function superseded(state, newest) {
+  const open = Object.values(state.proposals).filter((proposal) => proposal.status === "open" && proposal.id !== newest);
+  return open.reduce((next, proposal) => withProposal(next, { ...proposal, status: "superseded" }), state);
 }
 
 /** How far a run is. @param {RunView} run @returns {{done: number, total: number | null}} */

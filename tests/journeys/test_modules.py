@@ -1,0 +1,295 @@
+"""The pages' pure modules, run where they run: in Chromium."""
+
+from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page
+
+DASH = "\N{EN DASH}"
+STATIC = Path(__file__).resolve().parents[2] / "static"
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, format: str, *args: Any) -> None:
+        """Nothing: the test tells what went wrong."""
+
+
+@pytest.fixture(scope="module")
+def static_url() -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(STATIC)))
+    thread = Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+@pytest.fixture(scope="module")
+def blank(browser: Browser, static_url: str) -> Iterator[Page]:
+    context = browser.new_context()
+    page = context.new_page()
+    page.goto(f"{static_url}/vendor/")
+    yield page
+    context.close()
+
+
+REBASE = """async ({base, sent, typed, remote}) => {
+  const { rebase, changesBetween, applied, unchanged } = await import("/js/collab/rebase.js");
+  const middle = sent ?? base;
+  const layers = { base, remote, sent: sent === null ? null : changesBetween(base, sent),
+                   pending: typed === middle ? unchanged(middle) : changesBetween(middle, typed) };
+  const { unsaved, toLocal } = rebase(layers);
+  return [applied(unsaved, remote), applied(toLocal, typed)];
+}"""
+
+
+@pytest.mark.parametrize(
+    ("base", "sent", "typed", "remote", "merged"),
+    [
+        pytest.param("one two", None, "one two three", "zero one two", "zero one two three", id="both added"),
+        pytest.param("one two", "one two!", "one two!?", "one two!", "one two!?", id="stored, answer lost"),
+        pytest.param("one two", "one two!", "one two!?", "0 one two!", "0 one two!?", id="stored, and another after"),
+        pytest.param("a b c", None, "a bX c", "a  c", "a X c", id="typed where another deleted"),
+        pytest.param("a", None, "", "a", "", id="deleted all"),
+        pytest.param("", None, "mine", "theirs", "minetheirs", id="both began"),
+        pytest.param("x\r\ny", None, "x\r\nyz", "w\r\nx\r\ny", "w\r\nx\r\nyz", id="carriage returns stay"),
+    ],
+)
+def test_unsaved_typing_moves_onto_what_others_saved(
+    blank: Page, base: str, sent: str | None, typed: str, remote: str, merged: str
+) -> None:
+    layers = {"base": base, "sent": sent, "typed": typed, "remote": remote}
+    assert blank.evaluate(REBASE, layers) == [merged, merged]
+
+
+FUZZ = """async () => {
+  const { rebase, changesBetween, applied, unchanged } = await import("/js/collab/rebase.js");
+  let seed = 7;
+  const random = () => (seed = (seed * 1103515245 + 12345) & 0x7fffffff) / 0x7fffffff;
+  const edit = (text, tag) => {
+    for (let i = 0; i < 1 + Math.floor(random() * 3); i += 1) {
+      const from = Math.floor(random() * (text.length + 1));
+      const to = random() < 0.3 ? Math.min(text.length, from + Math.floor(random() * 5)) : from;
+      text = `${text.slice(0, from)}<${tag}${i}>${random() < 0.2 ? "\\n" : ""}${text.slice(to)}`;
+    }
+    return text;
+  };
+  const wrong = [];
+  for (let round = 0; round < 2000; round += 1) {
+    const base = "hello world\\nline two\\n\\nend".slice(0, Math.floor(random() * 26));
+    const sentText = edit(base, "s");
+    const sent = random() < 0.6 ? changesBetween(base, sentText) : null;
+    const middle = sent ? sentText : base;
+    const typed = random() < 0.7 ? edit(middle, "p") : middle;
+    const pending = typed === middle ? unchanged(middle) : changesBetween(middle, typed);
+    const stored = sent && random() < 0.5;
+    const before = stored ? sentText : base;
+    const remote = random() < 0.6 ? edit(before, "r") : before;
+    const { unsaved, toLocal } = rebase({ base, sent, pending, remote });
+    const a = applied(unsaved, remote);
+    const lost = (typed.match(/<p\\d>/g) ?? []).filter((mark) => !a.includes(mark));
+    if (a !== applied(toLocal, typed) || lost.length || (stored && remote === sentText && a !== typed))
+      wrong.push({ base, sentText, typed, remote, a, lost });
+  }
+  return wrong.slice(0, 3);
+}"""
+
+
+def test_two_thousand_random_merges_lose_nothing_and_double_nothing(blank: Page) -> None:
+    assert blank.evaluate(FUZZ) == []
+
+
+REDUCE = """async (actions) => {
+  const { reduce, emptyState, progressOf } = await import("/js/refine/reduce.js");
+  const wants = [];
+  let state = emptyState();
+  for (const action of actions) {
+    state = reduce(state, action.seq === undefined ? action : { type: "frame", frame: action, now: 1 });
+    wants.push(...state.wants);
+    state = reduce(state, { type: "fetched" });
+  }
+  const progress = Object.fromEntries(Object.entries(state.runs).map(([id, run]) => [id, progressOf(run)]));
+  return { ...state, wants, progress };
+}"""
+
+
+def frame(seq: int | None, kind: str, run: str | None = "r1", **data: Any) -> dict[str, Any]:
+    return {"seq": seq, "type": kind, "at": "2026-01-01T00:00:00Z", "run": run, "data": data}
+
+
+def session(last_seq: int = 0) -> dict[str, Any]:
+    return {"type": "session", "session": {"id": "s", "status": "active", "last_seq": last_seq, "title": "t"}}
+
+
+QUEUED = frame(
+    1,
+    "run.queued",
+    graph="refine_code",
+    graph_version=1,
+    metadata={"request": "q1", "intent": "refine_code", "instruction": "do it", "parent": None},
+)
+
+
+def node(seq: int, kind: str, node_run: str, node_id: str, **more: Any) -> dict[str, Any]:
+    return frame(seq, kind, node_run=node_run, node_id=node_id, tool="t", attempt=1, activation=1, **more)
+
+
+def test_a_run_is_told_by_its_events_alone(blank: Page) -> None:
+    state = blank.evaluate(
+        REDUCE,
+        [
+            session(),
+            QUEUED,
+            frame(2, "run.started", attempt=1, resumed=False),
+            node(3, "node.started", "n1", "analyse"),
+            node(4, "node.completed", "n1", "analyse", duration_ms=5),
+            frame(5, "run.completed", duration_ms=9),
+        ],
+    )
+    assert state["requests"]["q1"]["instruction"] == "do it"
+    assert state["runs"]["r1"]["status"] == "completed"
+    assert state["runs"]["r1"]["nodes"]["n1"]["status"] == "completed"
+    assert state["progress"]["r1"] == {"done": 1, "total": None}
+    assert state["lastSeq"] == 5
+
+
+def test_events_that_are_replayed_change_nothing(blank: Page) -> None:
+    events = [session(), QUEUED, frame(2, "run.started"), node(3, "node.completed", "n1", "analyse", duration_ms=5)]
+    once = blank.evaluate(REDUCE, events)
+    twice = blank.evaluate(REDUCE, [*events, *events[1:]])
+    assert once == twice
+
+
+def test_a_gap_in_the_numbers_asks_for_what_is_missing_and_applies_nothing(blank: Page) -> None:
+    state = blank.evaluate(REDUCE, [session(3), frame(6, "run.started")])
+    assert state["lastSeq"] == 3
+    assert state["wants"] == ["events:3"]
+    assert state["runs"] == {}
+
+
+def test_an_answer_that_is_late_does_not_bring_a_run_back_to_life(blank: Page) -> None:
+    late = {"type": "run", "run": {"id": "r1", "status": "running", "graph": "refine_code"}}
+    state = blank.evaluate(REDUCE, [session(), QUEUED, frame(2, "run.failed", error={"message": "no"}), late])
+    assert state["runs"]["r1"]["status"] == "failed"
+
+
+def delta(offset: int, text: str, attempt: int = 1) -> dict[str, Any]:
+    return frame(None, "text.delta", node_run="n1", node_id="rewrite", attempt=attempt, offset=offset, text=text)
+
+
+def test_streamed_text_is_joined_by_offsets_in_characters(blank: Page) -> None:
+    deltas = [delta(0, "a😀"), delta(1, "😀b"), delta(3, "c"), delta(2, "b")]
+    state = blank.evaluate(REDUCE, [session(), QUEUED, *deltas])
+    assert state["runs"]["r1"]["texts"]["n1"]["text"] == "a😀bc"
+
+
+def test_text_with_a_hole_asks_for_what_is_missing(blank: Page) -> None:
+    state = blank.evaluate(REDUCE, [session(), QUEUED, delta(0, "ab"), delta(5, "f"), delta(2, "cdef")])
+    assert "text:n1:2" in state["wants"]
+    assert state["runs"]["r1"]["texts"]["n1"]["text"] == "abcdef"
+
+
+def test_a_new_attempt_begins_its_text_anew(blank: Page) -> None:
+    state = blank.evaluate(REDUCE, [session(), QUEUED, delta(0, "old"), delta(0, "new", attempt=2), delta(3, "late")])
+    assert state["runs"]["r1"]["texts"]["n1"]["text"] == "new"
+
+
+def hunk(n: int, text: str = "+a\n", **more: Any) -> dict[str, Any]:
+    return {
+        "n": n,
+        "header": "@@ -1 +1 @@",
+        "old_start": 1,
+        "old_lines": 0,
+        "new_start": 1,
+        "new_lines": 1,
+        "text": text,
+    } | more
+
+
+def test_hunks_come_go_and_change_while_a_model_writes(blank: Page) -> None:
+    state = blank.evaluate(
+        REDUCE,
+        [
+            session(),
+            QUEUED,
+            frame(2, "diff.updated", hunks=[hunk(1), hunk(2)], removed=[], total=2),
+            frame(3, "diff.updated", hunks=[hunk(1, "+b\n")], removed=[2], total=1),
+        ],
+    )
+    assert {n: kept["text"] for n, kept in state["runs"]["r1"]["draft"].items()} == {"1": "+b\n"}
+
+
+def test_a_decision_of_somebody_else_shows_at_once(blank: Page) -> None:
+    proposal = {"id": "p1", "run": "r1", "status": "open", "hunks": [hunk(1, status="open"), hunk(2, status="open")]}
+    state = blank.evaluate(
+        REDUCE,
+        [
+            session(),
+            QUEUED,
+            {"type": "proposals", "proposals": [proposal]},
+            frame(2, "hunk.accepted", proposal="p1", hunks=[1], by="Ana", revision=4),
+            frame(3, "hunk.rejected", proposal="p1", hunks=[2], by="Ana", revision=None),
+        ],
+    )
+    assert [each["status"] for each in state["proposals"]["p1"]["hunks"]] == ["accepted", "rejected"]
+    assert state["proposals"]["p1"]["status"] == "decided"
+
+
+def test_a_newer_proposal_supersedes_what_is_open(blank: Page) -> None:
+    old = {"id": "p1", "run": "r1", "status": "open", "hunks": [hunk(1, status="open")]}
+    state = blank.evaluate(
+        REDUCE,
+        [
+            session(),
+            QUEUED,
+            {"type": "proposals", "proposals": [old]},
+            frame(2, "proposal.created", run="r2", proposal="p2", request="q2", hunks=1),
+        ],
+    )
+    assert state["proposals"]["p1"]["status"] == "superseded"
+    assert state["wants"][-1] == "proposal:p2"
+
+
+PILL = """async (situation) => (await import("/js/ui/pill.js")).describe(situation).text"""
+CLEAN = {"phase": "clean", "changes": 0, "savedAt": None, "error": None, "keptHere": True}
+
+
+@pytest.mark.parametrize(
+    ("change", "document", "words"),
+    [
+        ({}, {}, "Live"),
+        ({}, {"phase": "saving", "changes": 1}, "Saving…"),
+        ({"socket": "waiting"}, {"phase": "saving", "changes": 3}, f"Offline {DASH} 3 changes kept"),
+        ({}, {"phase": "failing", "changes": 1, "error": {"kind": "network"}}, f"Offline {DASH} 1 change kept"),
+        ({"readOnly": True}, {}, "Read-only"),
+        ({"expired": True}, {}, "Session expired"),
+        ({"expired": True}, {"changes": 2, "phase": "refused"}, f"Session expired {DASH} 2 changes kept"),
+        ({}, {"phase": "refused", "changes": 1, "error": {"kind": "too-large"}}, f"Not saved {DASH} 1 change kept"),
+        ({"socket": "connecting"}, {}, "Connecting…"),
+    ],
+)
+def test_the_pill_says_what_the_server_acknowledged(
+    blank: Page, change: dict[str, Any], document: dict[str, Any], words: str
+) -> None:
+    situation = {"socket": "open", "expired": False, "readOnly": False, "document": CLEAN | document} | change
+    assert blank.evaluate(PILL, situation) == words
+
+
+ROWS = """async (hunk) => (await import("/js/refine/hunk.js")).rowsOf(hunk)
+  .map((row) => [row.sign, row.old, row.now, row.marks.map(([a, b]) => row.text.slice(a, b))])"""
+
+
+def test_a_hunk_numbers_its_lines_and_marks_the_words_that_changed(blank: Page) -> None:
+    text = " def f():\n-    return old_name + 1\n+    return new_name + 1\n\\ No newline at end of file\n"
+    rows = blank.evaluate(ROWS, {"text": text, "old_start": 7, "new_start": 9})
+    assert rows == [
+        [" ", 7, 9, []],
+        ["-", 8, None, ["old"]],
+        ["+", None, 10, ["new"]],
+    ]
