@@ -10,9 +10,12 @@ from graphs_app.engine.checkpoint import Json, Usage
 class Host(Protocol):
     """What surrounds one run. All but sub_run are called on the event loop and must return at once."""
 
-    run_id: UUID
-    metadata: Mapping[str, Any]
-    dry_run: bool
+    @property
+    def run_id(self) -> UUID: ...
+    @property
+    def metadata(self) -> Mapping[str, Any]: ...
+    @property
+    def dry_run(self) -> bool: ...
 
     def node_run_id(self, activation: int) -> UUID:
         """The id of the node run, known before it is stored."""

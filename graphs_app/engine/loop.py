@@ -11,22 +11,43 @@ which is also returned. `sync`: NodeDone and Interrupted are committed before th
 noted; `exit`: all but RunStarted is handed over at the end, when RunEnded is committed. RunEnded is always committed.
 When the journal raises (LeaseLost, say), nodes are stopped and `run` raises the same; when the task that awaits `run`
 is cancelled, nodes are stopped, nothing more is written and CancelledError is raised: another claim goes on.
+
+How it works: a driver task starts what is ready, takes in what is finished (`settle`), and secures it in the journal.
+A single ready node runs inside the driver task itself; several run in tasks of their own. A tool that ignores its
+cancellation is left behind; if it has the driver task, a new driver takes over.
 """
 
+import asyncio
+from collections import deque
 from collections.abc import Mapping
 from random import Random
-from typing import Any, Literal
+from typing import Any
 
-from graphs_app.engine.checkpoint import History, Journal, RunEnded
+from graphs_app.engine.checkpoint import History, Journal, RunEnded, RunStarted
 from graphs_app.engine.clock import SystemClock
 from graphs_app.engine.compiled import Compiled
+from graphs_app.engine.durability import RECORDERS, Durability
+from graphs_app.engine.errors import (
+    EngineError,
+    ReducerMismatch,
+    RunCancelled,
+    RunTimeout,
+    StateTooLarge,
+    WritesInvalid,
+    error_json,
+)
+from graphs_app.engine.executor import Executor, NodeRun, Outcome, left_behind
 from graphs_app.engine.host import Control, Host
 from graphs_app.engine.limits import DEFAULT_LIMITS, Limits
 from graphs_app.engine.registry import Clock
+from graphs_app.engine.settle import Progress
 
 NO_HISTORY = History()
 SYSTEM_CLOCK = SystemClock()
 CHANCE = Random()  # noqa: S311 (spreads retries out; protects nothing)
+
+_left_behind: set[asyncio.Task[None]] = set()
+"""Tasks of tools that did not stop: kept so that they are not collected while they run."""
 
 
 async def run(
@@ -39,9 +60,240 @@ async def run(
     control: Control | None = None,
     clock: Clock = SYSTEM_CLOCK,
     random: Random = CHANCE,
-    durability: Literal["sync", "async", "exit"] = "sync",
+    durability: Durability = "sync",
     timeout_s: float | None = None,
     limits: Limits = DEFAULT_LIMITS,
 ) -> RunEnded:
-    """Runs to the end, or until only people's answers are missing."""
-    raise NotImplementedError
+    """Runs to the end, or until only people's answers are missing. `timeout_s` is what is left of the run's time."""
+    resumed = bool(history.done or history.attempts or history.answers or history.interrupted)
+    journal.note(RunStarted(clock.now(), resumed))
+    recorder = RECORDERS[durability](journal)
+    try:
+        progress = Progress(compiled, initial_state, history, recorder, clock, host.run_id, limits)
+    except (WritesInvalid, StateTooLarge, ReducerMismatch) as error:
+        state = dict(initial_state) if isinstance(error, StateTooLarge) else {}
+        ended = RunEnded("failed", state, clock.now(), error_json(error, run_id=host.run_id))
+        await recorder.end(ended)
+        return ended
+    loop = _Loop(progress, host, control or Control(), clock, random, limits)
+    return await loop.run(timeout_s)
+
+
+class _Loop:
+    """One call of `run`."""
+
+    def __init__(
+        self, progress: Progress, host: Host, control: Control, clock: Clock, random: Random, limits: Limits
+    ) -> None:
+        self.progress = progress
+        self.control = control
+        self.clock = clock
+        self.limits = limits
+        self.host = host
+        self.owner = asyncio.current_task()
+        self.executor = Executor(
+            host=host,
+            note=progress.recorder.note,
+            clock=clock,
+            random=random,
+            limits=limits,
+            expire=self._expire,
+            is_let_go=self._is_let_go,
+        )
+        self.ready: deque[NodeRun] = deque(progress.begin())
+        self.running: set[NodeRun] = set()
+        """Node runs in tasks of their own."""
+        self.finished: list[tuple[NodeRun, Outcome]] = []
+        self.inline: NodeRun | None = None
+        """The node run inside the driver task."""
+        self.driver: asyncio.Task[None] | None = None
+        self.wake: asyncio.Future[None] | None = None
+        self.result: asyncio.Future[RunEnded] = asyncio.get_running_loop().create_future()
+        self.failure: EngineError | None = None
+        """Why the run is to end early, if not by a node's failure."""
+        self.let_go = False
+
+    async def run(self, timeout_s: float | None) -> RunEnded:
+        timer = None if timeout_s is None else self.clock.call_later(timeout_s, lambda: self._run_out(timeout_s))
+        self.control.watch(self._on_control)
+        self._spawn_driver(None)
+        try:
+            return await asyncio.shield(self.result)
+        finally:
+            self.control.watch(None)
+            if timer is not None:
+                timer.cancel()
+            if not self.result.done() or self.result.cancelled() or self.result.exception() is not None:
+                await self._let_go()
+
+    # The driver
+
+    def _spawn_driver(self, finished: tuple[NodeRun, Outcome] | None) -> None:
+        self.driver = asyncio.get_running_loop().create_task(self._guard(finished))
+
+    async def _guard(self, finished: tuple[NodeRun, Outcome] | None) -> None:
+        me = asyncio.current_task()
+        try:
+            ended = await self._drive(finished)
+        except asyncio.CancelledError:
+            if not self.let_go and self.driver is me and not self.result.done():
+                self.result.cancel()
+            raise
+        except BaseException as error:
+            if self.driver is me and not self.result.done():
+                self.result.set_exception(error)
+            return
+        if ended is not None and not self.result.done():
+            self.result.set_result(ended)
+
+    async def _drive(self, taken_over: tuple[NodeRun, Outcome] | None) -> RunEnded | None:
+        """To the end; None when another driver has taken over."""
+        progress = self.progress
+        if taken_over is not None:
+            await self._settle([taken_over])
+        while True:
+            if self.failure is not None or progress.failure is not None:
+                return await self._end_early()
+            if len(self.ready) == 1 and not self.running and not progress.asked:
+                node_run = self.ready.popleft()
+                outcome = await self._run_inline(node_run)
+                if outcome is None:
+                    return None
+                await self._settle([(node_run, outcome)])
+                continue
+            while self.ready and len(self.running) < self.limits.max_parallel:
+                self._spawn_node(self.ready.popleft())
+            if not self.running and not self.finished:
+                return await progress.end()
+            if not self.finished:
+                await self._sleep_until_woken()
+            finished, self.finished = self.finished, []
+            if finished:
+                await self._settle(finished)
+
+    async def _settle(self, finished: list[tuple[NodeRun, Outcome]]) -> None:
+        self.ready.extend(await self.progress.settle(finished))
+
+    async def _run_inline(self, node_run: NodeRun) -> Outcome | None:
+        me = self.driver
+        self.inline = node_run
+        node_run.view = self.progress.look(node_run)
+        outcome = await self.executor.execute(node_run)
+        if node_run.abandoned or self.driver is not me:
+            return None
+        self.inline = None
+        return outcome
+
+    def _spawn_node(self, node_run: NodeRun) -> None:
+        node_run.view = self.progress.look(node_run)
+        self.running.add(node_run)
+        node_run.task = asyncio.get_running_loop().create_task(self._run_in_task(node_run))
+
+    async def _run_in_task(self, node_run: NodeRun) -> None:
+        try:
+            outcome = await self.executor.execute(node_run)
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:
+            # The journal refused: the run is another's now, or cannot be stored.
+            if not self.result.done():
+                self.result.set_exception(error)
+            return
+        self._finish(node_run, outcome)
+
+    def _finish(self, node_run: NodeRun, outcome: Outcome) -> None:
+        if node_run in self.running:
+            self.running.remove(node_run)
+            self.finished.append((node_run, outcome))
+            self._wake()
+
+    async def _sleep_until_woken(self) -> None:
+        self.wake = asyncio.get_running_loop().create_future()
+        try:
+            await self.wake
+        finally:
+            self.wake = None
+
+    def _wake(self) -> None:
+        if self.wake is not None and not self.wake.done():
+            self.wake.set_result(None)
+
+    # Ends
+
+    async def _end_early(self) -> RunEnded:
+        """Stops what runs, journals what comes of it, and ends the run."""
+        for node_run in list(self.running):
+            self._stop(node_run, "stop")
+        while self.running:
+            await self._sleep_until_woken()
+        finished, self.finished = self.finished, []
+        return await self.progress.end_early(self.failure, finished, list(self.ready))
+
+    def _stop(self, node_run: NodeRun, why: str) -> None:
+        """Cancels a node's tool, and leaves it behind if it does not stop in time."""
+        task = node_run.task if node_run.task is not None else self.driver
+        if node_run.stop == "stop" or task is None:
+            return
+        node_run.stop = why
+        task.cancel()
+        attempt = node_run.attempt
+        self.clock.call_later(self.limits.cancel_grace_s, lambda: self._leave_behind(node_run, attempt))
+
+    def _leave_behind(self, node_run: NodeRun, attempt: int) -> None:
+        if node_run.attempt != attempt or not node_run.stop or self.result.done():
+            return
+        if node_run in self.running:
+            if node_run.task is not None:
+                _keep(node_run.task)
+            self._finish(node_run, left_behind(node_run, self.limits.cancel_grace_s))
+        elif node_run is self.inline and self.driver is not None:
+            _keep(self.driver)
+            self.inline = None
+            self._spawn_driver((node_run, left_behind(node_run, self.limits.cancel_grace_s)))
+
+    def _expire(self, node_run: NodeRun) -> None:
+        """The node's timeout_s is over."""
+        if node_run is self.inline or node_run in self.running:
+            self._stop(node_run, "timeout")
+
+    def _run_out(self, timeout_s: float) -> None:
+        self._fail(RunTimeout(f"Run {self.host.run_id} took longer than its {timeout_s} s"))
+
+    def _on_control(self) -> None:
+        if self.control.cancelled:
+            reason = f": {self.control.cancel_reason}" if self.control.cancel_reason else ""
+            self._fail(RunCancelled(f"Run {self.host.run_id} was cancelled{reason}"))
+        for activation, value in self.control.take_answers().items():
+            node_run = self.progress.answered(activation, value)
+            if node_run is not None:
+                self.ready.append(node_run)
+                self._wake()
+
+    def _fail(self, error: EngineError) -> None:
+        if self.failure is None:
+            self.failure = error
+            if self.inline is not None:
+                self._stop(self.inline, "stop")
+            self._wake()
+
+    def _is_let_go(self) -> bool:
+        return self.let_go or (self.owner is not None and self.owner.cancelling() > 0)
+
+    async def _let_go(self) -> None:
+        """Stops every task of this run; nothing more is written."""
+        self.let_go = True
+        tasks = {node_run.task for node_run in self.running if node_run.task is not None}
+        if self.driver is not None:
+            tasks.add(self.driver)
+        pending = {task for task in tasks if not task.done()}
+        for task in pending:
+            task.cancel()
+        if pending:
+            _, ignoring = await asyncio.wait(pending, timeout=self.limits.cancel_grace_s)
+            for task in ignoring:
+                _keep(task)
+
+
+def _keep(task: asyncio.Task[None]) -> None:
+    _left_behind.add(task)
+    task.add_done_callback(_left_behind.discard)

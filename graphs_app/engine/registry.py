@@ -43,15 +43,28 @@ class Timer(Protocol):
 class ToolContext(Protocol):
     """What a tool may know and do. One exists for each attempt."""
 
-    run_id: UUID
-    node_run_id: UUID
-    node_id: str
-    attempt: int
-    config: Mapping[str, Any]
-    metadata: Mapping[str, Any]
-    """Graph-specific metadata of the run, such as the session and request it serves."""
-    dry_run: bool
-    clock: Clock
+    @property
+    def run_id(self) -> UUID: ...
+    @property
+    def node_run_id(self) -> UUID: ...
+    @property
+    def node_id(self) -> str: ...
+    @property
+    def attempt(self) -> int:
+        """From 1."""
+
+    @property
+    def config(self) -> Mapping[str, Any]: ...
+    @property
+    def metadata(self) -> Mapping[str, Any]:
+        """Graph-specific metadata of the run, such as the session and request it serves."""
+
+    @property
+    def dry_run(self) -> bool:
+        """Whether nothing may be written outside the run."""
+
+    @property
+    def clock(self) -> Clock: ...
 
     def emit_text(self, text: str) -> None:
         """Streams words to whoever watches."""

@@ -37,7 +37,7 @@ class FrozenDict(dict[str, Any]):
 
     __slots__ = ()
     __setitem__ = __delitem__ = __ior__ = _refuse
-    pop = popitem = clear = update = setdefault = _refuse  # type: ignore[assignment]
+    pop = popitem = clear = update = setdefault = _refuse
 
     def __reduce__(self) -> Any:
         return (FrozenDict, (dict(self),))

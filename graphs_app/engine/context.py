@@ -1,0 +1,144 @@
+"""What a tool is given: one Context for each attempt of a node run."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+from uuid import UUID
+
+from graphs_app.engine.checkpoint import Effect, Emitted, Entry, Json, Usage
+from graphs_app.engine.errors import AskedTwice, ToolError, clean_text
+from graphs_app.engine.host import Host
+from graphs_app.engine.interrupt import Asked, Question
+from graphs_app.engine.registry import Clock
+from graphs_app.engine.values import frozen_object
+
+NO_ANSWER = object()
+
+
+class Context:
+    """See registry.ToolContext. Closed when its attempt is over: what a left-behind tool still says is not heard."""
+
+    __slots__ = (
+        "_activation",
+        "_answer",
+        "_asked",
+        "_closed",
+        "_host",
+        "_length",
+        "_max_text",
+        "_note",
+        "_texts",
+        "attempt",
+        "clock",
+        "config",
+        "effects",
+        "node_id",
+        "usage",
+    )
+
+    def __init__(
+        self,
+        *,
+        host: Host,
+        note: Callable[[Entry], None],
+        clock: Clock,
+        activation: int,
+        node_id: str,
+        attempt: int,
+        config: Mapping[str, Any],
+        answer: Any,
+        max_text: int,
+    ) -> None:
+        self.node_id = node_id
+        self.attempt = attempt
+        self.config = config
+        self.clock = clock
+        self.effects: list[Effect] = []
+        self.usage: Usage | None = None
+        self._host = host
+        self._note = note
+        self._activation = activation
+        self._answer = answer
+        self._max_text = max_text
+        self._asked = False
+        self._closed = False
+        self._texts: list[str] = []
+        self._length = 0
+
+    @property
+    def run_id(self) -> UUID:
+        return self._host.run_id
+
+    @property
+    def node_run_id(self) -> UUID:
+        return self._host.node_run_id(self._activation)
+
+    @property
+    def metadata(self) -> Mapping[str, Any]:
+        return self._host.metadata
+
+    @property
+    def dry_run(self) -> bool:
+        return self._host.dry_run
+
+    @property
+    def text(self) -> str:
+        """What was streamed, as far as it is kept."""
+        return clean_text("".join(self._texts)[: self._max_text]) if self._texts else ""
+
+    def close(self) -> None:
+        self._closed = True
+
+    def emit_text(self, text: str) -> None:
+        if self._closed or not text:
+            return
+        offset = self._length
+        self._length = offset + len(text)
+        if offset < self._max_text:
+            self._texts.append(text)
+        self._host.stream(self._activation, self.node_id, self.attempt, offset, text)
+
+    def emit(self, type: str, data: Json) -> None:
+        if not self._closed:
+            # A copy: it is stored later, when the tool may have changed what it gave.
+            payload, _ = frozen_object(data)
+            self._note(Emitted(self._activation, self.node_id, type, payload, self.clock.now()))
+
+    def progress(self, done: int, total: int | None = None) -> None:
+        if not self._closed:
+            self._host.progress(self._activation, self.node_id, self.attempt, done, total)
+
+    def effect(self, name: str, payload: Json) -> None:
+        if self.dry_run:
+            raise ToolError(f"A dry run writes nothing outside itself: effect {name!r}", retryable=False)
+        copied, _ = frozen_object(payload)
+        self.effects.append(Effect(name, copied))
+
+    def spend(self, usage: Usage) -> None:
+        self.usage = usage if self.usage is None else _sum(self.usage, usage)
+        self._host.spend(self._activation, usage)
+
+    def secret(self, name: str) -> str:
+        return self._host.secret(name)
+
+    async def ask(
+        self, question: str, *, schema: Json | None, default: Any, has_default: bool, timeout_s: float | None
+    ) -> Any:
+        if self._asked:
+            raise AskedTwice(f"Node {self.node_id!r} asked already; a node run asks one question. Use a node for each")
+        self._asked = True
+        if self._answer is not NO_ANSWER:
+            return self._answer
+        raise Asked(Question(question, schema, default, has_default, timeout_s))
+
+    async def sub_run(self, key: str, graph: str, version: int | None, initial_state: Json) -> Json:
+        return await self._host.sub_run(self._activation, key, graph, version, initial_state)
+
+
+def _sum(one: Usage, other: Usage) -> Usage:
+    known = [usage.cost_usd for usage in (one, other) if usage.cost_usd is not None]
+    return Usage(
+        endpoint=other.endpoint or one.endpoint,
+        prompt_tokens=one.prompt_tokens + other.prompt_tokens,
+        completion_tokens=one.completion_tokens + other.completion_tokens,
+        cost_usd=sum(known[1:], known[0]) if known else None,
+    )

@@ -1,0 +1,290 @@
+"""Runs one node: attempts, their timeouts, and what may go wrong in a tool; always ends in an Outcome.
+
+The node executor is one of the outer edges: whatever a tool raises is caught here, logged with its ids, and becomes
+the node run's error.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from random import Random
+from typing import Any, Literal
+
+from graphs_app.engine.checkpoint import Entry, Json, NodeRetried, NodeStarted
+from graphs_app.engine.compiled import Step
+from graphs_app.engine.context import NO_ANSWER, Context
+from graphs_app.engine.errors import (
+    EngineError,
+    InputsMismatch,
+    NodeBlockedLoop,
+    NodeCancelledItself,
+    NodeIgnoredCancel,
+    NodeRaisedExit,
+    NodeRecursed,
+    NodeTimeout,
+    OutputsMismatch,
+    WritesInvalid,
+    error_json,
+)
+from graphs_app.engine.host import Host
+from graphs_app.engine.interrupt import Asked, Question, SubRunInterrupted
+from graphs_app.engine.limits import Limits
+from graphs_app.engine.registry import Clock, Timer
+from graphs_app.engine.retry import delay_s
+from graphs_app.engine.state import Writes, check_writes
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Outcome:
+    """How a node run ended."""
+
+    status: Literal["completed", "failed", "waiting", "stopped"]
+    writes: Writes | None = None
+    error: BaseException | None = None
+    question: Question | None = None
+
+
+STOPPED = Outcome("stopped")
+
+
+class NodeRun:
+    """A node run that is under way."""
+
+    __slots__ = (
+        "abandoned",
+        "activation",
+        "answer",
+        "attempt",
+        "blocked_s",
+        "context",
+        "run_id",
+        "seen",
+        "started",
+        "started_at",
+        "step",
+        "stop",
+        "task",
+        "timer",
+        "view",
+    )
+
+    def __init__(self, run_id: object, activation: int, step: Step, attempt: int) -> None:
+        self.run_id = run_id
+        self.activation = activation
+        self.step = step
+        self.attempt = attempt
+        self.view: Mapping[str, Any] = {}
+        self.seen = 0
+        self.started_at: datetime
+        self.started = 0.0
+        self.context: Context | None = None
+        self.answer: Any = NO_ANSWER
+        self.stop = ""  # or "timeout", or "stop"
+        self.task: asyncio.Task[None] | None = None
+        self.timer: Timer | None = None
+        self.abandoned = False
+        self.blocked_s = 0.0
+
+    def __str__(self) -> str:
+        return f"run {self.run_id}, node {self.step.node.node_id!r}, attempt {self.attempt}"
+
+    def error_json(self, error: BaseException) -> Json:
+        return error_json(error, run_id=self.run_id, node_id=self.step.node.node_id, attempt=self.attempt)
+
+
+class Executor:
+    """Runs the nodes of one run."""
+
+    def __init__(
+        self,
+        *,
+        host: Host,
+        note: Callable[[Entry], None],
+        clock: Clock,
+        random: Random,
+        limits: Limits,
+        expire: Callable[[NodeRun], None],
+        is_let_go: Callable[[], bool],
+    ) -> None:
+        self.host = host
+        self.note = note
+        self.clock = clock
+        self.random = random
+        self.limits = limits
+        self.expire = expire
+        self.is_let_go = is_let_go
+
+    async def execute(self, node_run: NodeRun) -> Outcome:
+        """All attempts. Raises only what the journal raises, and CancelledError when the whole run is let go."""
+        step = node_run.step
+        while True:
+            node_run.attempt += 1
+            node_run.started_at = self.clock.now()
+            self.note(
+                NodeStarted(
+                    node_run.activation,
+                    step.node.node_id,
+                    step.tool.name,
+                    node_run.attempt,
+                    node_run.seen,
+                    node_run.started_at,
+                )
+            )
+            node_run.started = self.clock.monotonic()
+            outcome = await self._attempt(node_run)
+            if outcome.error is None or node_run.stop == "stop" or node_run.abandoned:
+                return outcome
+            if not await self._wait_for_next(node_run, outcome.error):
+                return STOPPED if node_run.stop == "stop" else outcome
+
+    async def _wait_for_next(self, node_run: NodeRun, error: BaseException) -> bool:
+        """Whether there is another attempt; returns when it is time for it."""
+        node_run.stop = ""
+        node = node_run.step.node
+        delay = delay_s(retry=node.retry, attempt=node_run.attempt, error=error, random=self.random)
+        if delay is None:
+            return False
+        self.note(
+            NodeRetried(
+                node_run.activation,
+                node.node_id,
+                node_run.attempt,
+                node_run.error_json(error),
+                delay,
+                self.clock.now(),
+            )
+        )
+        try:
+            await self.clock.sleep(delay)
+        except asyncio.CancelledError:
+            if node_run.stop != "stop" or self.is_let_go():
+                raise
+            await self._absorb_cancel()
+            return False
+        return True
+
+    async def _attempt(self, node_run: NodeRun) -> Outcome:
+        step = node_run.step
+        node = step.node
+        context = node_run.context = Context(
+            host=self.host,
+            note=self.note,
+            clock=self.clock,
+            activation=node_run.activation,
+            node_id=node.node_id,
+            attempt=node_run.attempt,
+            config=node.config,
+            answer=node_run.answer,
+            max_text=self.limits.max_text,
+        )
+        node_run.blocked_s = 0.0
+        if node.timeout_s is not None:
+            node_run.timer = self.clock.call_later(node.timeout_s, lambda: self.expire(node_run))
+        try:
+            if step.check_inputs is not None and (problem := step.check_inputs(node_run.view)) is not None:
+                raise InputsMismatch(f"The state is not what tool {step.tool.name!r} needs: {problem} ({node_run})")
+            writes = check_writes(await step.tool.function(context, node_run.view))
+            if step.check_outputs is not None and (problem := step.check_outputs(writes.values)) is not None:
+                raise OutputsMismatch(f"Tool {step.tool.name!r} breaks its declared outputs: {problem} ({node_run})")
+            if node_run.stop or node_run.blocked_s:
+                return await self._late(node_run, writes)
+            return Outcome("completed", writes)
+        except GeneratorExit:
+            raise
+        except BaseException as error:
+            return await self._raised(node_run, error)
+        finally:
+            if node_run.timer is not None:
+                node_run.timer.cancel()
+                node_run.timer = None
+            context.close()
+
+    async def _late(self, node_run: NodeRun, writes: Writes) -> Outcome:
+        """A result that came in spite of a timeout, a stop or a blocked loop."""
+        await self._absorb_cancel()
+        if node_run.stop == "timeout":
+            return self._failed(node_run, _timed_out(node_run))
+        if node_run.blocked_s > self.limits.max_blocked_s:
+            return self._failed(node_run, _blocked(node_run))
+        return Outcome("completed", writes)
+
+    async def _raised(self, node_run: NodeRun, error: BaseException) -> Outcome:
+        if isinstance(error, asyncio.CancelledError) or node_run.stop:
+            await self._absorb_cancel()
+        if node_run.stop == "stop":
+            return STOPPED
+        if node_run.stop == "timeout":
+            return self._failed(node_run, _timed_out(node_run))
+        if isinstance(error, asyncio.CancelledError):
+            return self._failed(node_run, NodeCancelledItself(f"The tool cancelled itself ({node_run})"))
+        if isinstance(error, Asked):
+            return Outcome("waiting", question=error.question)
+        if isinstance(error, SubRunInterrupted):
+            return Outcome("waiting")
+        return self._failed(node_run, _named(node_run, error))
+
+    async def _absorb_cancel(self) -> None:
+        """Takes a cancellation that was meant for the tool away from the task, also one not yet delivered."""
+        if self.is_let_go():
+            raise asyncio.CancelledError
+        try:
+            await asyncio.sleep(0)
+        except asyncio.CancelledError:
+            if self.is_let_go():
+                raise
+        _uncancel()
+
+    def _failed(self, node_run: NodeRun, error: BaseException) -> Outcome:
+        expected = isinstance(error, EngineError)
+        logger.warning(
+            "Node %s of run %s failed at attempt %d: %s: %s",
+            node_run.step.node.node_id,
+            node_run.run_id,
+            node_run.attempt,
+            type(error).__name__,
+            error,
+            exc_info=None if expected else error,
+        )
+        return Outcome("failed", error=error)
+
+
+def left_behind(node_run: NodeRun, grace_s: float) -> Outcome:
+    """The outcome of a node run whose tool did not stop when it was told to."""
+    node_run.abandoned = True
+    if node_run.context is not None:
+        node_run.context.close()
+    error = NodeIgnoredCancel(f"The tool went on for {grace_s} s after it was told to stop ({node_run})")
+    logger.error("%s", error)
+    return Outcome("failed", error=error)
+
+
+def _named(node_run: NodeRun, error: BaseException) -> BaseException:
+    """The error, or where it does not say enough, one that names run, node and attempt."""
+    if isinstance(error, WritesInvalid):
+        return WritesInvalid(f"{error} ({node_run})")
+    if isinstance(error, RecursionError):
+        return NodeRecursed(f"The tool recursed too deeply: {error} ({node_run})")
+    if isinstance(error, Exception):
+        return error
+    return NodeRaisedExit(f"The tool raised {type(error).__name__}: {error} ({node_run})")
+
+
+def _timed_out(node_run: NodeRun) -> NodeTimeout:
+    return NodeTimeout(f"The tool took longer than its {node_run.step.node.timeout_s} s ({node_run})")
+
+
+def _blocked(node_run: NodeRun) -> NodeBlockedLoop:
+    return NodeBlockedLoop(
+        f"The tool kept the event loop from working for {node_run.blocked_s:.1f} s ({node_run}); it must await, or use "
+        "asyncio.to_thread for what takes long"
+    )
+
+
+def _uncancel() -> None:
+    task = asyncio.current_task()
+    while task is not None and task.cancelling():
+        task.uncancel()

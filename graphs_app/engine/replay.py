@@ -1,0 +1,76 @@
+"""Rebuilds where a run stood from its history. Pure; costs O(what was written)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from graphs_app.engine.checkpoint import History
+from graphs_app.engine.compiled import Compiled
+from graphs_app.engine.errors import ConditionFailed, EngineError, HistoryMismatch, LoopLimitError
+from graphs_app.engine.limits import MAX_STATE_BYTES
+from graphs_app.engine.planner import Planner
+from graphs_app.engine.state import State, check_writes
+
+UNBOUNDED = 2**62
+
+
+@dataclass(slots=True)
+class Replayed:
+    state: State
+    planner: Planner
+    number: int
+    """Of the last checkpoint."""
+    failure: EngineError | None
+    """What the crash kept the run from ending with."""
+
+
+def replay(
+    compiled: Compiled, initial_state: Mapping[str, Any], history: History, max_state_bytes: int = MAX_STATE_BYTES
+) -> Replayed:
+    """Raises HistoryMismatch for a history of another graph; what initial_state may raise, see State."""
+    state = State(initial_state, compiled.reducers, max_state_bytes)
+    planner = Planner(compiled.topology)
+    planner.start()
+    number = 0
+    _edit(state, history, 0)
+    for done in history.done:
+        if done.number != number + 1:
+            raise HistoryMismatch(f"Checkpoint {number + 1} is missing; the next one has number {done.number}")
+        activation = planner.active.get(done.activation)
+        if activation is None or compiled.steps[activation.node].node.node_id != done.node_id:
+            raise HistoryMismatch(
+                f"Checkpoint {done.number} says that activation {done.activation} is of node {done.node_id!r}; in this "
+                f"graph it {'is not active' if activation is None else 'is of another node'} at that point"
+            )
+        number = done.number
+        state.apply(check_writes(done.writes), number, number)
+        planner.complete(done.activation, done.edges_taken)
+        _edit(state, history, number)
+    planner.skipped()
+    return Replayed(state, planner, number, _unfinished_failure(compiled, state, planner, history))
+
+
+def _edit(state: State, history: History, number: int) -> None:
+    edit = history.edits.get(number)
+    if edit:
+        state.edit(edit)
+
+
+def _unfinished_failure(compiled: Compiled, state: State, planner: Planner, history: History) -> EngineError | None:
+    """A failure that came with the last checkpoint, and was lost when the process died before the run's end."""
+    if planner.exceeded is not None:
+        return loop_limit(compiled, planner.exceeded)
+    if history.done and not history.done[-1].edges_taken and history.done[-1].number not in history.edits:
+        index = compiled.definition.node_index()[history.done[-1].node_id]
+        try:
+            compiled.steps[index].choose(state.view)
+        except ConditionFailed as error:
+            return error
+    return None
+
+
+def loop_limit(compiled: Compiled, edge: int) -> LoopLimitError:
+    most = compiled.definition.max_iterations
+    return LoopLimitError(
+        f"Edge {compiled.edge_name(edge)} was taken more than {most} times; raise max_iterations or mend its condition"
+    )

@@ -1,0 +1,254 @@
+"""Where a run stands, and what a finished node run changes: writes, edges, the journal, and what starts next."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from graphs_app.engine.checkpoint import (
+    Entry,
+    History,
+    Interrupted,
+    Json,
+    NodeDone,
+    NodeFailed,
+    NodeSkipped,
+    RunEnded,
+)
+from graphs_app.engine.compiled import Compiled
+from graphs_app.engine.durability import Recorder
+from graphs_app.engine.errors import (
+    ConditionFailed,
+    EngineError,
+    NodeCancelled,
+    ReducerMismatch,
+    RunCancelled,
+    StateTooLarge,
+    error_json,
+)
+from graphs_app.engine.executor import NodeRun, Outcome
+from graphs_app.engine.limits import Limits
+from graphs_app.engine.planner import Activation
+from graphs_app.engine.registry import Clock
+from graphs_app.engine.replay import loop_limit, replay
+from graphs_app.engine.state import View, Writes, check_writes
+
+
+class Progress:
+    """One run's state, plan and number of checkpoints."""
+
+    def __init__(
+        self,
+        compiled: Compiled,
+        initial_state: Mapping[str, Any],
+        history: History,
+        recorder: Recorder,
+        clock: Clock,
+        run_id: object,
+        limits: Limits,
+    ) -> None:
+        replayed = replay(compiled, initial_state, history, limits.max_state_bytes)
+        self.compiled = compiled
+        self.recorder = recorder
+        self.clock = clock
+        self.run_id = run_id
+        self.state = replayed.state
+        self.planner = replayed.planner
+        self.number = replayed.number
+        self.failure: Json | None = None if replayed.failure is None else self._json(replayed.failure)
+        """The error that ends the run."""
+        self.asked: dict[int, NodeRun] = {}
+        """Node runs that wait for an answer, by activation."""
+        self._history = history
+        self._waits = False
+        """Whether a node run waits for a sub-run that waits for a person."""
+
+    def begin(self) -> list[NodeRun]:
+        """The node runs to start with: what was active and is not done."""
+        ready = []
+        for activation in self.planner.active.values():
+            number = activation.number
+            node_run = self._node_run(activation, self._history.attempts.get(number, 0))
+            if number in self._history.answers:
+                node_run.answer = self._history.answers[number]
+            elif number in self._history.interrupted:
+                self.asked[number] = node_run
+                continue
+            ready.append(node_run)
+        return ready
+
+    def look(self, node_run: NodeRun) -> View:
+        """What a node run that starts now sees."""
+        node_run.seen = self.number
+        return self.state.look()
+
+    def answered(self, activation: int, value: Any) -> NodeRun | None:
+        """The node run that goes on with an answer."""
+        asked = self.asked.pop(activation, None)
+        if asked is None:
+            return None
+        node_run = NodeRun(self.run_id, activation, asked.step, asked.attempt)
+        node_run.answer = value
+        return node_run
+
+    async def settle(self, finished: list[tuple[NodeRun, Outcome]]) -> list[NodeRun]:
+        """Takes in finished node runs, and returns what starts now, once it is as durable as was asked for."""
+        ready: list[NodeRun] = []
+        entries: list[Entry] = []
+        for node_run, outcome in finished:
+            self._take_in(node_run, outcome, entries, ready)
+        for node in self.planner.skipped():
+            entries.append(NodeSkipped(self.compiled.steps[node].node.node_id, self.clock.now()))
+        if entries:
+            last = entries.pop()
+            for entry in entries:
+                self.recorder.note(entry)
+            # Nothing starts before the run's end, which is committed anyway.
+            if self.failure is None and (ready or self.planner.active):
+                await self.recorder.secure(last)
+            else:
+                self.recorder.note(last)
+        return ready
+
+    async def end(self) -> RunEnded:
+        """The end of a run in which nothing is left to do."""
+        waits = bool(self.asked) or self._waits
+        ended = RunEnded("interrupted" if waits else "completed", self.state.values(), self.clock.now())
+        await self.recorder.end(ended)
+        return ended
+
+    async def end_early(
+        self, cause: EngineError | None, finished: list[tuple[NodeRun, Outcome]], unstarted: Iterable[NodeRun]
+    ) -> RunEnded:
+        """The end of a run that failed or was cancelled. What completed all the same is kept."""
+        node_failure = self.failure
+        ready: list[NodeRun] = []
+        entries: list[Entry] = []
+        for node_run, outcome in finished:
+            self._take_in(node_run, outcome, entries, ready)
+        for entry in entries:
+            self.recorder.note(entry)
+        error = node_failure if cause is None else self._json(cause)
+        cancelled = isinstance(cause, RunCancelled)
+        ended = RunEnded("cancelled" if cancelled else "failed", self.state.values(), self.clock.now(), error)
+        await self.recorder.end(ended)
+        return ended
+
+    def _take_in(self, node_run: NodeRun, outcome: Outcome, entries: list[Entry], ready: list[NodeRun]) -> None:
+        self.state.look_away(node_run.view)
+        if outcome.status == "completed" and outcome.writes is not None:
+            try:
+                self._done(node_run, outcome.writes, None, entries, ready)
+            except (ReducerMismatch, StateTooLarge) as error:
+                self._failed(node_run, type(error)(f"{error} ({node_run})"), entries, ready)
+        elif outcome.status == "waiting":
+            self._wait(node_run, outcome, entries)
+        else:
+            stopped = NodeCancelled(f"The node run was stopped because its run ended ({node_run})")
+            self._failed(node_run, outcome.error or stopped, entries, ready)
+
+    def _wait(self, node_run: NodeRun, outcome: Outcome, entries: list[Entry]) -> None:
+        question = outcome.question
+        if question is None:
+            self._waits = True
+            return
+        self.asked[node_run.activation] = node_run
+        entries.append(
+            Interrupted(
+                activation=node_run.activation,
+                node_id=node_run.step.node.node_id,
+                tool=node_run.step.tool.name,
+                seen=node_run.seen,
+                question=question.question,
+                schema=question.schema,
+                default=question.default,
+                has_default=question.has_default,
+                timeout_s=question.timeout_s,
+                at=self.clock.now(),
+            )
+        )
+
+    def _failed(self, node_run: NodeRun, error: BaseException, entries: list[Entry], ready: list[NodeRun]) -> None:
+        node = node_run.step.node
+        body = node_run.error_json(error)
+        if node.on_error == "fail_fast" or node_run.stop == "stop":
+            if self.failure is None:
+                self.failure = body
+            entries.append(self._node_failed(node_run, body))
+            return
+        writes: Json = {}
+        if node.on_error == "continue":
+            writes = self.compiled.error_writes(body, self.state.view)
+        try:
+            self._done(node_run, check_writes(writes), body, entries, ready)
+        except (ReducerMismatch, StateTooLarge) as refused:
+            self.failure = self.failure or node_run.error_json(refused)
+            entries.append(self._node_failed(node_run, body))
+
+    def _done(
+        self, node_run: NodeRun, writes: Writes, error: Json | None, entries: list[Entry], ready: list[NodeRun]
+    ) -> None:
+        """A checkpoint."""
+        step = node_run.step
+        number = self.number + 1
+        overwritten = self.state.apply(writes, number, node_run.seen)
+        self.number = number
+        edges = self._edges(node_run, error)
+        finished_at = self.clock.now()
+        context = node_run.context
+        entries.append(
+            NodeDone(
+                number,
+                node_run.activation,
+                step.node.node_id,
+                step.tool.name,
+                node_run.attempt,
+                node_run.seen,
+                "completed" if error is None else "failed",
+                writes.values,
+                edges,
+                node_run.started_at,
+                finished_at,
+                (self.clock.monotonic() - node_run.started) * 1000,
+                error,
+                "" if context is None else context.text,
+                None if context is None else context.usage,
+                () if context is None or error is not None else tuple(context.effects),
+                overwritten,
+            )
+        )
+        for activation in self.planner.complete(node_run.activation, edges):
+            ready.append(self._node_run(activation, 0))
+        if self.planner.exceeded is not None and self.failure is None:
+            self.failure = self._json(loop_limit(self.compiled, self.planner.exceeded))
+
+    def _edges(self, node_run: NodeRun, error: Json | None) -> tuple[int, ...]:
+        step = node_run.step
+        if error is not None and step.node.on_error == "fallback":
+            return () if step.fallback is None else (step.fallback,)
+        try:
+            return step.choose(self.state.view)
+        except ConditionFailed as failed:
+            # The node's work is kept; the run cannot know where to go on.
+            self.failure = self.failure or self._json(failed, node_run.step.node.node_id)
+            return ()
+
+    def _node_failed(self, node_run: NodeRun, error: Json) -> NodeFailed:
+        context = node_run.context
+        return NodeFailed(
+            activation=node_run.activation,
+            node_id=node_run.step.node.node_id,
+            tool=node_run.step.tool.name,
+            attempt=node_run.attempt,
+            seen=node_run.seen,
+            error=error,
+            started_at=node_run.started_at,
+            finished_at=self.clock.now(),
+            duration_ms=(self.clock.monotonic() - node_run.started) * 1000,
+            text="" if context is None else context.text,
+            usage=None if context is None else context.usage,
+        )
+
+    def _node_run(self, activation: Activation, attempt: int) -> NodeRun:
+        return NodeRun(self.run_id, activation.number, self.compiled.steps[activation.node], attempt)
+
+    def _json(self, error: EngineError, node_id: str | None = None) -> Json:
+        return error_json(error, run_id=self.run_id, node_id=node_id)
