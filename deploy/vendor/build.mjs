@@ -60,7 +60,7 @@ async function sprite() {
         `stroke-linecap="round" stroke-linejoin="round">${body}</symbol>`,
     );
   }
-  const licence = (await readFile(path.join(folder, "LICENSE"), "utf8")).trim().replaceAll("--", "- -");
+  const licence = (await readFile(path.join(folder, "LICENSE"), "utf8")).trim().replace(/-{2,}/g, "-");
   return `<svg xmlns="http://www.w3.org/2000/svg">\n<!-- Icons: Lucide ${lucide}, made into a sprite by deploy/vendor.\n\n${licence}\n-->\n${symbols.join("\n")}\n</svg>\n`;
 }
 
