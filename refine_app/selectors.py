@@ -15,7 +15,8 @@ from sessions_app.permissions import Action, require
 def requests_of_session(*, user: User, session_id: UUID) -> QuerySet[Request]:
     """The session's requests, newest first, each with its first run; pass a page of them to with_newest_runs()."""
     require(user, session_id, Action.READ)
-    return _requests().filter(session_id=session_id).order_by("-created_at", "-id")
+    found = _requests().defer("run__initial_state", "run__state")
+    return found.filter(session_id=session_id).order_by("-created_at", "-id")
 
 
 def find_request(*, user: User, request_id: UUID) -> Request:
@@ -33,8 +34,8 @@ def with_newest_runs(requests: Sequence[Request]) -> Sequence[Request]:
         forks = _runs().filter(forked_from__in=newest, parent__isnull=True).order_by("created_at", "id")
         following: dict[UUID, Request] = {}
         for run in forks:
-            request = newest[run.forked_from_id]
-            if run.metadata.get("request") == str(request.pk):
+            request = newest.get(run.forked_from_id) if run.forked_from_id else None
+            if request and run.metadata.get("request") == str(request.pk):
                 request.run = run
                 following = {key: value for key, value in following.items() if value is not request}
                 following[run.pk] = request

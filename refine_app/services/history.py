@@ -39,9 +39,7 @@ def session_history(*, session_id: UUID, parent_id: UUID | None) -> list[Turn]:
     answers = Proposal.objects.filter(request__in=newest).defer("new_text", "diff").prefetch_related("hunks")
     latest = {proposal.request_id: proposal for proposal in answers.order_by("created_at", "id")}
     return fit(
-        [
-            _turn(request, latest.get(request.pk), is_parent=request.pk == parent_id) for request in reversed(newest)
-        ],
+        [_turn(request, latest.get(request.pk), is_parent=request.pk == parent_id) for request in reversed(newest)],
         limit=CHARACTERS_MAX,
     )
 

@@ -1,4 +1,4 @@
-"""The people of these tests and what they work on: Ana owns a session, Ben edits in it, Vera only looks, Sam is elsewhere."""
+"""The people of these tests: Ana owns a session, Ben edits in it, Vera only looks, and Sam is elsewhere."""
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta

@@ -30,9 +30,7 @@ def statuses(proposal: Proposal) -> list[str]:
 
 
 def accept(cast: Cast, proposal: Proposal, *numbers: int, user: Any = None) -> Proposal:
-    return accept_hunks(
-        user=user or cast.ana, proposal_id=proposal.pk, numbers=list(numbers) or None, now=cast.later()
-    )
+    return accept_hunks(user=user or cast.ana, proposal_id=proposal.pk, numbers=list(numbers) or None, now=cast.later())
 
 
 def reject(cast: Cast, proposal: Proposal, *numbers: int, reason: str = "", user: Any = None) -> Proposal:
@@ -224,7 +222,7 @@ def in_threads(*calls: Callable[[], object]) -> list[object]:
         barrier.wait()
         try:
             results[index] = calls[index]()
-        except Exception as error:  # noqa: BLE001 - the test looks at it
+        except Exception as error:
             results[index] = error
         finally:
             connection.close()

@@ -1,0 +1,1 @@
+"""REST over requests, proposals and the ledger of model calls."""

@@ -1,0 +1,186 @@
+"""The shapes of this app's REST, in and out."""
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from graphs_app.api.serializers import RunShape, RunSummaryShape
+from refine_app.models import Hunk, ModelCall, Proposal, Request
+from refine_app.services.decisions import REASON_MAX
+from refine_app.services.requests import AUTO, INSTRUCTION_MAX, INTENTS
+from sessions_app.api.base import API_VERSION
+from sessions_app.api.serializers import UserShape
+
+
+class RequestAsked(serializers.Serializer[Any]):
+    intent = serializers.CharField(
+        required=False, default=AUTO, max_length=40, help_text=f"One of {', '.join(INTENTS)}."
+    )
+    instruction = serializers.CharField(
+        allow_blank=True, help_text=f"What is to be done, in at most {INSTRUCTION_MAX:,} characters."
+    )
+    parent = serializers.UUIDField(  # type: ignore[assignment]  # a declared field, no attribute
+        required=False, allow_null=True, default=None, help_text="The request that this one follows up."
+    )
+    graph = serializers.CharField(
+        required=False, allow_null=True, default=None, max_length=200, help_text="What redesign_graph is to redesign."
+    )
+
+
+class RequestShape(serializers.ModelSerializer[Request]):
+    session = serializers.UUIDField(source="session_id", read_only=True)
+    parent = serializers.UUIDField(  # type: ignore[assignment]  # a declared field, no attribute
+        source="parent_id", read_only=True, allow_null=True
+    )
+    by = UserShape(source="user", read_only=True, allow_null=True)
+    run = RunShape(read_only=True)
+    api_version = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Request
+        fields = (
+            "id",
+            "session",
+            "intent",
+            "routing_reason",
+            "instruction",
+            "parent",
+            "by",
+            "base_revision",
+            "created_at",
+            "run",
+            "api_version",
+        )
+        read_only_fields = fields
+
+    def get_api_version(self, request: Request) -> str:
+        return API_VERSION
+
+
+class RequestSummaryShape(RequestShape):
+    """A request in a list: its run comes without its states, which hold the document several times over."""
+
+    run = RunSummaryShape(read_only=True)
+
+
+class CheckShape(serializers.Serializer[Any]):
+    name = serializers.CharField()
+    verdict = serializers.ChoiceField(choices=["passed", "failed", "skipped"])
+    detail = serializers.CharField(allow_blank=True)
+
+
+class HunkShape(serializers.ModelSerializer[Hunk]):
+    decided_by = UserShape(read_only=True, allow_null=True)
+
+    class Meta:
+        model = Hunk
+        fields = (
+            "n",
+            "header",
+            "old_start",
+            "old_lines",
+            "new_start",
+            "new_lines",
+            "text",
+            "status",
+            "reason",
+            "decided_by",
+            "decided_at",
+        )
+        read_only_fields = fields
+
+
+class ProposalShape(serializers.ModelSerializer[Proposal]):
+    run = serializers.UUIDField(source="run_id", read_only=True)
+    request = serializers.UUIDField(source="request_id", read_only=True)
+    session = serializers.UUIDField(source="session_id", read_only=True)
+    checks = serializers.SerializerMethodField()
+    hunks = HunkShape(many=True, read_only=True)
+    api_version = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Proposal
+        fields = (
+            "id",
+            "run",
+            "request",
+            "session",
+            "base_revision",
+            "status",
+            "summary",
+            "endpoint",
+            "diff",
+            "checks",
+            "hunks",
+            "created_at",
+            "api_version",
+        )
+        read_only_fields = fields
+
+    @extend_schema_field(CheckShape(many=True))
+    def get_checks(self, proposal: Proposal) -> Any:
+        return proposal.checks
+
+    def get_api_version(self, proposal: Proposal) -> str:
+        return API_VERSION
+
+
+class _HunkNumbers(serializers.ListField):
+    child = serializers.IntegerField(min_value=1)
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(required=False, allow_null=True, default=None, min_length=1, max_length=10_000, **kwargs)
+
+
+class AcceptAsked(serializers.Serializer[Any]):
+    hunks = _HunkNumbers(help_text="Their numbers; all that are undecided when left out.")
+
+
+class RejectOneAsked(serializers.Serializer[Any]):
+    reason = serializers.CharField(
+        required=False,
+        allow_blank=True,
+        default="",
+        help_text=f"Why, in at most {REASON_MAX:,} characters; the next request's agent is told.",
+    )
+
+
+class RejectAsked(RejectOneAsked):
+    hunks = _HunkNumbers(help_text="Their numbers; all that are undecided when left out.")
+
+
+class CallTokensShape(serializers.Serializer[ModelCall]):
+    prompt = serializers.IntegerField(source="prompt_tokens")
+    completion = serializers.IntegerField(source="completion_tokens")
+
+
+class ModelCallShape(serializers.ModelSerializer[ModelCall]):
+    run = serializers.UUIDField(source="run_id", read_only=True, allow_null=True)
+    session = serializers.UUIDField(source="session_id", read_only=True, allow_null=True)
+    tokens = CallTokensShape(source="*", read_only=True)
+
+    class Meta:
+        model = ModelCall
+        fields = (
+            "id",
+            "run",
+            "node_run",
+            "node_id",
+            "session",
+            "endpoint",
+            "model",
+            "attempt",
+            "tokens",
+            "tokens_estimated",
+            "cost_usd",
+            "latency_ms",
+            "outcome",
+            "created_at",
+        )
+        read_only_fields = fields
+
+
+class ModelCallFilter(serializers.Serializer[Any]):
+    session = serializers.UUIDField(required=False)
+    run = serializers.UUIDField(required=False)

@@ -1,0 +1,104 @@
+"""One request on one text, without a browser: a session of its own, a run in this process, and nothing left behind."""
+
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, wait
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from django.contrib.auth.hashers import make_password
+from django.utils import timezone
+
+from graphs_app import worker
+from graphs_app.engine.checkpoint import RunEnded
+from graphs_app.errors import RunFinished
+from graphs_app.models import TERMINAL, Run, RunStatus
+from graphs_app.services import execution, runs
+from refine_app.models import Proposal, Request
+from refine_app.services.requests import make_request
+from sessions_app.models import Session, User
+from sessions_app.selectors import events_after
+from sessions_app.services import sessions
+
+USERNAME = "command-line"
+OVER = (*TERMINAL, RunStatus.INTERRUPTED)
+LOOK_AGAIN_S = 0.2
+
+OnEvent = Callable[[dict[str, Any]], None]
+
+
+def operator() -> User:
+    """The user that commands act as; nobody can sign in as it."""
+    user, _ = User.objects.get_or_create(
+        username=USERNAME, defaults={"name": "Command line", "is_guest": True, "password": make_password(None)}
+    )
+    return user
+
+
+@contextmanager
+def temporary_session(*, title: str, language: str, text: str) -> Iterator[Session]:
+    """A session with a text in it, gone when it is left; the ledger keeps what its model calls cost."""
+    user = operator()
+    session = sessions.create(user=user, title=title, language=language, text=text)
+    try:
+        yield session
+    finally:
+        worker.stop(grace_s=0)
+        sessions.delete(user=user, session_id=session.pk)
+
+
+@dataclass
+class Asked:
+    """A request that is being worked on."""
+
+    session: Session
+    request: Request
+    on_event: OnEvent
+    seen: int = 0
+    work: "Future[RunEnded | None] | None" = field(default=None, init=False)
+
+    @property
+    def run_id(self) -> UUID:
+        return self.request.run_id
+
+    def run_to_its_end(self) -> Run:
+        """Executes the run here, unless a worker elsewhere was quicker; tells of every event on the way."""
+        while True:
+            if self.work is None or self.work.done():
+                self.work = execution.execute(run_id=self.run_id)
+            self._wait_a_little()
+            run = Run.objects.get(pk=self.run_id)
+            self._tell()
+            if run.status in OVER:
+                return run
+
+    def cancel(self) -> Run:
+        """Asks for the end of the run, and waits for it."""
+        with suppress(RunFinished):
+            runs.cancel_run(run=Run.objects.get(pk=self.run_id))
+        return self.run_to_its_end()
+
+    def _wait_a_little(self) -> None:
+        if self.work is None:
+            time.sleep(LOOK_AGAIN_S)  # a worker of another process has the run: only the database tells of it
+        else:
+            wait([self.work], timeout=LOOK_AGAIN_S)
+
+    def proposal(self) -> Proposal | None:
+        return Proposal.objects.filter(request=self.request).prefetch_related("hunks").first()
+
+    def _tell(self) -> None:
+        while rows := events_after(self.session.pk, self.seen, 500):
+            for row in rows:
+                self.on_event(row.frame())
+            self.seen = rows[-1].seq
+
+
+def ask(*, session: Session, intent: str, instruction: str, on_event: OnEvent) -> Asked:
+    """Makes the request; its run starts with run_to_its_end()."""
+    request = make_request(
+        user=operator(), session_id=session.pk, intent=intent, instruction=instruction, now=timezone.now()
+    )
+    return Asked(session=session, request=request, on_event=on_event)
