@@ -1,0 +1,125 @@
+"""What is measured: each suite's own program, its peers, units, and the servers they all use."""
+
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from tests.servers import shared
+from tests.servers.postgres import start_postgres
+from tests.servers.redis_server import start_redis
+
+PROGRAMS = "tests.benchmarks.programs"
+
+
+@dataclass(frozen=True)
+class Program:
+    """A script that prints its figures as one line of JSON."""
+
+    module: str
+    arguments: tuple[str, ...] = ()
+    peer: bool = False
+    database: str = ""
+    """postgres or sqlite: an empty one is made for every run, and DATABASE_URL names it."""
+    cores: str = "0"
+    timeout_s: float = 300
+
+
+@dataclass(frozen=True)
+class Suite:
+    """Ours and its peers at the same work."""
+
+    title: str
+    unit: str
+    ours: Program
+    peers: Mapping[str, Program] = field(default_factory=dict)
+    lower_is_better: bool = False
+    units: Mapping[str, str] = field(default_factory=dict)
+    """By figure, where it is not the suite's unit."""
+    rounds: int | None = None
+
+
+def ours(module: str, *arguments: str, database: str = "", cores: str = "0", timeout_s: float = 300) -> Program:
+    return Program(f"{PROGRAMS}.{module}", arguments, database=database, cores=cores, timeout_s=timeout_s)
+
+
+def peer(module: str, *arguments: str, database: str = "") -> Program:
+    return Program(module, arguments, peer=True, database=database)
+
+
+def durable(title: str, database: str, steps: int, runs: int) -> Suite:
+    """The same chain of nodes on our journal and on LangGraph's checkpointer, both with durability sync."""
+    size = (str(steps), str(runs))
+    return Suite(
+        title=title,
+        unit="steps/s",
+        ours=ours("durable", *size, database=database),
+        peers={"LangGraph": peer("langgraph_durable", *size, database=database)},
+    )
+
+
+SUITES = {
+    "memory": Suite(
+        title="in memory",
+        unit="µs a step",
+        lower_is_better=True,
+        ours=ours("engine_memory"),
+        peers={"LangGraph": peer("langgraph_memory"), "Burr": peer("burr_memory")},
+    ),
+    "durable-one": durable("durable, PostgreSQL, one run", "postgres", 200, 1),
+    "durable-hundred": durable("durable, PostgreSQL, 100 runs", "postgres", 50, 100),
+    "durable-sqlite": durable("durable, SQLite, one run", "sqlite", 200, 1),
+    "model-calls": Suite(
+        title="1,000 runs of five 1-second calls, PostgreSQL",
+        unit="s",
+        units={"peak memory": "MB", "memory for the runs": "MB"},
+        lower_is_better=True,
+        ours=ours("model_calls", "1000", database="postgres"),
+        rounds=3,
+    ),
+    "model-calls-10000": Suite(
+        title="10,000 runs of five 1-second calls, PostgreSQL",
+        unit="s",
+        units={"peak memory": "MB", "memory for the runs": "MB"},
+        lower_is_better=True,
+        ours=ours("model_calls", "10000", database="postgres"),
+        rounds=1,
+    ),
+    "request-embedded": Suite(
+        title="POST request to node.started on the socket, embedded",
+        unit="ms",
+        lower_is_better=True,
+        ours=ours("request_latency", "embedded", cores="0,1"),
+    ),
+    "request-scaled": Suite(
+        title="POST request to node.started on the socket, Redis and PostgreSQL",
+        unit="ms",
+        lower_is_better=True,
+        ours=ours("request_latency", "scaled", cores="0,1"),
+    ),
+    "diff": Suite(
+        title="diff and hunks of 10,000 lines",
+        unit="ms",
+        lower_is_better=True,
+        ours=ours("diff_lines", "10000"),
+    ),
+    "page": Suite(
+        title="workspace",
+        unit="ms",
+        units={"JavaScript, gzipped": "kB"},
+        lower_is_better=True,
+        ours=ours("page_ready", cores="0,1"),
+    ),
+}
+
+
+@contextmanager
+def servers() -> Iterator[dict[str, str]]:
+    """PostgreSQL and Redis for as long as the benchmarks run."""
+    is_ours = shared.make_folder()
+    with tempfile.TemporaryDirectory(prefix="agentsite-bench-") as folder:
+        try:
+            yield {"POSTGRES": start_postgres().url, "REDIS": start_redis().url, "FOLDER": folder}
+        finally:
+            if is_ours:
+                shared.stop_all()
