@@ -2,6 +2,8 @@
 
 A run's history is the list of its NodeDone entries by number: replaying their writes and edges through the planner
 rebuilds the state and what was active. Entries of one run are kept in the order in which they were handed over.
+Nobody changes an entry. The two that every step makes are not frozen, because making a frozen one takes seven times
+as long (5 µs of a step's 20).
 """
 
 from collections.abc import Sequence
@@ -37,7 +39,7 @@ class RunStarted:
     resumed: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class NodeStarted:
     activation: int
     node_id: str
@@ -66,7 +68,7 @@ class NodeSkipped:
     at: datetime
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class NodeDone:
     """A checkpoint: the node run is over and its edges are taken (also after on_error continue or fallback).
 

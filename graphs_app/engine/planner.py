@@ -66,6 +66,10 @@ class Planner:
             raise HistoryMismatch(f"activation {number} is not active")
         node = done.node
         self._running[node] -= 1
+        if len(edges) == 1:
+            next_one = self._follow(edges[0], done)
+            if next_one is not None:
+                return [next_one]
         ready: list[Activation] = []
         candidates: list[int] = []
         for edge in edges:
@@ -100,6 +104,29 @@ class Planner:
             nodes.append(lowest.bit_length() - 1)
             gone ^= lowest
         return nodes
+
+    def _follow(self, edge: int, done: Activation) -> Activation | None:
+        """The short way for the common case: one edge, to a node that can start at once, and nobody watches this one."""
+        topology, node = self._topology, done.node
+        target = topology.targets[edge]
+        if (
+            topology.joins[target] != "all"
+            or self._running[node]
+            or node in self._watchers
+            or target in self._waiting
+            or node in self._waiting
+        ):
+            return None
+        mask = self._mask & ~(1 << node)
+        if mask & topology.ancestors[target]:
+            return None
+        self._mask = mask
+        self.traversals[edge] += 1
+        if self.traversals[edge] > topology.max_iterations and self.exceeded is None:
+            self.exceeded = edge
+        if topology.outgoing[node] > 1:
+            self._left_edges = True
+        return self._activate(target, (done,))
 
     def _arrive(self, edge: int, done: Activation, ready: list[Activation], candidates: list[int]) -> None:
         self.traversals[edge] += 1
@@ -144,7 +171,11 @@ class Planner:
         number = self._next
         self._next += 1
         passes = self._passes(number, node, causes) if self._topology.splits else None
-        activation = Activation(number, node, tuple([cause.number for cause in causes]), passes)
+        if len(causes) == 1:
+            numbers: tuple[int, ...] = (causes[0].number,)
+        else:
+            numbers = tuple([cause.number for cause in causes])
+        activation = Activation(number, node, numbers, passes)
         self.active[number] = activation
         self._running[node] += 1
         bit = 1 << node

@@ -134,7 +134,7 @@ class Progress:
 
     def _take_in(self, node_run: NodeRun, outcome: Outcome, entries: list[Entry], ready: list[NodeRun]) -> None:
         self.state.look_away(node_run.view)
-        if outcome.status == "completed" and outcome.writes is not None:
+        if outcome.writes is not None:
             try:
                 self._done(node_run, outcome.writes, None, entries, ready)
             except (ReducerMismatch, StateTooLarge) as error:
@@ -215,8 +215,9 @@ class Progress:
                 overwritten,
             )
         )
+        steps = self.compiled.steps
         for activation in self.planner.complete(node_run.activation, edges):
-            ready.append(self._node_run(activation, 0))
+            ready.append(NodeRun(self.run_id, activation.number, steps[activation.node], 0))
         if self.planner.exceeded is not None and self.failure is None:
             self.failure = self._json(loop_limit(self.compiled, self.planner.exceeded))
 

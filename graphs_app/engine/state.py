@@ -39,15 +39,13 @@ def check_writes(returned: Any) -> Writes:
     values: dict[str, Any] = {}
     sizes: dict[str, int] = {}
     for key, value in returned.items():
-        if type(key) is not str:
-            raise WritesInvalid(f"the key {key!r:.80} of the writes is not a string")
+        if type(key) is not str or "\0" in key:
+            raise WritesInvalid(f"the key {key!r:.80} of the writes is not a string that a store keeps")
         try:
             values[key], size = frozen(value, 1)
         except WritesInvalid as error:
             raise WritesInvalid(f"the write to {key!r:.80} is not JSON: {error}") from None
         sizes[key] = size + len(key) + 3
-    if "\0" in "".join(values):
-        raise WritesInvalid("a key of the writes holds a NUL character, which no store keeps")
     return Writes(FrozenDict(values), sizes)
 
 
@@ -103,25 +101,45 @@ class State:
     def apply(self, writes: Writes, number: int, seen: int) -> tuple[str, ...]:
         """Applies a node run's writes as checkpoint `number`; answers the keys whose value, written by a node run that
         was active at the same time, it replaced. Changes nothing when it raises ReducerMismatch or StateTooLarge."""
-        values = writes.values
-        if not values:
+        if not writes.values:
             return ()
+        if self._looking:
+            self._make_own()
+        return self._reduce_all(writes, number, seen) if self._reducers else self._replace_all(writes, number, seen)
+
+    def _replace_all(self, writes: Writes, number: int, seen: int) -> tuple[str, ...]:
+        """The common case: no key has a reducer of its own."""
+        known, replaced = self._sizes, self._replaced
+        growth = 0
+        for key, size in writes.sizes.items():
+            growth += size - known.get(key, 0)
+        if growth > 0:
+            self._check_size(growth)
+        overwritten: tuple[str, ...] = ()
+        for key in writes.sizes:
+            if replaced.get(key, 0) > seen:
+                overwritten += (key,)
+            replaced[key] = number
+        self._total += growth
+        known.update(writes.sizes)
+        self._values.update(writes.values)
+        return overwritten
+
+    def _reduce_all(self, writes: Writes, number: int, seen: int) -> tuple[str, ...]:
         sizes, growth = self._new_sizes(writes)
         if growth > 0:
             self._check_size(growth)
-        self._make_own()
-        overwritten: list[str] = []
-        for key, value in values.items():
+        overwritten: tuple[str, ...] = ()
+        for key, value in writes.values.items():
             reducer = self._reducers.get(key)
             if reducer is None:
                 if self._replaced.get(key, 0) > seen:
-                    overwritten.append(key)
+                    overwritten += (key,)
                 self._replaced[key] = number
-                self._own.discard(key)
                 self._put(key, value, sizes[key])
             else:
                 self._reduce(reducer, key, value, sizes[key])
-        return tuple(overwritten)
+        return overwritten
 
     def _reduce(self, reducer: Reducer, key: str, value: Any, size: int) -> None:
         old = self._values.get(key)
@@ -147,10 +165,8 @@ class State:
 
     def _new_sizes(self, writes: Writes) -> tuple[dict[str, int], int]:
         """The sizes that the written keys will have, and by how much the state grows."""
-        if not self._reducers:
-            known = self._sizes
-            return writes.sizes, sum([size - known.get(key, 0) for key, size in writes.sizes.items()])
-        sizes, growth = {}, 0
+        sizes: dict[str, int] = {}
+        growth = 0
         for key, value in writes.values.items():
             old_size, size = self._sizes.get(key, 0), writes.sizes[key]
             reducer = self._reducers.get(key)
