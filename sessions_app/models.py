@@ -108,14 +108,20 @@ class Connection(models.Model):
 
 
 class Document(models.Model):
-    """The shared text of a session, as it is now."""
+    """A shared document of a session: the head of its log of updates."""
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     session = models.ForeignKey(Session, on_delete=models.CASCADE, related_name="documents")
     name = models.CharField(max_length=200, default="main")
+    kind = models.CharField(max_length=20, default="text")
+    """Which root types it has: a name in crdt.kinds."""
+    epoch = models.PositiveIntegerField(default=1)
+    """Raised when its history is begun anew; copies that people hold of an older epoch are not merged."""
     text = models.TextField(blank=True, default="")
+    """Its text at `text_revision`: written with every change by a service, and by typing a moment later."""
+    text_revision = models.PositiveBigIntegerField(default=0)
     revision = models.PositiveBigIntegerField(default=0)
-    """Raised by every change of the text; a Revision row is kept for some of these numbers."""
+    """The number of its newest update; a Revision row is kept for some of these numbers."""
     updated_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
@@ -123,6 +129,89 @@ class Document(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} at revision {self.revision}"
+
+
+class DocumentUpdate(models.Model):
+    """One CRDT delta in a document's log; numbered without holes in the order of commits, and never changed."""
+
+    document = models.ForeignKey(Document, on_delete=models.CASCADE, related_name="updates")
+    number = models.PositiveBigIntegerField()
+    update = models.BinaryField()
+    user = models.ForeignKey(User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    origin = models.JSONField(default=dict, blank=True)
+    """What made it: {"kind": "edit"}, or {"kind": "proposal", "run": id, "node": id, "endpoint": id, "hunks": [n]}."""
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["document", "number"], name="one_update_per_number")]
+
+    def __str__(self) -> str:
+        return f"update {self.number}"
+
+
+class DocumentSnapshot(models.Model):
+    """The whole state of a document at a number, from which it opens quickly."""
+
+    document = models.ForeignKey(Document, on_delete=models.CASCADE, related_name="snapshots")
+    number = models.PositiveBigIntegerField()
+    state = models.BinaryField()
+    digest = models.CharField(max_length=64)
+    """SHA-256 of the state; one that does not match is passed over."""
+    starts_epoch = models.BooleanField(default=False)
+    """The history begins anew here: it is not made of the updates before, and so it is always kept."""
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["document", "number"], name="one_snapshot_per_number")]
+
+    def __str__(self) -> str:
+        return f"snapshot {self.number}"
+
+
+class DocumentClient(models.Model):
+    """Whose a CRDT client id is in a document: nobody else may write under it. Without a user it is the server's."""
+
+    document = models.ForeignKey(Document, on_delete=models.CASCADE, related_name="clients")
+    client = models.PositiveBigIntegerField()
+    user = models.ForeignKey(User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    epoch = models.PositiveIntegerField(default=1)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["document", "client"], name="one_owner_per_client")]
+
+    def __str__(self) -> str:
+        return f"client {self.client}"
+
+
+class QuarantinedUpdate(models.Model):
+    """An update that was refused because it cannot be what an editor makes; kept so that somebody can look at it."""
+
+    document = models.ForeignKey(Document, on_delete=models.CASCADE, related_name="quarantined")
+    user = models.ForeignKey(User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    update = models.BinaryField()
+    reason = models.CharField(max_length=500)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    def __str__(self) -> str:
+        return self.reason
+
+
+class Invite(models.Model):
+    """A link that lets people into a session with a role; only the digest of its token is stored."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    session = models.ForeignKey(Session, on_delete=models.CASCADE, related_name="invites")
+    digest = models.CharField(max_length=64, unique=True)
+    role = models.CharField(max_length=10, choices=Role)
+    created_by = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
+    created_at = models.DateTimeField(default=timezone.now)
+    expires_at = models.DateTimeField(null=True, blank=True)
+    max_uses = models.PositiveIntegerField(null=True, blank=True)
+    uses = models.PositiveIntegerField(default=0)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return f"an invitation as {self.role}"
 
 
 class Revision(models.Model):
@@ -134,6 +223,8 @@ class Revision(models.Model):
     author = models.ForeignKey(User, null=True, blank=True, on_delete=models.SET_NULL)
     origin = models.JSONField(default=dict, blank=True)
     """What made it: {"kind": "edit"} or {"kind": "proposal", "proposal": id, "run": id, "hunks": [n]}."""
+    name = models.CharField(max_length=100, blank=True)
+    """What somebody called it."""
     pinned = models.BooleanField(default=False)
     """Something refers to it (a request's base, a restore), so autosave neither writes over it nor thins it out."""
     created_at = models.DateTimeField(default=timezone.now)

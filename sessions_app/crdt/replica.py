@@ -124,7 +124,7 @@ class Replica:
             transaction.drop()
             raise BadUpdate(f"the update cannot be applied: {error}") from None
         except BaseException as error:
-            self._wreck(error, transaction)
+            raise self._wreck(error, transaction) from None
 
     def _guarded(self, work: Callable[[Doc[Any]], T]) -> T:
         doc = self._open()
@@ -133,7 +133,7 @@ class Replica:
         except ValueError as error:
             raise BadUpdate(f"the update cannot be read: {error}") from None
         except BaseException as error:
-            return self._wreck(error, None)
+            raise self._wreck(error, None) from None
 
     def _open(self) -> Doc[Any]:
         if self._doc is None:
@@ -143,10 +143,10 @@ class Replica:
     def _give_up(self) -> None:
         self._doc, self._roots = None, {}
 
-    def _wreck(self, error: BaseException, transaction: object) -> Any:
-        """Goes on with the error when it is none of the library's; else gives the document up."""
+    def _wreck(self, error: BaseException, transaction: object) -> BaseException:
+        """What to raise: the error itself when it is none of the library's; else the document is given up."""
         if type(error).__module__ != "pyo3_runtime":
-            raise error
+            return error
         _wrecks.append((self._doc, self._roots, self._observing, transaction))
         self._give_up()
-        raise Poisoned(f"the CRDT library panicked: {error}") from None
+        return Poisoned(f"the CRDT library panicked: {error}")

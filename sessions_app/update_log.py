@@ -1,0 +1,316 @@
+"""The log of every document's updates in the database: the truth that rooms, services and other processes share.
+
+Numbers are allotted by the UPDATE that locks the document's row, in the transaction that stores the update. Snapshots
+only make opening quicker: no update is ever deleted while its document is there, so the history can always be told.
+Permissions are checked by the callers, but for one thing: a batch from sockets is refused in its own transaction
+when a sender's role was taken away or the session expired, however lately.
+"""
+
+import json
+import logging
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import DatabaseError, InterfaceError, connection, transaction
+from django.db.models import DateTimeField, UUIDField
+from django.utils import timezone
+
+from sessions_app.crdt import edits, store
+from sessions_app.crdt.errors import BadUpdate
+from sessions_app.crdt.kinds import KINDS
+from sessions_app.crdt.replica import Replica
+from sessions_app.crdt.store import Batch, Loaded, NoSuchDocument, NotStored, Outcome, Owner, Refusal, Row, Stored
+from sessions_app.models import (
+    Document,
+    DocumentClient,
+    DocumentSnapshot,
+    DocumentUpdate,
+    Member,
+    QuarantinedUpdate,
+    Role,
+    Session,
+    SessionStatus,
+    User,
+)
+
+log = logging.getLogger(__name__)
+
+EDITORS = (Role.OWNER.value, Role.EDITOR.value)
+QUARANTINED_KEPT = 100
+"""How many refused updates of a document are kept; a flood of them is no reason to fill the disk."""
+QUARANTINED_BYTES = 64 * 1024
+ID = UUIDField()
+MOMENT = DateTimeField()
+"""How values of these types are written for the database at hand."""
+
+
+class DatabaseStore:
+    """The update log as rooms use it."""
+
+    def load(self, document: UUID) -> Loaded:
+        return load(document)
+
+    def after(self, document: UUID, epoch: int, number: int) -> list[Row]:
+        with _failing():
+            if not Document.objects.filter(pk=document, epoch=epoch).exists():
+                raise NoSuchDocument(document)
+            return rows(document, after=number)
+
+    def owners(self, document: UUID, clients: Collection[int]) -> dict[int, Owner]:
+        with _failing():
+            return _owners(DocumentClient.objects.filter(document_id=document, client__in=clients))
+
+    def append(self, batches: Sequence[Batch]) -> list[Outcome]:
+        now = timezone.now()
+        outcomes: dict[UUID, Outcome] = {}
+        with _failing(), transaction.atomic():
+            for batch in sorted(batches, key=lambda it: it.document):  # one order of locks for all processes
+                outcomes[batch.document] = _append(batch, now)
+        return [outcomes[batch.document] for batch in batches]
+
+    def quarantine(self, document: UUID, user: UUID | None, update: bytes, reason: str) -> None:
+        with _failing():
+            if QuarantinedUpdate.objects.filter(document_id=document).count() < QUARANTINED_KEPT:
+                QuarantinedUpdate.objects.create(
+                    document_id=document, user_id=user, update=update[:QUARANTINED_BYTES], reason=reason[:500]
+                )
+
+
+@contextmanager
+def _failing() -> Iterator[None]:
+    """Turns the database's errors into the store's."""
+    try:
+        yield
+    except (DatabaseError, InterfaceError) as error:
+        raise store.StoreFailed(str(error)) from error
+
+
+# Reading ------------------------------------------------------------------------------------------
+
+
+def load(document_id: UUID) -> Loaded:
+    """A document's newest snapshot, the updates after it, and whose its clients are."""
+    with _failing():
+        document = Document.objects.filter(pk=document_id).defer("text").first()
+        if document is None:
+            raise NoSuchDocument(document_id)
+        snapshot = _snapshot(document_id, up_to=None)
+        at = snapshot.number if snapshot else 0
+        updates = rows(document_id, after=at)
+        if snapshot is None and not updates and _has_only_text(document_id):
+            return load(_begin(document_id))
+        return Loaded(
+            session=document.session_id,
+            kind=document.kind,
+            epoch=document.epoch,
+            number=updates[-1].number if updates else at,
+            state=bytes(snapshot.state) if snapshot else None,
+            state_number=at,
+            updates=updates,
+            owners=_owners(DocumentClient.objects.filter(document_id=document_id)),
+        )
+
+
+def rows(document_id: UUID, *, after: int, up_to: int | None = None) -> list[Row]:
+    """The updates after a number, in order."""
+    found = DocumentUpdate.objects.filter(document_id=document_id, number__gt=after)
+    if up_to is not None:
+        found = found.filter(number__lte=up_to)
+    values = found.order_by("number").values_list("number", "update", "user_id", "origin")
+    return [Row(number, bytes(update), user, origin) for number, update, user, origin in values]
+
+
+def build(loaded: Loaded, *, client: int | None = None) -> Replica:
+    """A replica of what is stored."""
+    kind = KINDS[loaded.kind]
+    try:
+        return Replica.of(kind, loaded.state, (row.update for row in loaded.updates), client=client)
+    except BadUpdate:
+        return _build_without_bad(loaded, client)
+
+
+def _build_without_bad(loaded: Loaded, client: int | None) -> Replica:
+    """One update at a time, leaving out what the library cannot take here though it could when it was stored."""
+    left_out: set[int] = set()
+    while True:
+        replica = Replica.of(KINDS[loaded.kind], loaded.state, client=client)
+        for row in loaded.updates:
+            if row.number in left_out:
+                continue
+            try:
+                replica.apply(row.update)
+            except BadUpdate:
+                log.exception("update %d of a document of session %s is left out", row.number, loaded.session)
+                left_out.add(row.number)
+                break
+        else:
+            return replica
+
+
+def text_at(document: Document, number: int | None = None) -> str:
+    """The text at a number, or as it is now: the kept column when it is that, or made from the log."""
+    wanted = document.revision if number is None else number
+    if wanted == document.text_revision and (wanted or not document.text):
+        return document.text
+    if number is None:
+        return build(load(document.pk)).text()
+    snapshot = _snapshot(document.pk, up_to=number)
+    at = snapshot.number if snapshot else 0
+    state = bytes(snapshot.state) if snapshot else None
+    return Replica.of(
+        KINDS[document.kind], state, (row.update for row in rows(document.pk, after=at, up_to=number))
+    ).text()
+
+
+def _snapshot(document_id: UUID, *, up_to: int | None) -> DocumentSnapshot | None:
+    """The newest snapshot that is whole; a damaged one costs time, and no more."""
+    found = DocumentSnapshot.objects.filter(document_id=document_id)
+    if up_to is not None:
+        found = found.filter(number__lte=up_to)
+    for snapshot in found.order_by("-number"):
+        if store.digest(bytes(snapshot.state)) == snapshot.digest:
+            return snapshot
+        log.error("snapshot %d of document %s is damaged, and passed over", snapshot.number, document_id)
+    return None
+
+
+def _owners(found: Any) -> dict[int, Owner]:
+    return {client: Owner(user, epoch) for client, user, epoch in found.values_list("client", "user_id", "epoch")}
+
+
+def _has_only_text(document_id: UUID) -> bool:
+    return Document.objects.filter(pk=document_id).exclude(text="").exists()
+
+
+def _begin(document_id: UUID) -> UUID:
+    """Gives a document that has a text and no log the snapshot that its log begins with; once, under its lock."""
+    with transaction.atomic():
+        document = Document.objects.select_for_update().get(pk=document_id)
+        if not document.snapshots.exists() and not document.updates.exists():
+            state = Replica(KINDS[document.kind]).edit(edits.between("", document.text))
+            _keep_snapshot(document, document.revision, state, starts_epoch=True)
+            Document.objects.filter(pk=document_id).update(text_revision=document.revision)
+    return document_id
+
+
+# Writing ------------------------------------------------------------------------------------------
+
+
+def append_locked(
+    document: Document, update: bytes, *, user: User | None, origin: dict[str, Any], now: datetime, client: int
+) -> int:
+    """Stores an update of a document whose row the caller has locked; raises `document.revision`, unsaved."""
+    DocumentClient.objects.bulk_create(
+        [DocumentClient(document=document, client=client, epoch=document.epoch)], ignore_conflicts=True
+    )
+    document.revision += 1
+    DocumentUpdate.objects.create(
+        document=document, number=document.revision, update=update, user=user, origin=origin, created_at=now
+    )
+    return document.revision
+
+
+def keep_snapshot(document: Document, number: int, state: bytes) -> bool:
+    """Keeps a state as the document's snapshot at a number; False when there is one already."""
+    return _keep_snapshot(document, number, state, starts_epoch=False)
+
+
+def _keep_snapshot(document: Document, number: int, state: bytes, *, starts_epoch: bool) -> bool:
+    _, created = DocumentSnapshot.objects.get_or_create(
+        document=document,
+        number=number,
+        defaults={"state": state, "digest": store.digest(state), "starts_epoch": starts_epoch},
+    )
+    return created
+
+
+def start_epoch(document: Document, state: bytes, *, now: datetime) -> None:
+    """Begins the history of a locked document anew with a state; what came before stays to be read."""
+    document.epoch += 1
+    document.revision += 1
+    document.save(update_fields=["epoch", "revision"])
+    _keep_snapshot(document, document.revision, state, starts_epoch=True)
+
+
+def _append(batch: Batch, now: datetime) -> Outcome:
+    """One document's batch: the UPDATE locks the row, checks who may, and allots the numbers."""
+    count = len(batch.entries)
+    users = {entry.user for entry in batch.entries if entry.user is not None}
+    with connection.cursor() as cursor:
+        cursor.execute(_allot_sql(len(users)), _allot_parameters(batch, count, users, now))
+        allotted = cursor.fetchone()
+        if allotted is None:
+            return _why_not(batch, users)
+        last: int = allotted[0]
+        first = last - count + 1
+        cursor.executemany(_insert_sql(), _rows_of(batch, first, now))
+    if batch.claims:
+        DocumentClient.objects.bulk_create(
+            [
+                DocumentClient(document_id=batch.document, client=client, user_id=user, epoch=batch.epoch)
+                for client, user in batch.claims.items()
+            ],
+            ignore_conflicts=True,
+        )
+    missed = rows(batch.document, after=batch.known, up_to=first - 1) if first - 1 > batch.known else []
+    return Stored(last=last, missed=missed)
+
+
+def _allot_sql(users: int) -> str:
+    """Written out: this runs for every keystroke, and composing it takes the ORM longer than the database runs it."""
+    document, session = Document._meta.db_table, Session._meta.db_table
+    member, user = Member._meta.db_table, User._meta.db_table
+    return (
+        f"UPDATE {document} SET revision = revision + %s, updated_at = %s "  # noqa: S608  # names of our own tables
+        f"WHERE id = %s AND epoch = %s "
+        f"AND (SELECT s.status FROM {session} s WHERE s.id = {document}.session_id) = %s "
+        f"AND (SELECT COUNT(*) FROM {member} m JOIN {user} u ON u.id = m.user_id "
+        f"WHERE m.session_id = {document}.session_id AND u.is_active AND m.role IN (%s, %s) "
+        f"AND m.user_id IN ({', '.join(['%s'] * users) or 'NULL'})) = %s RETURNING revision"
+    )
+
+
+def _allot_parameters(batch: Batch, count: int, users: Collection[UUID], now: datetime) -> list[Any]:
+    document = ID.get_db_prep_value(batch.document, connection)
+    at = MOMENT.get_db_prep_value(now, connection)
+    people = [ID.get_db_prep_value(user, connection) for user in users]
+    return [count, at, document, batch.epoch, SessionStatus.ACTIVE.value, *EDITORS, *people, len(people)]
+
+
+def _insert_sql() -> str:
+    quoted = connection.ops.quote_name("update")
+    return (
+        f"INSERT INTO {DocumentUpdate._meta.db_table} "  # noqa: S608  # the name of our own table
+        f"(document_id, number, {quoted}, user_id, origin, created_at) VALUES (%s, %s, %s, %s, %s, %s)"
+    )
+
+
+def _rows_of(batch: Batch, first: int, now: datetime) -> list[list[Any]]:
+    document = ID.get_db_prep_value(batch.document, connection)
+    at = MOMENT.get_db_prep_value(now, connection)
+    return [
+        [
+            document,
+            number,
+            entry.update,
+            None if entry.user is None else ID.get_db_prep_value(entry.user, connection),
+            json.dumps(dict(entry.origin)),
+            at,
+        ]
+        for number, entry in enumerate(batch.entries, start=first)
+    ]
+
+
+def _why_not(batch: Batch, users: Collection[UUID]) -> NotStored:
+    document = Document.objects.select_related("session").filter(pk=batch.document).defer("text").first()
+    if document is None:
+        return NotStored(Refusal.GONE)
+    if document.epoch != batch.epoch:
+        return NotStored(Refusal.OTHER_EPOCH)
+    if document.session.status != SessionStatus.ACTIVE:
+        return NotStored(Refusal.EXPIRED)
+    editors = Member.objects.filter(session=document.session, role__in=EDITORS, user__is_active=True)
+    return NotStored(Refusal.NOT_ALLOWED, set(users) - set(editors.values_list("user_id", flat=True)))
