@@ -1,12 +1,10 @@
-"""What a run's journal entries bring with them in their transaction: effects, interrupts, and the end of what hung on it."""
+"""What journal entries bring with them in their transaction: effects, interrupts, the end of what hung on a run."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import timedelta
-from functools import partial
 from uuid import UUID
 
-from django.db import transaction
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -17,7 +15,6 @@ from graphs_app.jsontext import clean, storable
 from graphs_app.models import Interrupt, InterruptStatus, Run, RunStatus, node_run_id
 from graphs_app.store import Fenced
 from sessions_app.events import Event
-from sessions_app.realtime import publish
 
 
 def needs_transaction(entry: Entry) -> bool:
@@ -72,12 +69,6 @@ def end_below(run_ids: Sequence[UUID]) -> None:
 def lease_lost(run_id: UUID) -> LeaseLost:
     """The error of a worker that is no longer the one to write for a run."""
     return LeaseLost(f"run {run_id} belongs to another worker now; nothing more is written for it")
-
-
-def wake_watcher(run: Run) -> None:
-    """A socket that follows a run without a session waits for this."""
-    if run.metadata and run.metadata.get("watched"):
-        transaction.on_commit(partial(publish.wake, run.pk))
 
 
 def _interrupt(run_id: UUID, entry: Interrupted) -> Interrupt:

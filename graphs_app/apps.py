@@ -2,7 +2,14 @@
 
 from django.apps import AppConfig
 
+from graphs_app.engine import builtin
+from graphs_app.engine.registry import REGISTRY, load_plugins
+
 
 class GraphsConfig(AppConfig):
     name = "graphs_app"
     verbose_name = "Graphs"
+
+    def ready(self) -> None:
+        builtin.add_to(REGISTRY)
+        load_plugins(REGISTRY)

@@ -120,10 +120,20 @@ class Writing:
             self._write_stubbornly(foldable, calls)
         except DatabaseError as error:
             self._one_by_one(foldable, calls, error)
+        except Exception as error:
+            # The writer's own edge: were its thread to die, every run of this process would wait for ever.
+            logger.exception("journal: a batch of %d runs could not be written", len(parts))
+            self._refuse(foldable, calls, error)
         for part in parts:
             if part.failure is None and part.row is not None:
                 part.journal.journaled = part.row.journaled
         failpoints.reach("after_checkpoint")
+
+    def _refuse(self, parts: Sequence[Part], calls: Sequence[Call], error: Exception) -> None:
+        for part in parts:
+            part.failure = part.failure or JournalRefused(f"run {part.journal.run.pk} could not be written: {error!r}")
+        for call in calls:
+            call.failure = call.failure or error
 
     def _folds(self, part: Part) -> bool:
         try:
@@ -263,7 +273,6 @@ class Writing:
                 part.failure = aftermath.lease_lost(part.journal.run.pk)
                 continue
             outcome = aftermath.settle(part.entries, run, outcome)
-            aftermath.wake_watcher(run)
             if run.session_id is not None:
                 told.setdefault(run.session_id, []).extend(events_of(part, outcome))
         # In one order for all, so that two batches never lock two sessions crosswise.

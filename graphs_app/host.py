@@ -76,10 +76,8 @@ class HostOf:
 
     async def sub_run(self, activation: int, key: str, graph: str, version: int | None, initial_state: Json) -> Json:
         """Finds, makes or resumes the sub-run of this key, and waits for its end."""
-        if self._depth + 1 >= MAX_NESTING:
-            raise NestingTooDeep(
-                f"Graph {graph!r} would be level {self._depth + 2} of sub-graphs; {MAX_NESTING} are allowed"
-            )
+        if self._depth >= MAX_NESTING:
+            raise NestingTooDeep(f"Graph {graph!r} would be nested deeper than {MAX_NESTING} levels")
         opened: sub_runs.SubRun = await self._worker.writer.call(
             partial(
                 sub_runs.open_sub_run,

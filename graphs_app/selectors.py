@@ -1,11 +1,15 @@
 """Every read of graphs, runs and what they left behind."""
 
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
+from graphs_app import definitions
+from graphs_app.engine import replan
+from graphs_app.engine.checkpoint import Done, History
 from graphs_app.errors import GraphNotFound, RunNotFound
 from graphs_app.models import Graph, GraphVersion, Interrupt, InterruptStatus, NodeRun, Run
 from sessions_app.models import Member, User
@@ -87,3 +91,100 @@ def run_for(user: User, run_id: UUID) -> Run:
     if run is None:
         raise RunNotFound(f"There is no run {str(run_id)!r} that you can see.")
     return run
+
+
+def current_definition(graph: Graph) -> dict[str, Any]:
+    """The JSON of a graph's current version."""
+    definition: dict[str, Any] = version_of(graph, graph.version).definition
+    return definition
+
+
+def runs_with_graph() -> QuerySet[Run]:
+    """Runs, with what their shape needs of the graph."""
+    return Run.objects.select_related("graph_version__graph")
+
+
+def filtered_runs(
+    user: User,
+    *,
+    session: UUID | None = None,
+    graph: str | None = None,
+    status: str | None = None,
+    parent: UUID | None = None,
+) -> QuerySet[Run]:
+    """The runs that a person can see, narrowed down; sub-runs only when their parent is named."""
+    runs = runs_for(user).filter(parent=parent) if parent else runs_for(user).filter(parent__isnull=True)
+    if session is not None:
+        runs = runs.filter(session=session)
+    if graph is not None:
+        runs = runs.filter(graph_version__graph=graph_for(user, graph))
+    if status is not None:
+        runs = runs.filter(status=status)
+    return runs.defer("initial_state", "state")
+
+
+def node_runs_of(run: Run) -> QuerySet[NodeRun]:
+    """The run's node runs, in the order in which they began."""
+    return NodeRun.objects.filter(run=run)
+
+
+def checkpoints_of(run: Run) -> QuerySet[NodeRun]:
+    """The node runs that are checkpoints, in order."""
+    return NodeRun.objects.filter(run=run, number__isnull=False).order_by("number")
+
+
+def state_at(run: Run, number: int) -> dict[str, Any]:
+    """The whole state after a checkpoint, rebuilt from the journal; 0 is the start."""
+    return _states(run, {number})[number]
+
+
+def inputs_of(run: Run, node_runs: Sequence[NodeRun]) -> dict[int, dict[str, Any]]:
+    """What each of these node runs saw, by activation: the state as of the checkpoints that there were."""
+    states = _states(run, {node_run.seen for node_run in node_runs})
+    return {node_run.activation: states[node_run.seen] for node_run in node_runs}
+
+
+def _states(run: Run, numbers: Collection[int]) -> dict[int, dict[str, Any]]:
+    """The states after these checkpoints; the journal is read once."""
+    if not numbers:
+        return {}
+    history = replayable(run)
+    compiled = definitions.load(run.graph_version_id).compiled
+    return {
+        number: replan.state_at(compiled=compiled, initial_state=run.initial_state, history=history, number=number)
+        for number in numbers
+    }
+
+
+def replayable(run: Run) -> History:
+    """The run's checkpoints and edits, as the engine replays them."""
+    rows = checkpoints_of(run).values_list("number", "activation", "node_id", "writes", "edges_taken")
+    done = [
+        Done(number or 0, activation, node_id, writes or {}, edges_taken or ())
+        for number, activation, node_id, writes, edges_taken in rows
+    ]
+    return History(done=done, edits={int(number): edit for number, edit in run.edits.items()})
+
+
+def result_of(run: Run) -> dict[str, Any]:
+    """A run's state, its log and how long it took, as the documents tell it."""
+    node_runs = list(node_runs_of(run).order_by("activation"))
+    inputs = inputs_of(run, node_runs)
+    took = None
+    if run.started_at is not None and run.finished_at is not None:
+        took = max(0.0, (run.finished_at - run.started_at).total_seconds() * 1000)
+    return {
+        "state": run.state,
+        "logs": [
+            {
+                "node_id": node_run.node_id,
+                "status": node_run.status,
+                "input": inputs[node_run.activation],
+                "output": node_run.writes,
+                "timestamp": node_run.started_at,
+                "duration_ms": node_run.duration_ms,
+            }
+            for node_run in node_runs
+        ],
+        "execution_time": took,
+    }

@@ -163,13 +163,13 @@ class PostgresStore:
         arguments += [[getattr(node, name) for node in nodes] for name in NODE_COLUMNS] if nodes else []
         sql = POSTGRES_WRITE if nodes else POSTGRES_RUNS_ONLY
         # Django's own cursor binds on the client, which cannot be prepared.
-        with _server_side_cursor(self.connection.connection) as cursor:
+        with self.connection.wrap_database_errors, _server_side_cursor(self.connection.connection) as cursor:
             cursor.execute(sql, arguments)
             return {row[0]: _fenced(row) for row in cursor.fetchall()}
 
     def standing(self, run_ids: Sequence[UUID]) -> dict[UUID, Standing]:
         sql = "SELECT id, journaled, lease_epoch, lease_owner FROM graphs_app_run WHERE id = ANY(%s) ORDER BY id FOR UPDATE"
-        with _server_side_cursor(self.connection.connection) as cursor:
+        with self.connection.wrap_database_errors, _server_side_cursor(self.connection.connection) as cursor:
             cursor.execute(sql, [list(run_ids)])
             return {row[0]: Standing(row[1], row[2], row[3]) for row in cursor.fetchall()}
 
@@ -231,26 +231,33 @@ class SqliteStore:
     def write(self, runs: Sequence[RunRow]) -> dict[UUID, Fenced]:
         raw = self.connection.connection
         fenced: dict[UUID, Fenced] = {}
-        for run in runs:
-            row = raw.execute(SQLITE_FENCE, _sqlite_run(run)).fetchone()
-            if row is not None:
-                duration_ms = None if row[1] is None else max(0, row[1])
-                fenced[run.id] = Fenced(row[0], duration_ms, row[2], row[3], None if row[4] is None else str(row[4]))
-        raw.executemany(
-            SQLITE_NODES, [_sqlite_node(node) for run in runs if run.id in fenced for node in run.nodes.values()]
-        )
+        with self.connection.wrap_database_errors:
+            for run in runs:
+                row = raw.execute(SQLITE_FENCE, _sqlite_run(run)).fetchone()
+                if row is not None:
+                    fenced[run.id] = _fenced_from_sqlite(row)
+            nodes = [_sqlite_node(node) for run in runs if run.id in fenced for node in run.nodes.values()]
+            if nodes:
+                raw.executemany(SQLITE_NODES, nodes)
         return fenced
 
     def standing(self, run_ids: Sequence[UUID]) -> dict[UUID, Standing]:
         raw = self.connection.connection
-        found: dict[UUID, Standing] = {}
-        for run_id in run_ids:
-            row = raw.execute(
-                "SELECT journaled, lease_epoch, lease_owner FROM graphs_app_run WHERE id = ?", (run_id.hex,)
-            ).fetchone()
-            if row is not None:
-                found[run_id] = Standing(row[0], row[1], row[2])
-        return found
+        sql = "SELECT journaled, lease_epoch, lease_owner FROM graphs_app_run WHERE id = ?"
+        with self.connection.wrap_database_errors:
+            rows = {run_id: raw.execute(sql, (run_id.hex,)).fetchone() for run_id in run_ids}
+        return {run_id: Standing(*row) for run_id, row in rows.items() if row is not None}
+
+
+def _fenced_from_sqlite(row: Sequence[Any]) -> Fenced:
+    status, duration_ms, prompt_tokens, completion_tokens, cost_usd = row
+    return Fenced(
+        status,
+        None if duration_ms is None else max(0, duration_ms),
+        prompt_tokens,
+        completion_tokens,
+        None if cost_usd is None else str(cost_usd),
+    )
 
 
 def _sqlite_run(run: RunRow) -> dict[str, Any]:

@@ -11,13 +11,12 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Case, F, Q, QuerySet, Value, When
+from django.db.models import Case, F, IntegerField, Q, QuerySet, Value, When
 from django.db.models.functions import Coalesce, Now
 from django.utils import timezone
 
 from graphs_app import aftermath, dispatch, events, selectors
 from graphs_app.engine.checkpoint import Done, History
-from graphs_app.engine.loop import NO_HISTORY
 from graphs_app.jsontext import storable
 from graphs_app.models import Interrupt, InterruptStatus, NodeRun, Run, RunStatus, WorkerHeartbeat
 from sessions_app.services.events import append
@@ -49,6 +48,7 @@ def _take(runs: QuerySet[Run], owner: str) -> int:
             When(no_progress & Q(status=RunStatus.RUNNING), then=F("crashes") + 1),
             When(no_progress, then=F("crashes")),
             default=Value(0),
+            output_field=IntegerField(),
         ),
         status=RunStatus.RUNNING,
         lease_owner=owner,
@@ -90,7 +90,6 @@ def fail_run(*, run: Run, error: dict[str, Any]) -> bool:
             aftermath.end_below([run.pk])
             if run.session_id is not None and run.parent_id is None:
                 append(run.session_id, [events.RunFailed(run=run.pk, error=error)])
-            aftermath.wake_watcher(run)
     return bool(ended)
 
 
@@ -152,7 +151,7 @@ def retire(*, name: str) -> None:
 def history_of(run: Run) -> History:
     """What the run goes on from. A first claim costs no query."""
     if run.attempt <= 1 and not run.checkpoints and not run.edits:
-        return NO_HISTORY
+        return History()
     return read_history(run)
 
 

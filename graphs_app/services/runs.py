@@ -40,7 +40,7 @@ from graphs_app.models import (
     RunStatus,
     node_run_id,
 )
-from graphs_app.services import claims, graphs
+from graphs_app.services import graphs
 from sessions_app import permissions
 from sessions_app.errors import FieldProblem
 from sessions_app.models import User, new_id
@@ -145,7 +145,6 @@ def cancel_run(*, run: Run) -> Run:
             told.append(events.RunCancelled(run=run.pk))
         if told and locked.session_id is not None:
             append(locked.session_id, told)
-        aftermath.wake_watcher(locked)
     run.refresh_from_db()
     return run
 
@@ -283,7 +282,7 @@ def fork_run(*, user: User, run: Run, checkpoint: int, state: Mapping[str, Any] 
     history = replan.fork(
         compiled=loaded.compiled,
         initial_state=run.initial_state,
-        history=full_history(run),
+        history=selectors.replayable(run),
         number=checkpoint,
         edit=edit,
     )
@@ -328,14 +327,9 @@ def retry_plan(*, run: Run, version: int | None = None) -> tuple[replan.Plan, Gr
         old=definitions.load(run.graph_version_id).compiled,
         new=definitions.load(graph_version.pk).compiled,
         initial_state=run.initial_state,
-        history=full_history(run),
+        history=selectors.replayable(run),
     )
     return plan, graph_version
-
-
-def full_history(run: Run) -> History:
-    """The run's whole history, whoever works on it."""
-    return claims.read_history(run)
 
 
 def _continue_as_new(user: User, run: Run, version: GraphVersion, history: History, sources: Mapping[int, int]) -> Run:

@@ -1,0 +1,342 @@
+"""The shapes of graphs and runs over HTTP, in and out."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from graphs_app import selectors
+from graphs_app.dispatch import HIGHEST_PRIORITY
+from graphs_app.models import TERMINAL, Durability, Graph, GraphVersion, NodeRun, Run, RunStatus
+from sessions_app.api.base import API_VERSION
+
+
+class GraphShape(serializers.ModelSerializer[Graph]):
+    definition = serializers.SerializerMethodField()
+    versions = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Graph
+        fields = ("id", "slug", "name", "definition", "version", "versions", "created_at", "updated_at", "built_in")
+        read_only_fields = fields
+
+    def get_definition(self, graph: Graph) -> dict[str, Any]:
+        return selectors.current_definition(graph)
+
+    def get_versions(self, graph: Graph) -> list[int]:
+        """The numbers of all versions; they count from 1 without holes."""
+        return list(range(1, graph.version + 1))
+
+
+class VersionShape(serializers.ModelSerializer[GraphVersion]):
+    version = serializers.IntegerField(source="number", read_only=True)
+    definition = serializers.DictField(read_only=True)
+
+    class Meta:
+        model = GraphVersion
+        fields = ("id", "version", "definition", "created_at")
+        read_only_fields = fields
+
+
+class FaultShape(serializers.Serializer[Any]):
+    pointer = serializers.CharField()
+    code = serializers.CharField()
+    message = serializers.CharField()
+
+
+class ValidationShape(serializers.Serializer[Any]):
+    valid = serializers.BooleanField()
+    problems = FaultShape(many=True)
+
+
+class PlacedNode(serializers.Serializer[Any]):
+    node_id = serializers.CharField()
+    x = serializers.FloatField()
+    y = serializers.FloatField()
+    width = serializers.FloatField()
+    height = serializers.FloatField()
+
+
+class DrawnEdge(serializers.Serializer[Any]):
+    from_node = serializers.CharField()
+    to_node = serializers.CharField()
+    points = serializers.ListField(child=serializers.ListField(child=serializers.FloatField()))
+
+
+class LayoutShape(serializers.Serializer[Any]):
+    nodes = PlacedNode(many=True)
+    edges = DrawnEdge(many=True)
+    version = serializers.IntegerField()
+
+
+class RunErrorShape(serializers.Serializer[Any]):
+    type = serializers.CharField()
+    message = serializers.CharField()
+    node_id = serializers.CharField(required=False)
+
+
+class ProgressShape(serializers.Serializer[Any]):
+    done = serializers.IntegerField()
+    total = serializers.IntegerField(allow_null=True)
+
+
+class InterruptShape(serializers.Serializer[Any]):
+    id = serializers.UUIDField()
+    node_id = serializers.CharField()
+    question = serializers.CharField()
+    schema = serializers.DictField(allow_null=True)
+    default = serializers.JSONField(allow_null=True)  # type: ignore[assignment]  # a declared field, no attribute
+    expires_at = serializers.DateTimeField(allow_null=True)
+
+
+class TokensShape(serializers.Serializer[Any]):
+    prompt = serializers.IntegerField()
+    completion = serializers.IntegerField()
+
+
+class RunShape(serializers.ModelSerializer[Run]):
+    """A run. `state` is null until it has ended or waits for a person."""
+
+    session = serializers.UUIDField(source="session_id", allow_null=True)
+    graph = serializers.CharField(source="graph_version.graph.slug")
+    graph_version = serializers.IntegerField(source="graph_version.number")
+    initial_state = serializers.DictField()
+    state = serializers.SerializerMethodField()
+    error = RunErrorShape(allow_null=True)
+    duration_ms = serializers.SerializerMethodField()
+    progress = serializers.SerializerMethodField()
+    forked_from = serializers.UUIDField(source="forked_from_id", allow_null=True)
+    parent = serializers.UUIDField(source="parent_id", allow_null=True)
+    interrupts = serializers.SerializerMethodField()
+    cost_usd = serializers.SerializerMethodField()
+    tokens = serializers.SerializerMethodField()
+    api_version = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Run
+        fields = (
+            "id",
+            "session",
+            "graph",
+            "graph_version",
+            "status",
+            "priority",
+            "durability",
+            "dry_run",
+            "initial_state",
+            "state",
+            "error",
+            "created_at",
+            "started_at",
+            "finished_at",
+            "duration_ms",
+            "cancel_requested_at",
+            "progress",
+            "attempt",
+            "forked_from",
+            "parent",
+            "interrupts",
+            "cost_usd",
+            "tokens",
+            "metadata",
+            "api_version",
+        )
+        read_only_fields = fields
+
+    def get_state(self, run: Run) -> dict[str, Any] | None:
+        return run.state if run.status in (*TERMINAL, RunStatus.INTERRUPTED) else None
+
+    def get_duration_ms(self, run: Run) -> int | None:
+        if run.started_at is None or run.finished_at is None:
+            return None
+        return max(0, round((run.finished_at - run.started_at).total_seconds() * 1000))
+
+    def get_progress(self, run: Run) -> dict[str, int | None]:
+        return {"done": run.checkpoints, "total": run.progress_total}
+
+    def get_interrupts(self, run: Run) -> list[dict[str, Any]]:
+        return [] if run.status in (*TERMINAL, RunStatus.QUEUED) else selectors.waiting_interrupts(run.pk)
+
+    def get_cost_usd(self, run: Run) -> str | None:
+        return None if run.cost_usd is None else str(run.cost_usd)
+
+    def get_tokens(self, run: Run) -> dict[str, int]:
+        return {"prompt": run.prompt_tokens, "completion": run.completion_tokens}
+
+    def get_api_version(self, run: Run) -> str:
+        return API_VERSION
+
+
+class RunSummaryShape(RunShape):
+    """A run in a list: without its states."""
+
+    class Meta(RunShape.Meta):
+        fields = tuple(name for name in RunShape.Meta.fields if name not in ("initial_state", "state"))
+        read_only_fields = fields
+
+
+class NodeRunShape(serializers.ModelSerializer[NodeRun]):
+    """A node run. `input` is the state that it saw; null in lists, because it is rebuilt by replaying the run."""
+
+    input = serializers.SerializerMethodField()
+    output = serializers.DictField(source="writes", allow_null=True)
+    error = serializers.DictField(allow_null=True)
+    endpoint = serializers.SerializerMethodField()
+    tokens = serializers.SerializerMethodField()
+    cost_usd = serializers.SerializerMethodField()
+
+    class Meta:
+        model = NodeRun
+        fields = (
+            "id",
+            "node_id",
+            "tool",
+            "status",
+            "activation",
+            "number",
+            "attempt",
+            "input",
+            "output",
+            "error",
+            "text",
+            "started_at",
+            "finished_at",
+            "duration_ms",
+            "endpoint",
+            "tokens",
+            "cost_usd",
+        )
+        read_only_fields = fields
+
+    def get_input(self, node_run: NodeRun) -> dict[str, Any] | None:
+        inputs: dict[int, dict[str, Any]] = self.context.get("inputs", {})
+        return inputs.get(node_run.activation)
+
+    def get_endpoint(self, node_run: NodeRun) -> str | None:
+        return node_run.endpoint or None
+
+    def get_tokens(self, node_run: NodeRun) -> dict[str, int]:
+        return {"prompt": node_run.prompt_tokens, "completion": node_run.completion_tokens}
+
+    def get_cost_usd(self, node_run: NodeRun) -> str | None:
+        return None if node_run.cost_usd is None else str(node_run.cost_usd)
+
+
+class CheckpointShape(serializers.ModelSerializer[NodeRun]):
+    run = serializers.UUIDField(source="run_id")
+    writes = serializers.DictField()
+    edges_taken = serializers.SerializerMethodField()
+    created_at = serializers.DateTimeField(source="finished_at")
+
+    class Meta:
+        model = NodeRun
+        fields: tuple[str, ...] = ("id", "run", "number", "node_id", "writes", "edges_taken", "created_at")
+        read_only_fields = fields
+
+    def get_edges_taken(self, node_run: NodeRun) -> list[list[str]]:
+        """Each as [from, to], in the order taken."""
+        edges: tuple[tuple[str, str], ...] = self.context["edges"]
+        return [list(edges[index]) for index in node_run.edges_taken or ()]
+
+
+class CheckpointStateShape(CheckpointShape):
+    state = serializers.SerializerMethodField()
+
+    class Meta(CheckpointShape.Meta):
+        fields = (*CheckpointShape.Meta.fields, "state")
+        read_only_fields = fields
+
+    def get_state(self, node_run: NodeRun) -> dict[str, Any]:
+        state: dict[str, Any] = self.context["state"]
+        return state
+
+
+# What is asked -------------------------------------------------------------------------------------
+
+
+class StateAsked(serializers.Serializer[Any]):
+    initial_state = serializers.JSONField(required=False, default=dict)
+
+
+class RunAsked(StateAsked):
+    graph = serializers.CharField(max_length=80)
+    version = serializers.IntegerField(required=False, allow_null=True, default=None, min_value=1, max_value=2**31 - 1)
+    session = serializers.UUIDField(required=False, allow_null=True, default=None)
+    priority = serializers.IntegerField(required=False, default=0, min_value=0, max_value=HIGHEST_PRIORITY)
+    durability = serializers.ChoiceField(choices=Durability.choices, required=False, default=Durability.SYNC)
+    timeout_s = serializers.FloatField(
+        required=False, allow_null=True, default=None, min_value=0.001, max_value=7 * 86_400
+    )
+    budget_usd = serializers.DecimalField(
+        required=False, allow_null=True, default=None, max_digits=12, decimal_places=6, min_value=0
+    )
+    dry_run = serializers.BooleanField(required=False, default=False)
+
+
+class RunFilter(serializers.Serializer[Any]):
+    session = serializers.UUIDField(required=False)
+    graph = serializers.CharField(required=False, max_length=80)
+    status = serializers.ChoiceField(choices=RunStatus.choices, required=False)
+    parent = serializers.UUIDField(required=False)
+
+
+class AnswerAsked(serializers.Serializer[Any]):
+    interrupt = serializers.UUIDField()
+    value = serializers.JSONField(allow_null=True)
+
+
+class ForkAsked(serializers.Serializer[Any]):
+    checkpoint = serializers.IntegerField(min_value=0, max_value=2**31 - 1)
+    state = serializers.JSONField(required=False, default=dict)
+
+
+class RetryAsked(serializers.Serializer[Any]):
+    version = serializers.IntegerField(required=False, allow_null=True, default=None, min_value=1, max_value=2**31 - 1)
+
+
+class PlannedNodeShape(serializers.Serializer[Any]):
+    node_id = serializers.CharField()
+    action = serializers.ChoiceField(choices=("reuse", "run_again", "blocked"))
+    why = serializers.CharField()
+
+
+class RetryPlanShape(serializers.Serializer[Any]):
+    version = serializers.IntegerField()
+    blocked = serializers.BooleanField()
+    nodes = PlannedNodeShape(many=True)
+
+
+# The documents' own paths --------------------------------------------------------------------------
+
+
+class ExecutionAsked(serializers.Serializer[Any]):
+    graph_id = serializers.CharField(max_length=80)
+    initial_state = serializers.JSONField(required=False, default=dict)
+
+
+class GraphIdShape(serializers.Serializer[Any]):
+    id = serializers.UUIDField()
+
+
+class RunIdShape(serializers.Serializer[Any]):
+    run_id = serializers.UUIDField()
+
+
+class LogShape(serializers.Serializer[Any]):
+    node_id = serializers.CharField()
+    status = serializers.CharField()
+    input = serializers.DictField(allow_null=True)
+    output = serializers.DictField(allow_null=True)
+    timestamp = serializers.DateTimeField(allow_null=True)
+    duration_ms = serializers.FloatField(allow_null=True)
+
+
+class ResultShape(serializers.Serializer[Any]):
+    state = serializers.DictField(allow_null=True)
+    logs = LogShape(many=True)
+    execution_time = serializers.FloatField(allow_null=True, help_text="Milliseconds.")
+
+
+class ExecutionShape(serializers.Serializer[Any]):
+    run_id = serializers.UUIDField()
+    status = serializers.CharField()
+    result = ResultShape()

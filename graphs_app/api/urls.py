@@ -1,0 +1,23 @@
+"""This app's paths under /v1."""
+
+from django.urls import path
+
+from graphs_app.api import graph_views, run_views
+
+urlpatterns = [
+    path("graphs", graph_views.Graphs.as_view(), name="graphs"),
+    path("graphs/validate", graph_views.Validate.as_view(), name="graph-validate"),
+    path("graphs/<str:key>", graph_views.GraphDetail.as_view(), name="graph"),
+    path("graphs/<str:key>/versions", graph_views.Versions.as_view(), name="graph-versions"),
+    path("graphs/<str:key>/versions/<int:number>", graph_views.VersionDetail.as_view(), name="graph-version"),
+    path("graphs/<str:key>/layout", graph_views.Layout.as_view(), name="graph-layout"),
+    path("runs", run_views.Runs.as_view(), name="runs"),
+    path("runs/<uuid:run_id>", run_views.RunDetail.as_view(), name="run"),
+    path("runs/<uuid:run_id>/node-runs", run_views.NodeRuns.as_view(), name="run-node-runs"),
+    path("runs/<uuid:run_id>/checkpoints", run_views.Checkpoints.as_view(), name="run-checkpoints"),
+    path("runs/<uuid:run_id>/checkpoints/<int:number>", run_views.CheckpointDetail.as_view(), name="run-checkpoint"),
+    path("runs/<uuid:run_id>/cancel", run_views.Cancel.as_view(), name="run-cancel"),
+    path("runs/<uuid:run_id>/resume", run_views.Resume.as_view(), name="run-resume"),
+    path("runs/<uuid:run_id>/fork", run_views.Fork.as_view(), name="run-fork"),
+    path("runs/<uuid:run_id>/retry", run_views.Retry.as_view(), name="run-retry"),
+]

@@ -1,0 +1,29 @@
+"""A journal's writer on the test's own event loop, and people and graphs to write about."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from graphs_app.journal import Writer
+from graphs_app.models import GraphVersion
+from sessions_app.models import User
+from tests.graphs_app import cast
+
+
+@pytest.fixture
+async def writer(transactional_db: None) -> AsyncIterator[Writer]:
+    """A writer thread with a connection of its own."""
+    made = Writer(asyncio.get_running_loop())
+    yield made
+    await made.close()
+
+
+@pytest.fixture
+def ada(transactional_db: None) -> User:
+    return cast.make_ada()
+
+
+@pytest.fixture
+def version(transactional_db: None) -> GraphVersion:
+    return cast.make_version()
