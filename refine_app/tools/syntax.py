@@ -20,14 +20,16 @@ def parse(code: str, language: str) -> Tree:
 
 
 def check_syntax(code: str, language: str, tree: Tree) -> dict[str, Any]:
-    """{"errors": [{line, column, message}], "count": n}; for Python it is the compiler that decides."""
-    if language == "python":
-        error = compile_error(code)
-        errors = [error] if error else []
-        others = find_errors(tree) if error else []
-        return {"errors": (errors + others)[:MAX_ERRORS], "count": max(len(errors), len(others))}
+    """{"errors": [{line, column, message}], "count": n, "compiles": bool or None where there is no compiler}."""
+    if language != "python":
+        errors = find_errors(tree)
+        return {"errors": errors[:MAX_ERRORS], "count": len(errors), "compiles": None}
+    refused = compile_error(code)
+    if refused is None:
+        # The compiler decides: the parser may be older than the language.
+        return {"errors": [], "count": 0, "compiles": True}
     errors = find_errors(tree)
-    return {"errors": errors[:MAX_ERRORS], "count": len(errors)}
+    return {"errors": [refused, *errors][:MAX_ERRORS], "count": max(1, len(errors)), "compiles": False}
 
 
 def compile_error(code: str) -> dict[str, Any] | None:

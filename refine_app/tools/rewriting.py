@@ -1,0 +1,199 @@
+"""The tool that has a model rewrite the code, and shows the diff while it does."""
+
+import asyncio
+from collections.abc import Mapping
+from contextlib import aclosing
+from typing import Any, cast
+
+from graphs_app.engine.checkpoint import Json, Usage
+from graphs_app.engine.registry import ToolContext
+from refine_app.diffs.answers import BYTE_ORDER_MARK, DIFF_INFO, Answer, parse_answer
+from refine_app.diffs.errors import AnswerError
+from refine_app.diffs.fences import FenceReader
+from refine_app.diffs.incremental import DiffUpdate, IncrementalDiff
+from refine_app.diffs.lines import line_ending, split_lines
+from refine_app.model_clients.choose import configured_client
+from refine_app.model_clients.client import Delta, Message, ModelClient, Subject, TokenCount
+from refine_app.model_clients.errors import ModelError
+from refine_app.model_clients.tokens import count_tokens
+from refine_app.prompts.refine import Task, build_messages
+from refine_app.tools.languages import names_of
+
+UPDATE_S = 0.25
+TEMPERATURE = 0.2
+
+
+async def rewrite_code(context: ToolContext, state: Mapping[str, Any]) -> Json:
+    """Asks the model for the refined code, or for a better answer than its last. Streams words and diff."""
+    client = configured_client()
+    base = str(state["code"])
+    messages = build_messages(_task(context, state))
+    answer = await _ask(context, client, messages, state, LiveDiff(context, base, state.get("base_revision") or 0))
+    writes: dict[str, Any] = {
+        "endpoint": client.endpoint,
+        "by_rules": not client.is_model,
+        "rounds": int(state.get("rounds") or 0) + 1,
+    }
+    if isinstance(answer, AnswerError):
+        bad = int(state.get("bad_answers") or 0) + 1
+        problem = {"message": str(answer), "excerpt": answer.excerpt}
+        return writes | {"bad_answer": problem, "bad_answers": bad, "new_text": None, "summary": ""}
+    return writes | {"bad_answer": None, "new_text": answer.new_text, "summary": answer.summary}
+
+
+class LiveDiff:
+    """Tells the browser how the diff grows, at most four times a second, and only what changed."""
+
+    def __init__(self, context: ToolContext, base: str, base_revision: int) -> None:
+        self._context = context
+        self._base = base
+        self._revision = base_revision
+        self._reader = FenceReader()
+        self._diff: IncrementalDiff | None = None
+        self._ending = "\n"
+        self._next_at = 0.0
+
+    async def begin(self) -> None:
+        """Prepares the base, off the event loop because it may be long; clears what an earlier attempt showed."""
+        self._diff = await asyncio.to_thread(IncrementalDiff, self._base)
+        self._ending = await asyncio.to_thread(lambda: line_ending(split_lines(self._base)))
+        if self._base.startswith(BYTE_ORDER_MARK):
+            self._diff.feed(BYTE_ORDER_MARK)
+        if self._context.attempt > 1:
+            self._emit(DiffUpdate((), (), 0))
+
+    def feed(self, text: str) -> None:
+        code = self._reader.feed(text)
+        if self._diff is None or not code or self._reader.info.lower() in DIFF_INFO:
+            return
+        self._diff.feed(code.replace("\n", self._ending) if self._ending != "\n" else code)
+        now = self._context.clock.monotonic()
+        if now >= self._next_at:
+            update = self._diff.update()
+            if update:
+                self._next_at = now + UPDATE_S
+                self._emit(update)
+
+    async def finish(self, new_text: str | None) -> None:
+        """The diff of the whole answer; of the base itself, so none, when the answer could not be read."""
+        if self._diff is None:
+            return
+        update = await asyncio.to_thread(self._diff.finish, self._base if new_text is None else new_text)
+        if update:
+            self._emit(update)
+
+    def _emit(self, update: DiffUpdate) -> None:
+        node_run = str(self._context.node_run_id)
+        self._context.emit("diff.updated", {"node_run": node_run, "base_revision": self._revision, **update.as_json()})
+
+
+def _task(context: ToolContext, state: Mapping[str, Any]) -> Task:
+    plan = state.get("plan") or {}
+    return Task(
+        code=state["code"],
+        language=state.get("language") or "",
+        instruction=state.get("instruction") or "Improve this code.",
+        form=plan.get("form", "file"),
+        history=state.get("history") or (),
+        findings=plan.get("findings") or (),
+        mark_seed=str(context.node_run_id),
+        last_answer=state.get("new_text") or "",
+        problem=state.get("feedback") or "",
+    )
+
+
+async def _ask(
+    context: ToolContext, client: ModelClient, messages: list[Message], state: Mapping[str, Any], live: LiveDiff
+) -> Answer | AnswerError:
+    """One call, in the ledger whatever becomes of it."""
+    max_tokens = int((state.get("plan") or {}).get("max_tokens") or 4000)
+    subject = Subject(
+        code=state["code"],
+        language=state.get("language") or "",
+        instruction=state.get("instruction") or "",
+        issues=state.get("issues") or (),
+    )
+    temperature = float(context.config.get("temperature", TEMPERATURE))
+    call = _Call(context, client, messages, max_tokens)
+    await live.begin()
+    try:
+        stream = client.stream(messages, max_tokens=max_tokens, temperature=temperature, subject=subject)
+        async with aclosing(cast(Any, stream)) as deltas:
+            async for delta in deltas:
+                call.take(delta)
+                if delta.text:
+                    context.emit_text(delta.text)
+                    live.feed(delta.text)
+    except ModelError as error:
+        call.record(error.code)
+        raise
+    answer = await asyncio.to_thread(_parse, call, state)
+    call.record("completed" if isinstance(answer, Answer) else answer.code)
+    await live.finish(answer.new_text if isinstance(answer, Answer) else None)
+    return answer
+
+
+def _parse(call: "_Call", state: Mapping[str, Any]) -> Answer | AnswerError:
+    try:
+        return parse_answer(
+            call.text,
+            base=state["code"],
+            languages=names_of(state.get("language") or ""),
+            cut_off=call.finish_reason == "length",
+        )
+    except AnswerError as error:
+        return error
+
+
+class _Call:
+    """What a call said and took so far."""
+
+    def __init__(self, context: ToolContext, client: ModelClient, messages: list[Message], max_tokens: int) -> None:
+        self._context = context
+        self._client = client
+        self._messages = messages
+        self._max_tokens = max_tokens
+        self._began = context.clock.monotonic()
+        self._parts: list[str] = []
+        self._tokens: TokenCount | None = None
+        self.finish_reason = ""
+
+    @property
+    def text(self) -> str:
+        return "".join(self._parts)
+
+    def take(self, delta: Delta) -> None:
+        if delta.text:
+            self._parts.append(delta.text)
+        self._tokens = delta.tokens or self._tokens
+        self.finish_reason = delta.finish_reason or self.finish_reason
+
+    def record(self, outcome: str) -> None:
+        """Spends the tokens and asks for a row in the ledger; rules cost nothing and have no row."""
+        tokens = self._tokens
+        if not self._client.is_model:
+            self._context.spend(Usage(endpoint=self._client.endpoint))
+            return
+        if tokens is None:
+            if not self._parts:
+                tokens = TokenCount(0, 0, estimated=True)
+            else:
+                tokens = count_tokens(self._messages, self.text, None, max_tokens=self._max_tokens)
+        self._context.spend(Usage(self._client.endpoint, tokens.prompt, tokens.completion))
+        if self._context.dry_run:
+            return
+        self._context.effect(
+            "model_call.record",
+            {
+                "endpoint": self._client.endpoint,
+                "model": self._client.model,
+                "node_id": self._context.node_id,
+                "attempt": self._context.attempt,
+                "prompt_tokens": tokens.prompt,
+                "completion_tokens": tokens.completion,
+                "tokens_estimated": tokens.estimated,
+                "cost_usd": None,
+                "latency_ms": round((self._context.clock.monotonic() - self._began) * 1000, 3),
+                "outcome": outcome,
+            },
+        )

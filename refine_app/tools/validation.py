@@ -1,0 +1,123 @@
+"""Checking a new text before anyone sees it: it parses, Python compiles, and there are no more faults than before."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from graphs_app.engine.checkpoint import Json
+from graphs_app.engine.registry import ToolContext
+from refine_app.tools.analysis import Analysis, analyse
+from refine_app.tools.errors import InvalidOutput
+from refine_app.tools.findings import Findings, faults, find_issues
+
+MAX_REPAIRS = 3
+"""How often a model is told what its text failed and asked again."""
+MAX_BAD_ANSWERS = 1
+"""How often a model is told that its answer could not be read."""
+
+Check = dict[str, Any]
+
+
+async def validate_code(context: ToolContext, state: Mapping[str, Any]) -> Json:
+    """Checks the new text. Raises InvalidOutput when it fails and there are no rounds left."""
+    if state.get("bad_answer"):
+        return _refuse_answer(context, state)
+    checks = await check_text(state["code"], state["new_text"], state.get("language") or "")
+    failed = [check for check in checks if check["verdict"] == "failed"]
+    feedback = "\n".join(f"{check['name']}: {check['detail']}" for check in failed)
+    if failed:
+        repairs = int(context.config.get("max_repairs", MAX_REPAIRS))
+        if state.get("by_rules"):
+            raise InvalidOutput(f"The built-in rules made a text that does not pass: {feedback}")
+        if int(state.get("rounds") or 1) > repairs:
+            raise InvalidOutput(
+                f"{state.get('endpoint')!r} was asked {state['rounds']} times and never gave a text that passes. "
+                f"The last one failed {feedback}"
+            )
+    return {"valid": not failed, "checks": checks, "feedback": feedback}
+
+
+def _refuse_answer(context: ToolContext, state: Mapping[str, Any]) -> Json:
+    """Sends the model back with what was wrong, once; then the run fails."""
+    problem = state["bad_answer"]
+    if state.get("by_rules") or int(state.get("bad_answers") or 1) > MAX_BAD_ANSWERS:
+        raise InvalidOutput(
+            f"The answer of {state.get('endpoint')!r} cannot be used, and asking again did not help. "
+            f"{problem['message']} It began: {problem['excerpt']!r}"
+        )
+    check = {"name": "answer", "verdict": "failed", "detail": problem["message"]}
+    return {"valid": False, "checks": [check], "feedback": problem["message"]}
+
+
+async def check_text(old: str, new: str, language: str) -> list[Check]:
+    """[{name, verdict: passed|failed|skipped, detail}]: syntax, compiles (Python only), findings."""
+    if old == new:
+        return [{"name": "unchanged", "verdict": "passed", "detail": "the text is as it was"}]
+    before, after, found_before, found_after = await asyncio.gather(
+        analyse(old, language, ("syntax",)),
+        analyse(new, language, ("syntax",)),
+        find_issues(old, language, heed_suppressions=False),
+        find_issues(new, language, heed_suppressions=False),
+    )
+    checks = [_check_syntax(before, after)]
+    if language == "python" and after.syntax is not None:
+        checks.append(_check_compiles(before, after.syntax))
+    return [*checks, _check_findings(found_before, found_after)]
+
+
+def _check_syntax(before: Analysis, after: Analysis) -> Check:
+    if after.syntax is None:
+        return _check("syntax", "skipped", after.skipped.get("syntax", ""))
+    if not after.syntax["count"]:
+        return _check("syntax", "passed", "it parses")
+    where = _where(after.syntax["errors"])
+    was = before.syntax["count"] if before.syntax is not None else 0
+    if was and after.syntax["count"] <= was:
+        return _check("syntax", "skipped", f"it did not parse before either, and still does not: {where}")
+    return _check("syntax", "failed", f"it does not parse: {where}")
+
+
+def _check_compiles(before: Analysis, after: Mapping[str, Any]) -> Check:
+    if after["compiles"]:
+        return _check("compiles", "passed", "Python compiles it")
+    where = _where(after["errors"][:1])
+    if before.syntax is not None and not before.syntax["compiles"]:
+        return _check("compiles", "skipped", f"it did not compile before either, and still does not: {where}")
+    return _check("compiles", "failed", f"Python does not compile it: {where}")
+
+
+def _check_findings(before: Findings, after: Findings) -> Check:
+    """The faults that both texts could be checked for may not become more."""
+    skipped = {*before.skipped, *after.skipped}
+    reason = next(iter([*after.skipped.values(), *before.skipped.values()]), "")
+    if "findings" in skipped or {"ruff", "bandit"} <= skipped:
+        return _check("findings", "skipped", reason)
+    old = [issue for issue in faults(before.issues) if issue["tool"] not in skipped]
+    new = [issue for issue in faults(after.issues) if issue["tool"] not in skipped]
+    note = f" ({reason})" if reason else ""
+    if len(new) <= len(old):
+        return _check("findings", "passed", f"{len(old)} before, {len(new)} now{note}")
+    added = _added(old, new)
+    words = "; ".join(f"line {issue['line']}: {issue['message']} ({issue['code']})" for issue in added[:10])
+    return _check("findings", "failed", f"{len(old)} before, {len(new)} now{note}. New: {words}")
+
+
+def _added(old: Sequence[Mapping[str, Any]], new: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    known = Counter((issue["code"], issue["message"]) for issue in old)
+    added = []
+    for issue in new:
+        key = (issue["code"], issue["message"])
+        if known[key]:
+            known[key] -= 1
+        else:
+            added.append(issue)
+    return added
+
+
+def _where(errors: Sequence[Mapping[str, Any]]) -> str:
+    return "; ".join(f"line {e['line']}, column {e['column']}: {e['message']}" for e in errors[:3])
+
+
+def _check(name: str, verdict: str, detail: str) -> Check:
+    return {"name": name, "verdict": verdict, "detail": detail}
