@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from random import Random
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from graphs_app.engine.checkpoint import Entry, Json, NodeRetried, NodeStarted
 from graphs_app.engine.compiled import Step
@@ -89,11 +89,32 @@ class NodeRun:
         self.abandoned = False
         self.blocked_s = 0.0
 
+    @property
+    def current(self) -> "NodeRun":
+        return self
+
     def __str__(self) -> str:
         return f"run {self.run_id}, node {self.step.node.node_id!r}, attempt {self.attempt}"
 
     def error_json(self, error: BaseException) -> Json:
         return error_json(error, run_id=self.run_id, node_id=self.step.node.node_id, attempt=self.attempt)
+
+
+class Occupant(Protocol):
+    """Whatever has a task, and knows which node run is under way in it."""
+
+    @property
+    def current(self) -> NodeRun | None: ...
+
+
+occupants: dict[asyncio.Task[Any], Occupant] = {}
+"""By task: for those who ask what a task is doing."""
+
+
+def node_run_of(task: asyncio.Task[Any]) -> NodeRun | None:
+    """The node run that a task is busy with."""
+    occupant = occupants.get(task)
+    return None if occupant is None else occupant.current
 
 
 class Executor:

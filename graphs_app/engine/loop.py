@@ -36,7 +36,7 @@ from graphs_app.engine.errors import (
     WritesInvalid,
     error_json,
 )
-from graphs_app.engine.executor import Executor, NodeRun, Outcome, left_behind
+from graphs_app.engine.executor import Executor, NodeRun, Outcome, left_behind, occupants
 from graphs_app.engine.host import Control, Host
 from graphs_app.engine.limits import DEFAULT_LIMITS, Limits
 from graphs_app.engine.registry import Clock
@@ -131,8 +131,15 @@ class _Loop:
     def _spawn_driver(self, finished: tuple[NodeRun, Outcome] | None) -> None:
         self.driver = asyncio.get_running_loop().create_task(self._guard(finished))
 
+    @property
+    def current(self) -> NodeRun | None:
+        return self.inline
+
     async def _guard(self, finished: tuple[NodeRun, Outcome] | None) -> None:
-        me = asyncio.current_task()
+        me = self.driver
+        if me is None:
+            raise RuntimeError("A driver has a task")
+        occupants[me] = self
         try:
             ended = await self._drive(finished)
         except asyncio.CancelledError:
@@ -143,6 +150,8 @@ class _Loop:
             if self.driver is me and not self.result.done():
                 self.result.set_exception(error)
             return
+        finally:
+            del occupants[me]
         if ended is not None and not self.result.done():
             self.result.set_result(ended)
 
@@ -190,6 +199,10 @@ class _Loop:
         node_run.task = asyncio.get_running_loop().create_task(self._run_in_task(node_run))
 
     async def _run_in_task(self, node_run: NodeRun) -> None:
+        task = node_run.task
+        if task is None:
+            raise RuntimeError("A spawned node run has a task")
+        occupants[task] = node_run
         try:
             outcome = await self.executor.execute(node_run)
         except asyncio.CancelledError:
@@ -199,6 +212,8 @@ class _Loop:
             if not self.result.done():
                 self.result.set_exception(error)
             return
+        finally:
+            del occupants[task]
         self._finish(node_run, outcome)
 
     def _finish(self, node_run: NodeRun, outcome: Outcome) -> None:

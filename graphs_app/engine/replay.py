@@ -1,6 +1,6 @@
 """Rebuilds where a run stood from its history. Pure; costs O(what was written)."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,9 @@ from graphs_app.engine.limits import MAX_STATE_BYTES
 from graphs_app.engine.planner import Planner
 from graphs_app.engine.state import State, check_writes
 
-UNBOUNDED = 2**62
+
+def _see_nothing(number: int, state: State) -> None:
+    """Most only want the end."""
 
 
 @dataclass(slots=True)
@@ -25,14 +27,22 @@ class Replayed:
 
 
 def replay(
-    compiled: Compiled, initial_state: Mapping[str, Any], history: History, max_state_bytes: int = MAX_STATE_BYTES
+    compiled: Compiled,
+    initial_state: Mapping[str, Any],
+    history: History,
+    max_state_bytes: int = MAX_STATE_BYTES,
+    see: Callable[[int, State], None] = _see_nothing,
 ) -> Replayed:
-    """Raises HistoryMismatch for a history of another graph; what initial_state may raise, see State."""
+    """Raises HistoryMismatch for a history of another graph, and what State raises for an initial state or an edit.
+
+    `see` is shown the state after each checkpoint (0: at the start).
+    """
     state = State(initial_state, compiled.reducers, max_state_bytes)
     planner = Planner(compiled.topology)
     planner.start()
     number = 0
     _edit(state, history, 0)
+    see(0, state)
     for done in history.done:
         if done.number != number + 1:
             raise HistoryMismatch(f"Checkpoint {number + 1} is missing; the next one has number {done.number}")
@@ -46,6 +56,7 @@ def replay(
         state.apply(check_writes(done.writes), number, number)
         planner.complete(done.activation, done.edges_taken)
         _edit(state, history, number)
+        see(number, state)
     planner.skipped()
     return Replayed(state, planner, number, _unfinished_failure(compiled, state, planner, history))
 
