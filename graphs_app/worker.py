@@ -104,8 +104,7 @@ class Worker:
         asyncio.run_coroutine_threadsafe(self._drain(grace), self.loop).result()
         self.loop.call_soon_threadsafe(self.loop.stop)
         self._thread.join()
-        self._upkeep.submit(claims.retire, name=self.name)
-        self._upkeep.submit(connection.close)
+        self._upkeep.submit(_say_goodbye, self.name)
         self._upkeep.shutdown(wait=True)
 
     # On the loop -----------------------------------------------------------------------------------
@@ -226,6 +225,14 @@ class Worker:
 
     def _in_upkeep(self, function: Callable[..., Any], **arguments: Any) -> "asyncio.Future[Any]":
         return self.loop.run_in_executor(self._upkeep, _with_fresh_connection, function, arguments)
+
+
+def _say_goodbye(name: str) -> None:
+    """The upkeep thread's last work."""
+    try:
+        claims.retire(name=name)
+    finally:
+        connection.close()
 
 
 def _with_fresh_connection(function: Callable[..., Any], arguments: dict[str, Any]) -> Any:

@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
+from asgiref.sync import sync_to_async
+from django.db import connections
 
 from graphs_app.journal import Writer
 from graphs_app.models import GraphVersion
@@ -17,6 +19,7 @@ async def writer(transactional_db: None) -> AsyncIterator[Writer]:
     made = Writer(asyncio.get_running_loop())
     yield made
     await made.close()
+    await sync_to_async(connections.close_all)()
 
 
 @pytest.fixture
