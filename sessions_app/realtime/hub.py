@@ -38,6 +38,8 @@ class Hub:
 
     def __init__(self) -> None:
         self.rooms: dict[UUID, Room] = {}
+        self.listening = False
+        """Whether wake-ups of other processes are heard; without them the looks at the database do their work."""
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._look_now = asyncio.Event()
 
@@ -97,10 +99,12 @@ class Hub:
         while True:
             try:
                 channel = await layer.subscribe()
+                self.listening = True
                 async with asyncio.timeout(RESUBSCRIBE_EVERY_S):
                     while True:
                         self.deliver(await layer.receive(channel))
             except layer.DOWN:
+                self.listening = False
                 await asyncio.sleep(layer.RETRY_AFTER_S)
 
     async def _keep_looking(self) -> None:

@@ -10,6 +10,7 @@ import pytest
 from asgiref.sync import sync_to_async
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 from django.contrib.sessions.backends.db import SessionStore
+from django.db import connections
 from django.utils import timezone
 
 from sessions_app import consumers
@@ -87,8 +88,9 @@ def scope_of(session_id: object, *, query: str = "", headers: dict[str, str] | N
 
 
 @pytest.fixture
-async def cast() -> Cast:
-    return await sync_to_async(make_cast)()
+async def cast() -> AsyncIterator[Cast]:
+    yield await sync_to_async(make_cast)()
+    await sync_to_async(connections.close_all)()  # the thread behind async ORM calls keeps its own
 
 
 @pytest.fixture
@@ -163,9 +165,7 @@ async def test_the_switch_from_replay_to_live_has_no_gap_and_no_double(
     assert all(client.from_server.empty() for client in clients)
 
 
-async def test_an_unstored_frame_reaches_live_sockets_after_the_events_before_it(
-    cast: Cast, connect: Connect
-) -> None:
+async def test_an_unstored_frame_reaches_live_sockets_after_the_events_before_it(cast: Cast, connect: Connect) -> None:
     client = await connect(cast.vic, cast.session)
     await client.frame()
 
@@ -356,9 +356,7 @@ async def test_a_deleted_session_closes_4404(cast: Cast, connect: Connect) -> No
     assert await client.closed(within=5) == 4404
 
 
-async def test_a_silent_client_closes_4408(
-    cast: Cast, connect: Connect, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_silent_client_closes_4408(cast: Cast, connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(consumers, "IDLE_AFTER_S", 0.2)
     assert await (await connect(cast.vic, cast.session)).closed() == 4408
 
@@ -376,9 +374,7 @@ async def test_a_silent_client_closes_4408(
         ('{"type": "ping", "more": "' + "x" * 5000 + '"}', 4413),
     ],
 )
-async def test_a_frame_that_is_none_closes_the_socket(
-    cast: Cast, connect: Connect, frame: str, code: int
-) -> None:
+async def test_a_frame_that_is_none_closes_the_socket(cast: Cast, connect: Connect, frame: str, code: int) -> None:
     client = await connect(cast.vic, cast.session, after=1)
     client.say(frame)
     assert await client.closed() == code

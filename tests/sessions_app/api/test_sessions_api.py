@@ -155,9 +155,7 @@ def test_what_is_others_is_not_there(cast: Cast, as_user: AsUser, method: str, r
     assert cast.document.text == "one\n"
 
 
-@pytest.mark.parametrize(
-    ("method", "rest"), [r for r in ROUTES if r[0] != "get" and r != ("delete", "/members/{ben}")]
-)
+@pytest.mark.parametrize(("method", "rest"), [r for r in ROUTES if r[0] != "get" and r != ("delete", "/members/{ben}")])
 def test_a_viewer_may_change_nothing(cast: Cast, as_user: AsUser, method: str, rest: str) -> None:
     body = {"text": "x", "title": "x", "role": "owner"}
     answer = getattr(as_user(cast.vic), method)(path(cast, rest.format(ben=cast.ben.pk)), body, format="json")

@@ -46,9 +46,7 @@ def test_a_text_is_kept_as_it_came(cast: Cast, text: str) -> None:
 
 
 @pytest.mark.parametrize(("text", "position", "name"), [("ab\0c", 2, "NUL"), ("a\ud83d", 1, "U+D83D")])
-def test_what_no_database_keeps_is_refused_with_its_position(
-    cast: Cast, text: str, position: int, name: str
-) -> None:
+def test_what_no_database_keeps_is_refused_with_its_position(cast: Cast, text: str, position: int, name: str) -> None:
     with pytest.raises(errors.InvalidText, match=f"{name.replace('+', '.')}.*position {position}"):
         documents.replace_text(user=cast.ana, session_id=cast.session.pk, text=text)
     assert cast.document.text == "one\n"
@@ -115,9 +113,7 @@ def test_one_persons_saves_within_a_minute_are_one_kept_revision(cast_at_noon: C
 def test_somebody_elses_save_is_a_revision_of_its_own(cast_at_noon: Cast) -> None:
     cast = cast_at_noon
     for second, user in ((10, cast.ana), (20, cast.ben), (30, cast.ana)):
-        documents.replace_text(
-            user=user, session_id=cast.session.pk, text=f"text {second}", now=after(seconds=second)
-        )
+        documents.replace_text(user=user, session_id=cast.session.pk, text=f"text {second}", now=after(seconds=second))
     assert numbers(cast) == [1, 2, 3, 4]
 
 
@@ -134,9 +130,7 @@ def test_old_revisions_are_thinned_out_but_not_the_pinned(cast: Cast, monkeypatc
     monkeypatch.setattr(documents, "REVISIONS_KEPT", 3)
     documents.keep_revision(cast.document)
     for at in range(6):
-        documents.replace_text(
-            user=cast.ana, session_id=cast.session.pk, text=f"text {at}", now=after(minutes=2 * at)
-        )
+        documents.replace_text(user=cast.ana, session_id=cast.session.pk, text=f"text {at}", now=after(minutes=2 * at))
     assert numbers(cast) == [1, 5, 6, 7]
 
 

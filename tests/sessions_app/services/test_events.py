@@ -91,9 +91,7 @@ def test_a_reader_never_sees_a_number_before_the_ones_below_it() -> None:
     def read() -> None:
         while not done.is_set() or seen[-1:] != [Session.objects.get().last_seq]:
             after = seen[-1] if seen else 0
-            seen.extend(
-                SessionEvent.objects.filter(seq__gt=after).order_by("seq").values_list("seq", flat=True)
-            )
+            seen.extend(SessionEvent.objects.filter(seq__gt=after).order_by("seq").values_list("seq", flat=True))
         connection.close()
 
     reader = threading.Thread(target=read)

@@ -1,0 +1,532 @@
+"""One shared document in this process: one replica for all its sockets.
+
+The room works in turns. A turn takes what has come in, tries each update on the replica, stores what changed it in one
+batch, and only then answers the senders and shows it to the others. Whoever asks for the state is answered between two
+commits, when the replica holds what is stored and nothing else. When a store fails, or an update breaks the replica, the
+replica is thrown away and built again from the store, and what was not stored yet takes its turn again.
+
+A resent update changes nothing, so it is answered and not stored again: the CRDT itself knows what it has.
+"""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from sessions_app.crdt import inspection
+from sessions_app.crdt.errors import BadUpdate, DocumentFull, ForeignClient, MissingUpdates, Poisoned, UpdateError
+from sessions_app.crdt.kinds import KINDS, Kind
+from sessions_app.crdt.replica import Replica
+from sessions_app.crdt.store import (
+    Batch,
+    Entry,
+    NoSuchDocument,
+    NotStored,
+    Outcome,
+    Owner,
+    Refusal,
+    Row,
+    Stored,
+    StoreFailed,
+    UpdateStore,
+)
+from sessions_app.realtime import yprotocol
+from sessions_app.realtime.awareness import Awareness, BadAwareness
+from sessions_app.realtime.close_codes import CloseCode
+from sessions_app.realtime.document_socket import DocumentSocket
+
+log = logging.getLogger(__name__)
+
+UPDATE_BYTES = 1024 * 1024
+STATE_VECTOR_BYTES = 256 * 1024
+TURN_UPDATES = 500
+ASK_AGAIN_TIMES = 8
+FAILURES_BORNE = 8
+RETRY_S = 0.25
+REMOTE = object()
+"""Holds the presence of people whose sockets are in other processes."""
+
+
+@dataclass(slots=True)
+class Edit:
+    """An update that waits for its turn."""
+
+    socket: DocumentSocket
+    message: yprotocol.Update
+
+
+@dataclass(slots=True)
+class Taken:
+    """An update that the replica has taken in this turn."""
+
+    edit: Edit
+    is_new: bool
+    claims: dict[int, UUID] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a room works with; passed in."""
+
+    store: UpdateStore
+    append: Callable[[Batch], Awaitable[Outcome]]
+    call: Callable[..., Awaitable[Any]]
+    """Runs a blocking function in a thread."""
+    build: Callable[[Any], Replica]
+    tell: Callable[["DocumentRoom", list[str | None]], None]
+    """Tells other processes: None stands for "the log has grown", a string for awareness."""
+    stored: Callable[["DocumentRoom", list[Taken]], None]
+    """Called after every commit, with what was stored."""
+    limit: int
+    """The largest text of a document, in bytes."""
+
+
+class DocumentRoom:
+    """A document's sockets and its replica."""
+
+    def __init__(self, document: UUID, around: Surroundings) -> None:
+        self.document = document
+        self.sockets: set[DocumentSocket] = set()
+        self.awareness = Awareness()
+        self.number = 0
+        """The newest update that its sockets have been shown."""
+        self.snapshot_number = 0
+        self.epoch = 0
+        self.session: UUID | None = None
+        self.is_closing = False
+        self._around = around
+        self._kind: Kind | None = None
+        self._replica: Replica | None = None
+        self._owners: dict[int, Owner] = {}
+        self._inbox: deque[Edit | Callable[[Replica], None]] = deque()
+        self._newest_told = 0
+        self._working: asyncio.Task[None] | None = None
+        self._failures = 0
+        self._whole: tuple[int, bytes] | None = None
+
+    # What comes in ----------------------------------------------------------------------------------
+
+    def join(self, socket: DocumentSocket) -> None:
+        """Lets a socket in: it is told who it is here, asked what it has, and shown who else is there."""
+        self.sockets.add(socket)
+        self.between_commits(lambda replica: self._welcome(socket, replica))
+
+    def leave(self, socket: DocumentSocket, now: float) -> None:
+        self.sockets.discard(socket)
+        self._show(self.awareness.leave(socket, now))
+
+    def receive(self, socket: DocumentSocket, message: yprotocol.Message, now: float) -> None:
+        """Takes what a socket sent."""
+        match message:
+            case yprotocol.Update():
+                self._inbox.append(Edit(socket, message))
+                self._work_soon()
+            case yprotocol.Ask(state_vector):
+                self.between_commits(lambda replica: self._answer(socket, state_vector, replica))
+            case yprotocol.Presence(data):
+                self._hear(socket, data, now)
+            case yprotocol.Query():
+                socket.push(yprotocol.presence(self.awareness.encode()))
+            case yprotocol.Ping():
+                socket.push_ours(yprotocol.PONG_FRAME)
+
+    def between_commits(self, work: Callable[[Replica], None]) -> None:
+        """Has something done when the replica is exactly what is stored."""
+        self._inbox.append(work)
+        self._work_soon()
+
+    def wake(self, number: int) -> None:
+        """Somebody says that the log has grown to this number."""
+        if number > max(self.number, self._newest_told):
+            self._newest_told = number
+            self._work_soon()
+
+    def hear_of_others(self, data: bytes, now: float) -> None:
+        """Awareness from another process."""
+        try:
+            changed = self.awareness.take(data, holder=REMOTE, user={}, now=now, remote=True)
+        except BadAwareness:
+            log.exception("awareness of document %s from another process cannot be read", self.document)
+            return
+        if changed:
+            self._push_all(yprotocol.presence(self.awareness.encode(changed)))
+
+    def tick(self, now: float) -> None:
+        """Every few seconds: who was silent for long is gone, and who was sent nothing for long gets a sign of life."""
+        self._show(self.awareness.expire(now))
+        for socket in self.sockets:
+            socket.push_when_quiet(yprotocol.KEEP_ALIVE, now)
+
+    def tell_role(self, socket: DocumentSocket) -> None:
+        """The socket's role has changed."""
+        socket.push_ours(self._hello(socket))
+
+    async def settled(self) -> None:
+        """Returns when everything that has come in is done."""
+        while self._working is not None:
+            await asyncio.wait({self._working})
+
+    # Turns ------------------------------------------------------------------------------------------
+
+    def _work_soon(self) -> None:
+        if self._working is None:
+            self._working = asyncio.ensure_future(self._work())
+
+    async def _work(self) -> None:
+        try:
+            while self._inbox or self._newest_told > self.number:
+                try:
+                    await self._turn(await self._current())
+                    self._failures = 0
+                except (StoreFailed, OSError) as error:
+                    await self._failed(error)
+                except NoSuchDocument:
+                    self._end_all(CloseCode.NO_SUCH_SESSION, "the document is gone")
+        except Exception:  # the outer edge of this task: sockets come back and synchronise
+            log.exception("the room of document %s failed", self.document)
+            self._replica = None
+            self._end_all(CloseCode.FAILED, "something went wrong on our side; connect again")
+        finally:
+            self._working = None
+
+    async def _failed(self, error: Exception) -> None:
+        self._replica = None
+        self._failures += 1
+        log.warning("document %s: the store failed (%s), try %d", self.document, error, self._failures)
+        if self._failures > FAILURES_BORNE:
+            self._end_all(CloseCode.RESYNC, "what you typed could not be stored yet; it is kept by you: connect again")
+        else:
+            await asyncio.sleep(RETRY_S * self._failures)
+
+    def _end_all(self, code: CloseCode, reason: str) -> None:
+        self._inbox.clear()
+        self._newest_told = 0
+        for socket in self.sockets:
+            socket.abort(code, reason)
+
+    async def _current(self) -> Replica:
+        """The replica as the store has it; built first, when there is none."""
+        if self._replica is None:
+            return await self._load()
+        if self._newest_told > self.number:
+            rows = await self._around.call(self._around.store.after, self.document, self.epoch, self.number)
+            self._newest_told = 0  # the store was asked; what was told is known now, or was no more than a rumour
+            await self._learn_owners(rows)
+            try:
+                self._show_rows(self._replica, rows)
+            except BadUpdate:
+                log.exception("document %s: a stored update does not fit; it is built again", self.document)
+                return await self._load()
+        return self._replica
+
+    async def _load(self) -> Replica:
+        was_here = self.epoch
+        loaded, replica = await self._around.call(_load, self._around, self.document)
+        self.session, self.epoch, self._owners = loaded.session, loaded.epoch, loaded.owners
+        self.number, self.snapshot_number = loaded.number, loaded.state_number
+        self._kind, self._replica, self._whole = KINDS[loaded.kind], replica, None
+        self._newest_told = 0
+        if was_here and was_here != self.epoch:
+            self._end_all(CloseCode.RESYNC, "the history of this document was begun anew; connect again")
+        elif was_here:  # what was shown may be more or less than what is stored: everybody compares
+            question = yprotocol.ask(replica.state_vector())
+            whole = yprotocol.update(replica.state())
+            for socket in self.sockets:
+                socket.push(question)
+                socket.push(whole)
+        return replica
+
+    async def _turn(self, replica: Replica) -> None:
+        taken: list[Taken] = []
+        later: list[Callable[[Replica], None]] = []
+        while self._inbox and len(taken) < TURN_UPDATES:
+            item = self._inbox.popleft()
+            if not isinstance(item, Edit):
+                if taken:
+                    later.append(item)
+                else:
+                    item(replica)
+            elif item.socket.ending is None:
+                try:
+                    self._take(item, replica, taken)
+                except Poisoned as error:
+                    await self._recover(item, taken, later, error)
+                    return
+        if any(it.is_new for it in taken):
+            try:
+                stored = await self._store(replica, taken)
+            except BaseException:
+                self._put_back(taken, later)
+                raise
+            if not stored:
+                self._inbox.extendleft(reversed(later))
+                return
+        for it in taken:
+            self._acknowledge(it.edit)
+        for work in later:
+            work(replica)
+
+    def _put_back(self, taken: list[Taken], later: list[Callable[[Replica], None]]) -> None:
+        """What was not stored takes its turn again, with a replica that is built anew."""
+        self._replica = None
+        self._inbox.extendleft(reversed([*(it.edit for it in taken), *later]))
+
+    async def _recover(
+        self, edit: Edit, taken: list[Taken], later: list[Callable[[Replica], None]], error: Poisoned
+    ) -> None:
+        """An update broke the replica: it is put away, and everything else goes on as if it had never come."""
+        self._put_back(taken, later)
+        await self._refuse_bad(edit, error)
+
+    def _take(self, edit: Edit, replica: Replica, taken: list[Taken]) -> None:
+        """Tries one update on the replica. Raises Poisoned when that is of no more use."""
+        socket, update = edit.socket, edit.message.update
+        try:
+            found = self._inspect(edit, replica)
+            if found.is_empty or not socket.may_edit:
+                self._not_needed(edit, found, replica)
+                return
+            inspection.check_complete(found, replica.known)
+            claims = self._claims(found, replica, socket)
+            self._check_size(found, replica, update)
+            is_new = replica.apply(update, found)
+        except Poisoned:
+            raise
+        except UpdateError as error:
+            self._refuse(edit, error, replica)
+            return
+        for client, user in claims.items():
+            self._owners[client] = Owner(user, self.epoch)
+        socket.asked_again = 0
+        taken.append(Taken(edit, is_new, claims))
+
+    def _inspect(self, edit: Edit, replica: Replica) -> inspection.Contents:
+        if edit.message.update == inspection.EMPTY:
+            return inspection.Contents()
+        return inspection.contents(edit.message.update, replica.kind)
+
+    def _not_needed(self, edit: Edit, found: inspection.Contents, replica: Replica) -> None:
+        """An update with nothing in it, or from a viewer, who may only say again what is known."""
+        changes = found.adds_to(replica.known) or (found.deletions and not edit.message.is_answer)
+        if not found.is_empty and changes:
+            edit.socket.abort(CloseCode.NOT_ALLOWED, "you may read this document, not change it")
+            return
+        self._acknowledge(edit)
+
+    def _claims(self, found: inspection.Contents, replica: Replica, socket: DocumentSocket) -> dict[int, UUID]:
+        """The client ids that are new with this update. Raises ForeignClient for somebody else's."""
+        claims = {}
+        for client, _, end in found.structs:
+            if end <= replica.known.get(client, 0):
+                continue
+            owner = self._owners.get(client)
+            if owner is None and self.awareness.holds(client, socket.user_id):
+                claims[client] = socket.user_id
+            elif owner is None or owner.user != socket.user_id or owner.epoch != self.epoch:
+                raise ForeignClient(f"client {client} is not yours in this document")
+        return claims
+
+    def _check_size(self, found: inspection.Contents, replica: Replica, update: bytes) -> None:
+        """Refuses what would make the document too large; what makes a document smaller always fits."""
+        if not found.inserted:
+            return
+        size = replica.size()
+        if size + found.inserted <= self._around.limit:
+            return
+        tried = Replica.of(replica.kind, replica.state())
+        tried.apply(update, found)
+        if (after := tried.size()) > max(self._around.limit, size - 1):
+            raise DocumentFull(f"the document would have {after:,} bytes; the limit is {self._around.limit:,}")
+
+    async def _store(self, replica: Replica, taken: list[Taken]) -> bool:
+        """Stores what is new; True when it is on disk and shown."""
+        new = [it for it in taken if it.is_new]
+        claims = {client: user for it in taken for client, user in it.claims.items()}
+        entries = [Entry(it.edit.message.update, it.edit.socket.user_id) for it in new]
+        batch = Batch(self.document, self.epoch, self.number, entries, claims)
+        outcome = await self._around.append(batch)
+        if isinstance(outcome, NotStored):
+            self._not_stored(outcome, taken)
+            return False
+        await self._learn_owners(outcome.missed)
+        for it in new:
+            self._push_others(it.edit.socket, yprotocol.update(it.edit.message.update))
+        self._show_missed(replica, outcome)
+        self._around.tell(self, [None])
+        self._around.stored(self, new)
+        return True
+
+    def _show_missed(self, replica: Replica, outcome: Stored) -> None:
+        """What other processes stored in between is taken now; the order makes no difference to a CRDT."""
+        try:
+            self._show_rows(replica, outcome.missed)
+        except BadUpdate:
+            log.exception("document %s: a stored update does not fit; it is built again", self.document)
+            self._replica = None
+        self.number = outcome.last
+
+    def _not_stored(self, outcome: NotStored, taken: list[Taken]) -> None:
+        """The replica has what was refused, so it goes; what others sent along takes its turn again."""
+        again = [it for it in taken if it.edit.socket.user_id not in outcome.users]
+        match outcome.reason:
+            case Refusal.NOT_ALLOWED:
+                for socket in self.sockets:
+                    if socket.user_id in outcome.users:
+                        socket.may_edit = False
+                for it in taken:
+                    if it.edit.socket.user_id in outcome.users:
+                        it.edit.socket.abort(CloseCode.NOT_ALLOWED, "you may no longer change this document")
+            case Refusal.EXPIRED:
+                again = []
+                for socket in self.sockets:
+                    socket.finish(CloseCode.EXPIRED, "the session has expired")
+            case Refusal.GONE:
+                again = []
+                self._end_all(CloseCode.NO_SUCH_SESSION, "the document is gone")
+            case Refusal.OTHER_EPOCH:
+                again = []
+        self._put_back(again, [])
+
+    async def _learn_owners(self, rows: "list[Row] | Any") -> None:
+        """Whose the client ids are that others have brought."""
+        assert self._kind is not None
+        clients = {
+            client
+            for row in rows
+            for client, _, _ in inspection.contents(row.update, self._kind).structs
+            if client not in self._owners
+        }
+        if clients:
+            self._owners |= await self._around.call(self._around.store.owners, self.document, clients)
+
+    def _show_rows(self, replica: Replica, rows: "list[Row] | Any") -> None:
+        for row in rows:
+            replica.apply(row.update)
+            self._push_all(yprotocol.update(row.update))
+            self.number = row.number
+
+    # Answers ----------------------------------------------------------------------------------------
+
+    def _welcome(self, socket: DocumentSocket, replica: Replica) -> None:
+        socket.push_ours(self._hello(socket))
+        socket.push(yprotocol.ask(replica.state_vector()))
+        if self.awareness.here:
+            socket.push(yprotocol.presence(self.awareness.encode()))
+
+    def _hello(self, socket: DocumentSocket) -> bytes:
+        limits = {"update_bytes": UPDATE_BYTES, "document_bytes": self._around.limit}
+        return yprotocol.hello(
+            {
+                "document": str(self.document),
+                "epoch": self.epoch,
+                "number": self.number,
+                "role": socket.user["role"],
+                "read_only": not socket.may_edit,
+                "user": socket.user,
+                "limits": limits,
+            }
+        )
+
+    def _answer(self, socket: DocumentSocket, state_vector: bytes, replica: Replica) -> None:
+        try:
+            if len(state_vector) > STATE_VECTOR_BYTES:
+                raise BadUpdate(f"a state vector of {len(state_vector)} bytes")
+            if inspection.state_vector(state_vector):
+                missing = replica.since(state_vector)
+            else:
+                missing = self._whole_state(replica)
+        except Poisoned as error:
+            self._replica = None
+            socket.abort(CloseCode.MALFORMED, str(error))
+            return
+        except BadUpdate as error:
+            socket.abort(CloseCode.MALFORMED, str(error))
+            return
+        socket.push(yprotocol.answer(missing))
+        if socket.user.get("expired"):
+            socket.finish(CloseCode.EXPIRED, "the session has expired")
+
+    def _whole_state(self, replica: Replica) -> bytes:
+        """The whole state, made once for all who come while nothing changes."""
+        if self._whole is None or self._whole[0] != self.number:
+            self._whole = (self.number, replica.state())
+        return self._whole[1]
+
+    def _acknowledge(self, edit: Edit) -> None:
+        if edit.message.seq is not None:
+            edit.socket.push_ours(yprotocol.stored(edit.message.seq, self.number))
+
+    def _refuse(self, edit: Edit, error: UpdateError, replica: Replica) -> None:
+        """Says why an update was not taken; what builds on missing ones is asked for again, as a whole."""
+        socket = edit.socket
+        if isinstance(error, MissingUpdates) and socket.asked_again < ASK_AGAIN_TIMES:
+            socket.asked_again += 1
+            self._say_refused(edit, error)
+            socket.push(yprotocol.ask(replica.state_vector()))
+        elif isinstance(error, MissingUpdates):
+            socket.abort(CloseCode.RESYNC, "updates are missing; connect and synchronise again")
+        elif isinstance(error, BadUpdate):
+            asyncio.ensure_future(self._refuse_bad(edit, error))  # noqa: RUF006  # it answers and logs by itself
+        else:
+            self._say_refused(edit, error)
+            if not socket.speaks_ours:
+                code = CloseCode.TOO_LARGE if isinstance(error, DocumentFull) else CloseCode.NOT_ALLOWED
+                socket.finish(code, str(error))
+
+    async def _refuse_bad(self, edit: Edit, error: BadUpdate) -> None:
+        """Quarantines an update that no editor makes, and tells its sender."""
+        socket, update = edit.socket, edit.message.update
+        log.warning("document %s: an update of user %s is refused: %s", self.document, socket.user_id, error)
+        self._say_refused(edit, error)
+        if not socket.speaks_ours:
+            socket.finish(CloseCode.MALFORMED, f"bad_update: {error}")
+        try:
+            await self._around.call(
+                self._around.store.quarantine, self.document, socket.user_id, update, str(error)
+            )
+        except StoreFailed:
+            log.exception("document %s: a bad update could not be quarantined", self.document)
+
+    def _say_refused(self, edit: Edit, error: UpdateError) -> None:
+        told = {"seq": edit.message.seq, "code": error.code, "message": str(error)}
+        if isinstance(error, DocumentFull):
+            told["limit"] = self._around.limit
+        edit.socket.push_ours(yprotocol.refused(told))
+
+    # Who is where -----------------------------------------------------------------------------------
+
+    def _hear(self, socket: DocumentSocket, data: bytes, now: float) -> None:
+        try:
+            changed = self.awareness.take(data, holder=socket, user=socket.user, now=now)
+        except BadAwareness as error:
+            socket.abort(CloseCode.MALFORMED, str(error))
+            return
+        self._show({client for client in changed if self._is_free(client, socket)})
+
+    def _is_free(self, client: int, socket: DocumentSocket) -> bool:
+        owner = self._owners.get(client)
+        return owner is None or owner.user == socket.user_id
+
+    def _show(self, clients: set[int]) -> None:
+        if not clients:
+            return
+        data = self.awareness.encode(clients)
+        self._push_all(yprotocol.presence(data))
+        self._around.tell(self, [data.hex()])
+
+    def _push_all(self, frame: bytes) -> None:
+        for socket in self.sockets:
+            socket.push(frame)
+
+    def _push_others(self, sender: DocumentSocket, frame: bytes) -> None:
+        for socket in self.sockets:
+            if socket is not sender:
+                socket.push(frame)
+
+
+def _load(around: Surroundings, document: UUID) -> tuple[Any, Replica]:
+    loaded = around.store.load(document)
+    return loaded, around.build(loaded)
