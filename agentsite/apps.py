@@ -7,6 +7,7 @@ class AgentsiteConfig(AppConfig):
     name = "agentsite"
 
     def ready(self) -> None:
-        from agentsite import checks
+        from agentsite import checks, heartbeat  # here: the models they know are loaded now
 
         checks.install()
+        heartbeat.install()

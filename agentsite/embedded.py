@@ -54,9 +54,7 @@ class EmbeddedCelery:
         """Starts them; False when a worker does not consume within that time."""
         for thread in self.threads:
             thread.start()
-        consuming = all(worker.consumes.wait(within_s) for worker in self.workers)
-        runs.current()  # now, not with the first run: its heartbeat is what readiness looks at
-        return consuming
+        return all(worker.consumes.wait(within_s) for worker in self.workers)
 
     def stop(self, within_s: float) -> None:
         """Takes no more tasks, lets those that run finish, and ends the threads."""

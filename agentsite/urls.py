@@ -1,15 +1,9 @@
 """Every path of the site."""
 
-import importlib.util
-
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 
 from agentsite import health_views
-
-
-def _pages(module: str) -> list[URLPattern | URLResolver]:
-    return [path("", include(module))] if importlib.util.find_spec(module) else []
 
 
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -18,9 +12,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/health/ready", health_views.ready),
     path("api/health/metrics", health_views.metrics),
     path("v1/", include("agentsite.api_urls")),
-    *_pages("graphs_app.api.alias_urls"),
-    *_pages("sessions_app.urls"),
-    *_pages("refine_app.urls"),
+    path("", include("graphs_app.api.alias_urls")),
+    path("", include("sessions_app.urls")),
+    path("", include("refine_app.urls")),
 ]
 
 admin.site.site_header = "agentsite: operators"

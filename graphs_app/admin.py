@@ -95,7 +95,7 @@ class RunAdmin(ReadOnlyAdmin[Run]):
 
     def has_change_permission(self, request: HttpRequest, obj: Run | None = None) -> bool:
         """The form has no field to change, but the actions need the permission: it is asked for without a run."""
-        return obj is None and request.user.has_perm("graphs_app.change_run")  # type: ignore[union-attr]
+        return obj is None and request.user.has_perm("graphs_app.change_run")
 
     @admin.display(description="session")
     def session_link(self, run: Run) -> SafeString | str:

@@ -38,6 +38,7 @@ class Site:
     scaled: bool = False
     web: "subprocess.Popen[bytes] | None" = None
     worker: "subprocess.Popen[bytes] | None" = None
+    upkeep: "subprocess.Popen[bytes] | None" = None
     processes: "list[subprocess.Popen[bytes]]" = field(default_factory=list)
 
     @property
@@ -71,14 +72,16 @@ class Site:
     def start(self) -> None:
         """Starts what is not running, and returns when the site can do work."""
         if self.scaled and (self.worker is None or self.worker.poll() is not None):
-            self.worker = self.start_worker("worker", beat=True)
+            self.worker = self.start_worker("worker")
+        if self.scaled and (self.upkeep is None or self.upkeep.poll() is not None):
+            self.upkeep = self.start_worker("upkeep", queue="upkeep", beat=True)
         if self.web is None or self.web.poll() is not None:
             self.web = self._spawn("web", sys.executable, str(ROOT / "manage.py"), "serve")
         self._wait()
 
-    def start_worker(self, name: str, *, beat: bool = False) -> "subprocess.Popen[bytes]":
+    def start_worker(self, name: str, *, queue: str = "runs", beat: bool = False) -> "subprocess.Popen[bytes]":
         """One more worker process of the scaled-out form."""
-        arguments = ["-n", f"{name}@%h", "--loglevel", "INFO"]
+        arguments = ["--queues", queue, "--hostname", f"{name}@%h", "--loglevel", "INFO"]
         if beat:
             arguments += ["--beat", "--schedule", str(self.var_dir / f"{name}.schedule")]
         return self._spawn(name, sys.executable, "-m", "celery", "-A", "agentsite", "worker", *arguments)
@@ -115,7 +118,7 @@ class Site:
     def _wait(self) -> None:
         deadline = time.monotonic() + READY_WITHIN_S
         while time.monotonic() < deadline:
-            for process in (self.web, self.worker):
+            for process in (self.web, self.worker, self.upkeep):
                 if process is not None and process.poll() is not None:
                     raise RuntimeError(f"the site ended with {process.returncode}:\n{self._logs()}")
             if self._is_ready():
