@@ -110,7 +110,8 @@ def test_a_program_asks_watches_accepts_and_asks_again(program: Program) -> None
         assert accepted["hunks"][0]["status"] == "accepted"
         with pytest.raises(HTTPError) as again:
             program.post(f"/v1/proposals/{proposal['id']}/hunks/1/accept")
-        assert again.value.code == 409
+        with again.value as refused:
+            assert (refused.code, json.load(refused)["code"]) == (409, "hunk_decided")
         if len(proposal["hunks"]) > 1:
             rest = program.post(f"/v1/proposals/{proposal['id']}/reject", {"reason": "later"})
             assert rest["status"] == "decided"
