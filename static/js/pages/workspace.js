@@ -286,8 +286,10 @@ function announceDecision(proposal, what) {
 /** @param {number} n @param {"accept" | "reject"} verdict @param {string} [reason] */
 async function decide(n, verdict, reason) {
   const { proposal } = store.state.runs[selectedRun ?? ""] ?? {};
-  await decideAt(`/v1/proposals/${proposal}/hunks/${n}/${verdict}`, reason ? { reason } : {}, n);
-  requestAnimationFrame(() => review.moveToOpen());
+  const decided = decideAt(`/v1/proposals/${proposal}/hunks/${n}/${verdict}`, reason ? { reason } : {}, n);
+  // At once, so that keys pressed quickly meet the next hunk, not the one that is being decided.
+  review.moveToOpen(n);
+  await decided;
 }
 
 /** @param {"accept" | "reject"} verdict */
@@ -429,7 +431,10 @@ if (editor.large) {
   fill(banners.read, banner({ title: "This is a large document", words: "Colours, folding help and bracket matching are off, so that typing stays quick." }));
 }
 const suggested = page.suggestion;
-if (suggested && !composer.input.value) composer.fillIn(suggested.instruction, suggested.intent);
+if (suggested && !composer.input.value) {
+  views.show("chat", "if hidden");
+  composer.fillIn(suggested.instruction, suggested.intent);
+}
 draw();
 drawPill();
 performance.mark("ready-to-type");

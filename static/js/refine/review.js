@@ -263,16 +263,19 @@ export class ReviewPanel {
     return true;
   }
 
-  /** Selects the next hunk that is open, after one was decided. */
-  moveToOpen() {
-    const open = [...this.list.children].map((element) => /** @type {HTMLElement} */ (element)).filter((element) => element.dataset.status === "open");
-    const after = open.find((element) => Number(element.dataset.n) > (this.selectedHunk ?? 0)) ?? open[0];
-    if (after) this.select(Number(after.dataset.n));
+  /** Selects the next hunk that is open, when this one is being decided. @param {number} decided */
+  moveToOpen(decided) {
+    const open = [...this.list.children]
+      .map((element) => /** @type {HTMLElement} */ (element))
+      .filter((element) => element.dataset.status === "open" && !this.scene?.busy.has(Number(element.dataset.n)))
+      .map((element) => Number(element.dataset.n));
+    const next = open.find((n) => n > decided) ?? open.find((n) => n !== decided);
+    if (next !== undefined) this.select(next);
   }
 
   /** The selected hunk when it can be decided, else null. @returns {number | null} */
   get decidable() {
     const hunk = this.scene?.proposal?.hunks.find((/** @type {HunkView} */ each) => each.n === this.selectedHunk);
-    return this.scene?.canDecide && hunk?.status === "open" ? hunk.n : null;
+    return this.scene?.canDecide && hunk?.status === "open" && !this.scene.busy.has(hunk.n) ? hunk.n : null;
   }
 }

@@ -1,0 +1,162 @@
+"""What is typed is kept: saved when the server says so, merged with what others typed, and there again after a crash."""
+
+import re
+
+from playwright.sync_api import Page, Route, expect
+
+from tests.journeys import steps
+from tests.journeys.conftest import OpenPage, Problems
+from tests.servers.site import Site
+
+OFFLINE = re.compile(r"^Offline \N{EN DASH} \d+ changes? kept$")
+
+
+def new_session(page: Page, site: Site, code: str = "first = 1\n") -> None:
+    steps.start_as_guest(page, site.url)
+    steps.open_session(page, code)
+
+
+def test_typing_is_saved_by_itself(live_site: Site, open_page: OpenPage, problems: Problems) -> None:
+    page = open_page()
+    new_session(page, live_site)
+    steps.type_at_end(page, "second = 2\n")
+    steps.expect_saved(page)
+    assert steps.stored_text(page) == "first = 1\nsecond = 2\n"
+    page.reload()
+    steps.wait_until_ready(page)
+    assert steps.editor_text(page) == "first = 1\nsecond = 2\n"
+    assert problems.found == []
+
+
+def test_saving_is_not_claimed_before_the_server_answers(live_site: Site, open_page: OpenPage) -> None:
+    page = open_page()
+    new_session(page, live_site)
+    held: list[Route] = []
+    page.route("**/document", lambda route: held.append(route) if route.request.method == "PUT" else route.continue_())
+    with page.expect_request(lambda request: request.method == "PUT"):
+        steps.type_at_end(page, "x")
+    expect(page.locator("#pill")).to_have_text("Saving…")
+    steps.type_at_end(page, "yz")
+    held[0].continue_()
+    page.unroute("**/document")
+    steps.expect_saved(page)
+    assert steps.stored_text(page) == "first = 1\nxyz"
+
+
+def test_typing_goes_on_without_the_server_and_is_stored_when_it_is_back(live_site: Site, open_page: OpenPage) -> None:
+    page = open_page()
+    new_session(page, live_site)
+    page.context.set_offline(True)
+    steps.type_at_end(page, "offline = True\n")
+    expect(page.locator("#pill")).to_have_text(OFFLINE)
+    page.context.set_offline(False)
+    steps.expect_saved(page)
+    assert steps.stored_text(page) == "first = 1\noffline = True\n"
+
+
+def test_an_answer_that_is_lost_doubles_nothing(live_site: Site, open_page: OpenPage) -> None:
+    page = open_page()
+    new_session(page, live_site)
+
+    def store_but_hang_up(route: Route) -> None:
+        if route.request.method == "PUT":
+            route.fetch()
+            route.abort()
+        else:
+            route.continue_()
+
+    page.route("**/document", store_but_hang_up)
+    steps.type_at_end(page, "once = 1\n")
+    expect(page.locator("#pill")).to_have_text(OFFLINE)
+    page.unroute("**/document")
+    steps.expect_saved(page)
+    assert steps.editor_text(page) == steps.stored_text(page) == "first = 1\nonce = 1\n"
+
+
+def test_what_a_crashed_tab_had_not_saved_comes_back(live_site: Site, open_page: OpenPage) -> None:
+    page = open_page()
+    new_session(page, live_site)
+    page.route("**/document", lambda route: route.abort())
+    steps.type_at_end(page, "rescued = True\n")
+    expect(page.locator("#pill")).to_have_text(OFFLINE)
+    address = page.url
+    page.close(run_before_unload=False)
+    again = page.context.new_page()
+    again.goto(address)
+    expect(again.locator("#notices")).to_contain_text("brought back")
+    steps.expect_saved(again)
+    assert steps.stored_text(again) == "first = 1\nrescued = True\n"
+    again.get_by_role("button", name="Discard").click()
+    expect(again.locator(".cm-content")).not_to_contain_text("rescued")
+
+
+def test_two_tabs_that_type_at_once_end_with_the_same_text_and_lose_nothing(
+    live_site: Site, open_page: OpenPage, problems: Problems
+) -> None:
+    one = open_page()
+    new_session(one, live_site, "middle\n")
+    two = one.context.new_page()
+    two.goto(one.url)
+    steps.wait_until_ready(two)
+    one.locator(".cm-content").click()
+    one.keyboard.press("Control+Home")
+    two.locator(".cm-content").click()
+    two.keyboard.press("Control+End")
+    for n in range(10):
+        one.keyboard.type(f"a{n} ")
+        two.keyboard.type(f"b{n} ")
+    expected = "".join(f"a{n} " for n in range(10)) + "middle\n" + "".join(f"b{n} " for n in range(10))
+    expect(one.locator(".cm-content")).to_contain_text("b9")
+    expect(two.locator(".cm-content")).to_contain_text("a9")
+    steps.expect_saved(one)
+    steps.expect_saved(two)
+    assert steps.editor_text(one) == steps.editor_text(two) == steps.stored_text(one) == expected
+    # A stale save answers 409, which the console shows; it is merged, not lost.
+    assert [each for each in problems.found if "409" not in each] == []
+
+
+def test_leaving_asks_only_while_something_is_unsaved(live_site: Site, open_page: OpenPage) -> None:
+    page = open_page()
+    new_session(page, live_site)
+    asked: list[str] = []
+    page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.accept()))
+    steps.type_at_end(page, "saved = 1\n")
+    steps.expect_saved(page)
+    page.reload()
+    steps.wait_until_ready(page)
+    assert asked == []
+    page.route("**/document", lambda route: route.abort())
+    steps.type_at_end(page, "unsaved = 1\n")
+    expect(page.locator("#pill")).to_have_text(OFFLINE)
+    page.reload()
+    assert asked == ["beforeunload"]
+
+
+def test_line_ends_of_a_file_stay_as_they_are(live_site: Site, open_page: OpenPage) -> None:
+    page = open_page()
+    steps.start_as_guest(page, live_site.url)
+    page.locator("#new-file").set_input_files(
+        {"name": "w.py", "mimeType": "text/plain", "buffer": b"a = 1\r\nb = 2\r\n"}
+    )
+    expect(page.locator("#file-note")).to_have_text("w.py loaded")
+    page.get_by_role("button", name="Open the session").click()
+    steps.wait_until_ready(page)
+    steps.type_at_end(page, "c = 3\n")
+    steps.expect_saved(page)
+    assert steps.stored_text(page) == "a = 1\r\nb = 2\r\nc = 3\r\n"
+
+
+def test_a_text_over_the_limit_is_refused_and_kept(live_site: Site, open_page: OpenPage) -> None:
+    page = open_page()
+    new_session(page, live_site)
+    page.locator(".cm-content").click()
+    page.evaluate(
+        """() => { const view = document.querySelector('.cm-content').cmTile.view;
+                   view.dispatch({ changes: { from: 0, insert: 'x = 1\\n'.repeat(200000) } }); }"""
+    )
+    expect(page.locator("#pill")).to_have_text(re.compile("^Not saved \N{EN DASH} 1 change kept$"))
+    assert steps.stored_text(page) == "first = 1\n"
+    page.keyboard.press("Control+a")
+    page.keyboard.type("small = 1\n")
+    steps.expect_saved(page)
+    assert steps.stored_text(page) == "small = 1\n"
