@@ -44,7 +44,6 @@ CSRF_TRUSTED_ORIGINS: list[str] = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 GUESTS_ALLOWED: bool = env.bool("GUESTS_ALLOWED", default=True)
 
 INSTALLED_APPS = [
-    "daphne",
     "agentsite",
     "refine_app",
     "graphs_app",

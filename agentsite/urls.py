@@ -5,7 +5,6 @@ from django.urls import URLPattern, URLResolver, include, path
 
 from agentsite import health_views
 
-
 urlpatterns: list[URLPattern | URLResolver] = [
     path("admin/", admin.site.urls),
     path("api/health", health_views.live),

@@ -18,8 +18,13 @@ from sessions_app.clock import database_now
 from sessions_app.models import (
     Connection,
     Document,
+    DocumentClient,
+    DocumentSnapshot,
+    DocumentUpdate,
     IdempotencyKey,
+    Invite,
     Member,
+    QuarantinedUpdate,
     Revision,
     Session,
     SessionEvent,
@@ -190,19 +195,67 @@ class DocumentAdmin(ReadOnlyAdmin[Document]):
         return link_to_list(Revision, "revisions", document__id__exact=document.pk)
 
 
-@admin.register(Revision)
-class RevisionAdmin(ReadOnlyAdmin[Revision]):
-    list_display = ("number", "document_link", "author", "origin", "pinned", "created_at")
-    list_select_related = ("document", "author")
+class OfDocumentAdmin(ReadOnlyAdmin[M]):
+    """What a document keeps: its text and its bytes are not loaded for a list."""
+
     search_fields = ("document__id", "document__session__id", "document__session__title")
     ordering = ("-pk",)
+    heavy: tuple[str, ...] = ()
 
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Revision]:
-        return super().get_queryset(request).defer("text", "document__text")
+    def get_queryset(self, request: HttpRequest) -> QuerySet[M]:
+        return super().get_queryset(request).defer("document__text", *self.heavy)
 
     @admin.display(description="document")
-    def document_link(self, revision: Revision) -> SafeString | str:
-        return link_to(revision.document)
+    def document_link(self, part: Any) -> SafeString | str:
+        return link_to(part.document)
+
+
+@admin.register(Revision)
+class RevisionAdmin(OfDocumentAdmin[Revision]):
+    list_display = ("number", "name", "document_link", "author", "origin", "pinned", "created_at")
+    list_select_related = ("document", "author")
+    heavy = ("text",)
+
+
+@admin.register(DocumentUpdate)
+class DocumentUpdateAdmin(OfDocumentAdmin[DocumentUpdate]):
+    list_display = ("number", "document_link", "user", "origin", "created_at")
+    list_select_related = ("document", "user")
+    heavy = ("update",)
+
+
+@admin.register(DocumentSnapshot)
+class DocumentSnapshotAdmin(OfDocumentAdmin[DocumentSnapshot]):
+    list_display = ("number", "document_link", "starts_epoch", "digest", "created_at")
+    list_filter = ("starts_epoch",)
+    list_select_related = ("document",)
+    heavy = ("state",)
+
+
+@admin.register(DocumentClient)
+class DocumentClientAdmin(OfDocumentAdmin[DocumentClient]):
+    list_display = ("client", "document_link", "user", "epoch")
+    list_select_related = ("document", "user")
+
+
+@admin.register(QuarantinedUpdate)
+class QuarantinedUpdateAdmin(OfDocumentAdmin[QuarantinedUpdate]):
+    list_display = ("reason", "document_link", "user", "created_at")
+    list_select_related = ("document", "user")
+    heavy = ("update",)
+
+
+@admin.register(Invite)
+class InviteAdmin(ReadOnlyAdmin[Invite]):
+    list_display = ("__str__", "session_link", "created_by", "uses", "max_uses", "expires_at", "revoked_at")
+    list_filter = ("role", ("revoked_at", admin.EmptyFieldListFilter))
+    list_select_related = ("session", "created_by")
+    search_fields = ("session__id", "session__title", "created_by__username")
+    ordering = ("-created_at",)
+
+    @admin.display(description="session")
+    def session_link(self, invite: Invite) -> SafeString | str:
+        return link_to(invite.session)
 
 
 @admin.register(SessionEvent)
