@@ -5,6 +5,7 @@ import re
 import time
 import uuid
 from collections.abc import Callable
+from urllib.parse import quote
 
 from django.http import HttpRequest, HttpResponse
 
@@ -41,16 +42,17 @@ class RequestId:
         match = request.resolver_match
         route = match.route if match else "unmatched"
         metrics.observe_request(request.method or "", route, response.status_code, duration_s)
+        path = quote(request.path)  # decoded it may hold a line break, and a line of its own making
         user = request.__dict__.get("_cached_user")  # who it is only when the view asked, never a query of our own
         logger.log(
             logging.DEBUG if request.path.startswith(QUIET) else logging.INFO,
             "%s %s %d",
             request.method,
-            request.path,
+            path,
             response.status_code,
             extra={
                 "method": request.method,
-                "path": request.path,
+                "path": path,
                 "route": route,
                 "status": response.status_code,
                 "duration_ms": round(duration_s * 1000, 1),
