@@ -68,7 +68,7 @@ async def session_socket(scope: Scope, receive: Receive, send: Send) -> None:
         await _serve(session_id, scope, receive, send)
     except Exception:
         log.exception("the socket of session %s failed", session_id)
-        await _close(send, Ending(CloseCode.FAILED, "something went wrong on our side; connect again"))
+        await close(send, Ending(CloseCode.FAILED, "something went wrong on our side; connect again"))
 
 
 async def no_such_socket(scope: Scope, receive: Receive, send: Send) -> None:
@@ -83,7 +83,7 @@ async def identify(scope: Scope) -> Identity | None:
     Raises Refused when nobody is signed in. Other sockets of this site use it too.
     """
     shown = origin.header(scope["headers"], b"origin")
-    ticket = _query(scope, "ticket")
+    ticket = query(scope, "ticket")
     if shown is None and not ticket:
         return None
     if shown is not None and not origin.is_own(shown, scope["headers"], scope.get("scheme", "ws")):
@@ -105,7 +105,7 @@ async def _serve(session_id: str, scope: Scope, receive: Receive, send: Send) ->
         admission = await store.call(_admit, session_id, identity, after)
     except Refused as refused:
         await send({"type": "websocket.accept"})
-        await _close(send, refused.ending)
+        await close(send, refused.ending)
         return
     await send({"type": "websocket.accept"})
     socket = Socket(send=send, user_id=identity.user.pk, after=after, login=identity.login, ends_at=identity.ends_at)
@@ -119,7 +119,7 @@ async def _serve(session_id: str, scope: Scope, receive: Receive, send: Send) ->
         home.leave(room, socket)
         await asyncio.shield(store.call(_note_closed, admission.connection_id, key))
     if socket.ending is not None:
-        await _close(send, socket.ending)
+        await close(send, socket.ending)
 
 
 class _Pipe:
@@ -190,7 +190,7 @@ class _Pipe:
         self._socket.push(protocol.encode(protocol.text_delta(asked, known, at=stamp(timezone.now()))))
 
 
-async def _close(send: Send, ending: Ending) -> None:
+async def close(send: Send, ending: Ending) -> None:
     """Says goodbye to a client who may be gone or not reading."""
     reason = ending.reason.encode()[:120].decode(errors="ignore")
     try:
@@ -200,13 +200,13 @@ async def _close(send: Send, ending: Ending) -> None:
         log.debug("a socket was gone before it could be closed with %d", ending.code)
 
 
-def _query(scope: Scope, name: str) -> str:
+def query(scope: Scope, name: str) -> str:
     given = parse_qs(scope.get("query_string", b"").decode("latin-1"), max_num_fields=20)
     return str(given.get(name, [""])[-1])
 
 
 def _after(scope: Scope) -> int:
-    given = _query(scope, "after") or "0"
+    given = query(scope, "after") or "0"
     if not given.isascii() or not given.isdigit() or len(given) > 18:
         raise Refused(CloseCode.MALFORMED, f"?after={given[:40]!r}; expected the number of an event")
     return int(given)

@@ -7,6 +7,7 @@ from uuid import UUID
 from django.db.models import Exists, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Length
 
+from sessions_app import update_log
 from sessions_app.errors import NotFound
 from sessions_app.models import Connection, Document, Member, Revision, Session, SessionEvent, SessionStatus, User
 
@@ -44,7 +45,16 @@ def document_of(session_id: UUID) -> Document:
     document = Document.objects.filter(session_id=session_id).order_by("id").first()
     if document is None:
         raise NotFound("document of session", session_id)
+    document.text = update_log.text_at(document)
     return document
+
+
+def document_id_of(session_id: UUID) -> UUID:
+    """Which document the session's is, for those who do not need its text."""
+    found = Document.objects.filter(session_id=session_id).order_by("id").values_list("pk", flat=True).first()
+    if found is None:
+        raise NotFound("document of session", session_id)
+    return found
 
 
 def revisions_of(document: Document) -> QuerySet[Revision]:

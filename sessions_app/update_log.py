@@ -65,11 +65,11 @@ class DatabaseStore:
 
     def append(self, batches: Sequence[Batch]) -> list[Outcome]:
         now = timezone.now()
-        outcomes: dict[UUID, Outcome] = {}
+        outcomes: dict[int, Outcome] = {}
         with _failing(), transaction.atomic():
-            for batch in sorted(batches, key=lambda it: it.document):  # one order of locks for all processes
-                outcomes[batch.document] = _append(batch, now)
-        return [outcomes[batch.document] for batch in batches]
+            for at in sorted(range(len(batches)), key=lambda it: batches[it].document):  # one order of locks for all
+                outcomes[at] = _append(batches[at], now)
+        return [outcomes[at] for at in range(len(batches))]
 
     def quarantine(self, document: UUID, user: UUID | None, update: bytes, reason: str) -> None:
         with _failing():

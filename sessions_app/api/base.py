@@ -3,25 +3,38 @@
 from typing import Any
 from uuid import UUID
 
+from drf_spectacular.utils import OpenApiParameter
 from rest_framework.generics import GenericAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.serializers import Serializer
 
 from sessions_app.models import Member, User
 from sessions_app.permissions import Action, require
 from sessions_app.services import sessions
 
 API_VERSION = "v1"
+KEY = OpenApiParameter(
+    "Idempotency-Key", str, OpenApiParameter.HEADER, description="The same key and body get the first answer again."
+)
 
 
+# A view whose answers carry api_version where they are objects. This is no docstring, because the API's pages would
+# show that one as the description of every operation.
 class ApiView(GenericAPIView[Any]):
-    """A view whose answers carry api_version where they are objects."""
-
     def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:
         data = getattr(response, "data", None)
         if isinstance(data, dict) and response.status_code < 400:
             data.setdefault("api_version", API_VERSION)
         return super().finalize_response(request, response, *args, **kwargs)
+
+
+def read(shape: type[Serializer[Any]], given: Any) -> dict[str, Any]:
+    """What was sent, checked against its shape."""
+    serializer = shape(data=given)
+    serializer.is_valid(raise_exception=True)
+    asked: dict[str, Any] = serializer.validated_data
+    return asked
 
 
 def caller(request: Request) -> User:

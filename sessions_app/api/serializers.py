@@ -2,12 +2,14 @@
 
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
 from sessions_app.api.base import API_VERSION
 from sessions_app.models import Document, Member, Revision, Role, Session, SessionStatus, User
 
 
+@extend_schema_serializer(component_name="User")
 class UserShape(serializers.ModelSerializer[User]):
     name = serializers.CharField(source="__str__", read_only=True)
 
@@ -30,16 +32,19 @@ class RefreshAsked(serializers.Serializer[Any]):
     refresh = serializers.CharField(max_length=4000)
 
 
+@extend_schema_serializer(component_name="Token")
 class TokenShape(serializers.Serializer[Any]):
     access = serializers.CharField()
     refresh = serializers.CharField()
     user = UserShape()
 
 
+@extend_schema_serializer(component_name="Ticket")
 class TicketShape(serializers.Serializer[Any]):
     ticket = serializers.CharField()
 
 
+@extend_schema_serializer(component_name="SessionDocument")
 class SessionDocumentShape(serializers.Serializer[Session]):
     """The document as a session tells of it; read from the selectors' annotations."""
 
@@ -48,6 +53,7 @@ class SessionDocumentShape(serializers.Serializer[Session]):
     length = serializers.IntegerField(source="document_length")
 
 
+@extend_schema_serializer(component_name="Session")
 class SessionShape(serializers.ModelSerializer[Session]):
     role = serializers.ChoiceField(choices=Role.choices, read_only=True)
     document = SessionDocumentShape(source="*", read_only=True)
@@ -89,6 +95,7 @@ class SessionFilter(serializers.Serializer[Any]):
     status = serializers.ChoiceField(choices=SessionStatus.choices, required=False)
 
 
+@extend_schema_serializer(component_name="Member")
 class MemberShape(serializers.ModelSerializer[Member]):
     user = UserShape(read_only=True)
 
@@ -102,6 +109,7 @@ class RoleAsked(serializers.Serializer[Any]):
     role = serializers.ChoiceField(choices=Role.choices)
 
 
+@extend_schema_serializer(component_name="Document")
 class DocumentShape(serializers.ModelSerializer[Document]):
     session = serializers.UUIDField(source="session_id", read_only=True)
     length = serializers.SerializerMethodField()
@@ -120,6 +128,7 @@ class TextAsked(serializers.Serializer[Any]):
     revision = serializers.IntegerField(required=False, allow_null=True, default=None, min_value=0)
 
 
+@extend_schema_serializer(component_name="Revision")
 class RevisionShape(serializers.ModelSerializer[Revision]):
     author = UserShape(read_only=True, allow_null=True)
     length = serializers.IntegerField(read_only=True)
@@ -130,6 +139,7 @@ class RevisionShape(serializers.ModelSerializer[Revision]):
         read_only_fields = fields
 
 
+@extend_schema_serializer(component_name="RevisionWithText")
 class RevisionTextShape(RevisionShape):
     length = serializers.SerializerMethodField()  # type: ignore[assignment]  # the text is here to be counted
 
@@ -146,6 +156,7 @@ class EventsAsked(serializers.Serializer[Any]):
     limit = serializers.IntegerField(required=False, default=500, min_value=1, max_value=1000)
 
 
+@extend_schema_serializer(component_name="Event")
 class EventShape(serializers.Serializer[Any]):
     """One event, as the session's socket sends it too."""
 
@@ -156,6 +167,7 @@ class EventShape(serializers.Serializer[Any]):
     data = serializers.DictField()  # type: ignore[assignment]  # a declared field, no attribute
 
 
+@extend_schema_serializer(component_name="Events")
 class EventsShape(serializers.Serializer[Any]):
     results = EventShape(many=True)
     last_seq = serializers.IntegerField()

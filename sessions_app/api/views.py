@@ -4,38 +4,26 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.serializers import Serializer
 from rest_framework_simplejwt.tokens import Token
 
 from sessions_app import selectors
 from sessions_app.api import serializers as shapes
-from sessions_app.api.base import ApiView, caller, member
+from sessions_app.api.base import KEY, ApiView, caller, member, read
 from sessions_app.api.idempotency import idempotent
 from sessions_app.api.pagination import NewestFirst, OldestFirst
 from sessions_app.models import Role, User
 from sessions_app.permissions import Action
 from sessions_app.services import auth, documents, members, sessions
 
-KEY = OpenApiParameter(
-    "Idempotency-Key", str, OpenApiParameter.HEADER, description="The same key and body get the first answer again."
-)
+__all__ = ["KEY", "read"]  # the views of upper apps take these from here
 
 
-def read(shape: type[Serializer[Any]], given: Any) -> dict[str, Any]:
-    """What was sent, checked against its shape."""
-    serializer = shape(data=given)
-    serializer.is_valid(raise_exception=True)
-    asked: dict[str, Any] = serializer.validated_data
-    return asked
-
-
+# For people who are not signed in yet; it looks at no cookie, so it needs no CSRF token.
 class _Open(ApiView):
-    """A view for people who are not signed in yet; it looks at no cookie, so it needs no CSRF token."""
-
     authentication_classes = ()
     permission_classes = (AllowAny,)
 

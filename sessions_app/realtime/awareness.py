@@ -5,7 +5,7 @@ out (stock clients repeat what they hear). Whatever a state claims, its "user" i
 """
 
 import json
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -59,15 +59,18 @@ class Awareness:
         """Those who left: an echo of what they were must not bring them back."""
 
     def take(
-        self, data: bytes, *, holder: object, user: Mapping[str, Any], now: float, remote: bool = False
+        self, data: bytes, *, holder: object, user: Mapping[str, Any], now: float, is_free: Callable[[int], bool]
     ) -> set[int]:
-        """Takes what a socket (or, with remote, another process) says; returns the clients that changed."""
-        changed = set()
-        for client, clock, state in _read(data):
-            taken = self._take_remote if remote else self._take_own
-            if taken(client, clock, state, holder, user, now):
-                changed.add(client)
-        return changed
+        """Takes what a socket says of the clients that may be its own; returns those that changed."""
+        return {
+            client
+            for client, clock, state in _read(data)
+            if is_free(client) and self._take_own(client, clock, state, holder, user, now)
+        }
+
+    def take_remote(self, data: bytes, *, holder: object, now: float) -> set[int]:
+        """Takes what another process of ours has checked and stamped; returns the clients that changed."""
+        return {client for client, clock, state in _read(data) if self._take_remote(client, clock, state, holder, now)}
 
     def leave(self, holder: object, now: float) -> set[int]:
         """A socket has closed: its clients are gone."""
@@ -142,10 +145,7 @@ class Awareness:
     def _held_by(self, holder: object) -> list[int]:
         return [client for client, presence in self.here.items() if presence.holder is holder]
 
-    def _take_remote(
-        self, client: int, clock: int, state: str, holder: object, user: Mapping[str, Any], now: float
-    ) -> bool:
-        """What another process of ours has checked and stamped already."""
+    def _take_remote(self, client: int, clock: int, state: str, holder: object, now: float) -> bool:
         present = self.here.get(client)
         if present is not None and (present.holder is not holder or clock <= present.clock):
             return False

@@ -11,7 +11,7 @@ A resent update changes nothing, so it is answered and not stored again: the CRD
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -44,6 +44,7 @@ UPDATE_BYTES = 1024 * 1024
 STATE_VECTOR_BYTES = 256 * 1024
 TURN_UPDATES = 500
 ASK_AGAIN_TIMES = 8
+BAD_UPDATES_BORNE = 5
 FAILURES_BORNE = 8
 RETRY_S = 0.25
 REMOTE = object()
@@ -76,10 +77,10 @@ class Surroundings:
     call: Callable[..., Awaitable[Any]]
     """Runs a blocking function in a thread."""
     build: Callable[[Any], Replica]
-    tell: Callable[["DocumentRoom", list[str | None]], None]
-    """Tells other processes: None stands for "the log has grown", a string for awareness."""
-    stored: Callable[["DocumentRoom", list[Taken]], None]
-    """Called after every commit, with what was stored."""
+    tell: Callable[["DocumentRoom", bytes | None], None]
+    """Tells other processes: awareness, or None: the log has grown."""
+    stored: Callable[["DocumentRoom", list[DocumentSocket]], None]
+    """Called after every commit, with whose updates were stored."""
     limit: int
     """The largest text of a document, in bytes."""
 
@@ -105,6 +106,8 @@ class DocumentRoom:
         self._newest_told = 0
         self._working: asyncio.Task[None] | None = None
         self._failures = 0
+        self._is_unsure = False
+        """A commit failed, and may be stored all the same."""
         self._whole: tuple[int, bytes] | None = None
 
     # What comes in ----------------------------------------------------------------------------------
@@ -147,12 +150,16 @@ class DocumentRoom:
     def hear_of_others(self, data: bytes, now: float) -> None:
         """Awareness from another process."""
         try:
-            changed = self.awareness.take(data, holder=REMOTE, user={}, now=now, remote=True)
+            changed = self.awareness.take_remote(data, holder=REMOTE, now=now)
         except BadAwareness:
             log.exception("awareness of document %s from another process cannot be read", self.document)
             return
         if changed:
             self._push_all(yprotocol.presence(self.awareness.encode(changed)))
+
+    def local_clients(self) -> set[int]:
+        """Those whose sockets are in this process."""
+        return {client for client, presence in self.awareness.here.items() if presence.holder is not REMOTE}
 
     def tick(self, now: float) -> None:
         """Every few seconds: who was silent for long is gone, and who was sent nothing for long gets a sign of life."""
@@ -193,7 +200,7 @@ class DocumentRoom:
             self._working = None
 
     async def _failed(self, error: Exception) -> None:
-        self._replica = None
+        self._replica, self._is_unsure = None, self.epoch > 0
         self._failures += 1
         log.warning("document %s: the store failed (%s), try %d", self.document, error, self._failures)
         if self._failures > FAILURES_BORNE:
@@ -212,26 +219,33 @@ class DocumentRoom:
         if self._replica is None:
             return await self._load()
         if self._newest_told > self.number:
+            return await self._catch_up(self._replica)
+        return self._replica
+
+    async def _catch_up(self, replica: Replica) -> Replica:
+        """Takes what others have stored since."""
+        try:
             rows = await self._around.call(self._around.store.after, self.document, self.epoch, self.number)
             self._newest_told = 0  # the store was asked; what was told is known now, or was no more than a rumour
             await self._learn_owners(rows)
-            try:
-                self._show_rows(self._replica, rows)
-            except BadUpdate:
-                log.exception("document %s: a stored update does not fit; it is built again", self.document)
-                return await self._load()
-        return self._replica
+            self._show_rows(replica, rows)
+        except BadUpdate:
+            log.exception("document %s: a stored update does not fit; it is built again", self.document)
+            return await self._load()
+        except NoSuchDocument:  # it is gone, or only this epoch of it
+            return await self._load()
+        return replica
 
     async def _load(self) -> Replica:
-        was_here = self.epoch
+        was_here, is_unsure = self.epoch, self._is_unsure
         loaded, replica = await self._around.call(_load, self._around, self.document)
         self.session, self.epoch, self._owners = loaded.session, loaded.epoch, loaded.owners
         self.number, self.snapshot_number = loaded.number, loaded.state_number
         self._kind, self._replica, self._whole = KINDS[loaded.kind], replica, None
-        self._newest_told = 0
+        self._newest_told, self._is_unsure = 0, False
         if was_here and was_here != self.epoch:
             self._end_all(CloseCode.RESYNC, "the history of this document was begun anew; connect again")
-        elif was_here:  # what was shown may be more or less than what is stored: everybody compares
+        elif is_unsure:  # what was shown may be less than what is stored: everybody compares
             question = yprotocol.ask(replica.state_vector())
             whole = yprotocol.update(replica.state())
             for socket in self.sockets:
@@ -355,8 +369,8 @@ class DocumentRoom:
         for it in new:
             self._push_others(it.edit.socket, yprotocol.update(it.edit.message.update))
         self._show_missed(replica, outcome)
-        self._around.tell(self, [None])
-        self._around.stored(self, new)
+        self._around.tell(self, None)
+        self._around.stored(self, [it.edit.socket for it in new])
         return True
 
     def _show_missed(self, replica: Replica, outcome: Stored) -> None:
@@ -388,9 +402,10 @@ class DocumentRoom:
                 self._end_all(CloseCode.NO_SUCH_SESSION, "the document is gone")
             case Refusal.OTHER_EPOCH:
                 again = []
+                self._end_all(CloseCode.RESYNC, "the history of this document was begun anew; connect again")
         self._put_back(again, [])
 
-    async def _learn_owners(self, rows: "list[Row] | Any") -> None:
+    async def _learn_owners(self, rows: Sequence[Row]) -> None:
         """Whose the client ids are that others have brought."""
         assert self._kind is not None
         clients = {
@@ -402,7 +417,7 @@ class DocumentRoom:
         if clients:
             self._owners |= await self._around.call(self._around.store.owners, self.document, clients)
 
-    def _show_rows(self, replica: Replica, rows: "list[Row] | Any") -> None:
+    def _show_rows(self, replica: Replica, rows: Sequence[Row]) -> None:
         for row in rows:
             replica.apply(row.update)
             self._push_all(yprotocol.update(row.update))
@@ -446,7 +461,7 @@ class DocumentRoom:
             socket.abort(CloseCode.MALFORMED, str(error))
             return
         socket.push(yprotocol.answer(missing))
-        if socket.user.get("expired"):
+        if socket.is_expired:
             socket.finish(CloseCode.EXPIRED, "the session has expired")
 
     def _whole_state(self, replica: Replica) -> bytes:
@@ -481,12 +496,11 @@ class DocumentRoom:
         socket, update = edit.socket, edit.message.update
         log.warning("document %s: an update of user %s is refused: %s", self.document, socket.user_id, error)
         self._say_refused(edit, error)
-        if not socket.speaks_ours:
+        socket.bad_updates += 1
+        if not socket.speaks_ours or socket.bad_updates > BAD_UPDATES_BORNE:
             socket.finish(CloseCode.MALFORMED, f"bad_update: {error}")
         try:
-            await self._around.call(
-                self._around.store.quarantine, self.document, socket.user_id, update, str(error)
-            )
+            await self._around.call(self._around.store.quarantine, self.document, socket.user_id, update, str(error))
         except StoreFailed:
             log.exception("document %s: a bad update could not be quarantined", self.document)
 
@@ -500,13 +514,16 @@ class DocumentRoom:
 
     def _hear(self, socket: DocumentSocket, data: bytes, now: float) -> None:
         try:
-            changed = self.awareness.take(data, holder=socket, user=socket.user, now=now)
+            changed = self.awareness.take(
+                data, holder=socket, user=socket.user, now=now, is_free=lambda client: self._is_free(client, socket)
+            )
         except BadAwareness as error:
             socket.abort(CloseCode.MALFORMED, str(error))
             return
-        self._show({client for client in changed if self._is_free(client, socket)})
+        self._show(changed)
 
     def _is_free(self, client: int, socket: DocumentSocket) -> bool:
+        """Whether nobody else has written under a client's id."""
         owner = self._owners.get(client)
         return owner is None or owner.user == socket.user_id
 
@@ -515,7 +532,7 @@ class DocumentRoom:
             return
         data = self.awareness.encode(clients)
         self._push_all(yprotocol.presence(data))
-        self._around.tell(self, [data.hex()])
+        self._around.tell(self, data)
 
     def _push_all(self, frame: bytes) -> None:
         for socket in self.sockets:

@@ -38,11 +38,14 @@ class DocumentSocket:
         self.may_edit = may_edit
         self.login = login
         self.ends_at = ends_at
+        self.is_expired = False
+        """Its session has expired: it is shown the document as it is, and closed."""
         self.connection_id: UUID | None = None
         self.ending: Ending | None = None
         self.aborted = asyncio.Event()
         self.asked_again = 0
         """How often in a row it sent what could not be applied without what it had not sent."""
+        self.bad_updates = 0
         self._send = send
         self._queue: deque[bytes] = deque()
         self._bytes = 0

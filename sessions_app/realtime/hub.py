@@ -18,7 +18,7 @@ from django.utils import timezone
 
 from sessions_app.clock import database_now
 from sessions_app.models import SessionStatus
-from sessions_app.realtime import layer, publish, store
+from sessions_app.realtime import layer, publish, store, topics
 from sessions_app.realtime.close_codes import CloseCode
 from sessions_app.realtime.layer import Item
 from sessions_app.realtime.room import Room
@@ -38,8 +38,8 @@ class Hub:
 
     def __init__(self) -> None:
         self.rooms: dict[UUID, Room] = {}
-        self.listening = False
-        """Whether wake-ups of other processes are heard; without them the looks at the database do their work."""
+        self.listening = asyncio.Event()
+        """Set while wake-ups of other processes are heard; when not, the looks at the database do their work."""
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._look_now = asyncio.Event()
 
@@ -87,6 +87,8 @@ class Hub:
     def deliver(self, items: list[Item]) -> None:
         """What was published, here or in another process."""
         for session_id, text in items:
+            if topics.deliver(session_id, text):
+                continue
             room = self.rooms.get(UUID(session_id))
             if room is None:
                 continue
@@ -99,12 +101,12 @@ class Hub:
         while True:
             try:
                 channel = await layer.subscribe()
-                self.listening = True
+                self.listening.set()
                 async with asyncio.timeout(RESUBSCRIBE_EVERY_S):
                     while True:
                         self.deliver(await layer.receive(channel))
             except layer.DOWN:
-                self.listening = False
+                self.listening.clear()
                 await asyncio.sleep(layer.RETRY_AFTER_S)
 
     async def _keep_looking(self) -> None:

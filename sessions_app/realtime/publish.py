@@ -39,6 +39,11 @@ def stream(session_id: UUID, frame: dict[str, Any]) -> None:
     _outbox.put((str(session_id), encode({"seq": None, "at": at, "run": None} | frame)))
 
 
+def document(document_id: UUID, text: str) -> None:
+    """Tells the rooms of a document: the number that its log has grown to, or who is where in it. It may be lost."""
+    _outbox.put((f"document:{document_id}", text))
+
+
 def attach(receiver: Receiver, loop: asyncio.AbstractEventLoop) -> None:
     """From now on the sockets of this process are fed on this loop."""
     _outbox.attach(receiver, loop)

@@ -1,11 +1,17 @@
-"""The shared text: every change of it goes through here, one at a time, and is told to everyone in the session.
+"""The shared text as REST, agents and restores change it: each change is one update in the document's log.
 
+What people type comes in over sockets (realtime/document_room.py) and goes into the same log; autosave() here writes down
+what has become of the text. A change is made on the text as it is under the document's lock, as the smallest edits that
+lead to the new one, so that what others type meanwhile stays where they typed it.
 A text is kept as it came: line ends, byte order mark and all; only NUL and lone surrogates are refused.
 Rows are locked in one order: session, then document. A caller that holds other locks of its own takes them first.
 """
 
-from collections.abc import Callable
+import os
+import secrets
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -13,13 +19,17 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from sessions_app import selectors
+from sessions_app import selectors, update_log
+from sessions_app.crdt import edits
+from sessions_app.crdt.kinds import TEXT
+from sessions_app.crdt.replica import Replica
 from sessions_app.errors import NotFound, StaleRevision
 from sessions_app.events import DocumentSaved
 from sessions_app.models import Document, Revision, Session, User
 from sessions_app.permissions import Action, require, require_active
+from sessions_app.realtime import publish
 from sessions_app.services import events, texts
-from sessions_app.services.locks import lock_document
+from sessions_app.services.locks import lock_document, lock_session
 
 COALESCE_FOR = timedelta(seconds=60)
 """One person's saves within this time are kept as one revision."""
@@ -28,13 +38,29 @@ REVISIONS_KEPT = 200
 EDIT = "edit"
 CREATE = "create"
 """The text that a session began with; later saves never grow over it."""
+NAMES_SHOWN = 3
+NAME_MAX = 100
+
+_client = secrets.randbits(32)
+"""The CRDT client id of this process's own changes. A document's lock keeps its clocks in order."""
+
+
+def _start_afresh() -> None:
+    """A forked process must not write under its parent's client id."""
+    global _client
+    _client = secrets.randbits(32)
+
+
+os.register_at_fork(after_in_child=_start_afresh)
 
 
 def create(*, session: Session, user: User, text: str, now: datetime) -> Document:
     """The document of a new session; called by sessions.create() in its transaction."""
     _check(text)
-    document = Document.objects.create(session=session, text=text, revision=1 if text else 0, updated_at=now)
+    document = Document.objects.create(session=session, updated_at=now)
     origin = {"kind": CREATE if text else EDIT}
+    if text:
+        _append(document, Replica(TEXT, client=_client), text, user=user, origin=origin, now=now)
     Revision.objects.create(
         document=document, number=document.revision, text=text, author=user, origin=origin, created_at=now
     )
@@ -122,6 +148,50 @@ def keep_revision(document: Document) -> Revision:
     return revision
 
 
+def name_revision(*, user: User, session_id: UUID, name: str) -> Revision:
+    """Keeps the document as it is now under a name."""
+    require(user, session_id, Action.EDIT)
+    cleaned = texts.one_line(name, pointer="/name")[:NAME_MAX]
+    with transaction.atomic():
+        revision = keep_revision(selectors.document_of(session_id))
+        revision.name, revision.author = cleaned, revision.author or user
+        revision.save(update_fields=["name", "author"])
+    return revision
+
+
+def autosave(
+    *, document_id: UUID, number: int, text: str, writers: Mapping[UUID, str], now: datetime | None = None
+) -> bool:
+    """Writes down the text that typing has led to by an update's number; False when a later one is written down.
+
+    Called by rooms, with what is stored as updates already; so it asks for no permission, and losing it loses nothing.
+    """
+    now = now or timezone.now()
+    document = Document.objects.filter(pk=document_id).first()
+    user = User.objects.filter(pk__in=writers).order_by("pk").last()
+    if document is None or user is None:
+        return False
+    with transaction.atomic():
+        locked = _lock_as_stored(document)
+        if locked.text_revision >= number or number > locked.revision:
+            return False
+        locked.text, locked.text_revision = text, number
+        locked.save(update_fields=["text", "text_revision"])
+        _keep(locked, user=user, origin={"kind": EDIT}, now=now)
+        names = list(writers.values())
+        by = " and ".join(names[:NAMES_SHOWN]) + (" and others" if len(names) > NAMES_SHOWN else "")
+        _tell_saved(locked, by=by, by_id=user.pk, origin=EDIT)
+    return True
+
+
+def _lock_as_stored(document: Document) -> Document:
+    """The locked row, with the text that is written down."""
+    session = lock_session(document.session_id)
+    locked = Document.objects.select_for_update().get(pk=document.pk)
+    locked.session = session
+    return locked
+
+
 def _check(text: str) -> None:
     texts.check(text, pointer="/text")
     texts.check_size(text, what="document", limit=settings.DOCUMENT_MAX_BYTES)
@@ -139,33 +209,52 @@ def _change(
     with transaction.atomic():
         locked = lock_document(document)
         require_active(locked.session, Action.EDIT)
+        replica = update_log.build(update_log.load(locked.pk), client=_client)
+        locked.text = replica.text()
         text = compute(locked)
         if text == locked.text:
             return locked
         _check(text)
-        locked.text, locked.revision, locked.updated_at = text, locked.revision + 1, now
-        locked.save(update_fields=["text", "revision", "updated_at"])
+        shown = origin if by == str(user) else {**origin, "by": by}
+        _append(locked, replica, text, user=user, origin=shown, now=now)
         _keep(locked, user=user, origin=origin, now=now)
-        saved = DocumentSaved(
-            document=locked.pk,
-            revision=locked.revision,
-            length=len(text),
-            by=by,
-            by_id=user.pk,
-            origin=origin["kind"],
-        )
-        events.append(locked.session_id, [saved])
+        _tell_saved(locked, by=by, by_id=user.pk, origin=origin["kind"])
     return locked
+
+
+def _append(
+    document: Document, replica: Replica, text: str, *, user: User, origin: dict[str, Any], now: datetime
+) -> None:
+    """Turns the replica's text into a new one, as one update of the document, whose row is locked or new."""
+    update = replica.edit(edits.between(replica.text(), text))
+    update_log.append_locked(document, update, user=user, origin=origin, now=now, client=_client)
+    document.text, document.text_revision, document.updated_at = text, document.revision, now
+    document.save(update_fields=["text", "text_revision", "revision", "updated_at"])
+    transaction.on_commit(partial(publish.document, document.pk, str(document.revision)))
+
+
+def _tell_saved(document: Document, *, by: str, by_id: UUID, origin: str) -> None:
+    saved = DocumentSaved(
+        document=document.pk,
+        revision=document.text_revision,
+        length=len(document.text),
+        by=by,
+        by_id=by_id,
+        origin=origin,
+    )
+    events.append(document.session_id, [saved])
 
 
 def _keep(document: Document, *, user: User, origin: dict[str, Any], now: datetime) -> None:
     """Adds a revision, or lets the newest one grow when it is the same person's, a moment ago, and nothing needs it."""
     newest = Revision.objects.filter(document=document).defer("text").order_by("-number").first()
     if newest is not None and _coalesces(newest, user=user, origin=origin, now=now):
-        Revision.objects.filter(pk=newest.pk).update(number=document.revision, text=document.text)
+        Revision.objects.filter(pk=newest.pk).update(number=document.text_revision, text=document.text)
         return
-    Revision.objects.create(
-        document=document, number=document.revision, text=document.text, author=user, origin=origin, created_at=now
+    Revision.objects.update_or_create(
+        document=document,
+        number=document.text_revision,
+        defaults={"text": document.text, "author": user, "origin": origin, "created_at": now},
     )
     _thin_out(document)
 

@@ -2,6 +2,7 @@
 
 from uuid import UUID
 
+from sessions_app import update_log
 from sessions_app.errors import NotFound
 from sessions_app.models import Document, Session
 
@@ -21,4 +22,5 @@ def lock_document(document: Document) -> Document:
     if locked is None:
         raise NotFound("document", document.pk)
     locked.session = session
+    locked.text = update_log.text_at(locked)
     return locked

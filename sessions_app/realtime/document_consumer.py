@@ -1,0 +1,198 @@
+"""The document's socket: who is it, may they, and then a pipe between the room and the client."""
+
+import asyncio
+import hashlib
+import logging
+import time
+from typing import Any
+from uuid import UUID
+
+from django.utils import timezone
+
+from sessions_app import selectors
+from sessions_app.consumers import Identity, Receive, Refused, Scope, Send, close, identify, query
+from sessions_app.errors import NotFound
+from sessions_app.models import Role, SessionStatus
+from sessions_app.permissions import Action, require
+from sessions_app.realtime import document_hub, store, yprotocol
+from sessions_app.realtime.close_codes import CloseCode
+from sessions_app.realtime.document_room import UPDATE_BYTES, DocumentRoom
+from sessions_app.realtime.document_socket import DocumentSocket
+from sessions_app.realtime.protocol import Allowance
+from sessions_app.realtime.socket import Ending
+from sessions_app.services import connections
+
+log = logging.getLogger(__name__)
+
+IDLE_AFTER_S = 75.0
+"""A client that is alive says so every 15 seconds, by awareness or by a ping."""
+FRAME_BYTES = UPDATE_BYTES + 64
+COLOURS = (
+    "#c2410c", "#a16207", "#4d7c0f", "#15803d", "#0f766e", "#0369a1",
+    "#4338ca", "#7e22ce", "#a21caf", "#be123c", "#57534e", "#1d4ed8",
+)  # fmt: skip
+"""Dark enough to read white letters on, and far enough apart; a person keeps theirs everywhere."""
+
+
+class Admission:
+    """What was decided when the socket opened."""
+
+    def __init__(self, document: UUID, session: UUID, connection: UUID, user: dict[str, Any], *, expired: bool) -> None:
+        self.document = document
+        self.session = session
+        self.connection = connection
+        self.user = user
+        self.expired = expired
+
+
+async def document_socket(scope: Scope, receive: Receive, send: Send) -> None:
+    """/ws/sessions/{id}/document/"""
+    session_id = str(scope["url_route"]["kwargs"]["session_id"])
+    try:
+        await _serve(session_id, scope, receive, send)
+    except Exception:
+        log.exception("the document socket of session %s failed", session_id)
+        await close(send, Ending(CloseCode.FAILED, "something went wrong on our side; connect again"))
+
+
+async def _serve(session_id: str, scope: Scope, receive: Receive, send: Send) -> None:
+    await receive()  # websocket.connect
+    try:
+        identity = await identify(scope)
+        if identity is None:
+            await send({"type": "websocket.close"})  # before the accept: the handshake answers 403
+            return
+        admission = await store.call(_admit, session_id, identity)
+    except Refused as refused:
+        await send({"type": "websocket.accept"})
+        await close(send, refused.ending)
+        return
+    await send({"type": "websocket.accept"})
+    socket = DocumentSocket(
+        send=send,
+        user=admission.user,
+        speaks_ours=query(scope, "agentsite") == "1",
+        may_edit=admission.user["role"] != Role.VIEWER and not admission.expired,
+        login=identity.login,
+        ends_at=identity.ends_at,
+    )
+    socket.is_expired = admission.expired
+    socket.connection_id = admission.connection
+    home = document_hub.current()
+    room = home.join(admission.document, socket)
+    try:
+        await _Pipe(room, socket, receive).run()
+    finally:
+        home.leave(room, socket)
+        await asyncio.shield(store.call(_note_closed, admission.connection, admission.session))
+    if socket.ending is not None:
+        await close(send, socket.ending)
+
+
+class _Pipe:
+    """One socket's two directions, until either ends."""
+
+    def __init__(self, room: DocumentRoom, socket: DocumentSocket, receive: Receive) -> None:
+        self._room = room
+        self._socket = socket
+        self._receive = receive
+        self._frames = Allowance(burst=2_000, per_second=400, left=2_000)
+        self._updates = Allowance(burst=1_000, per_second=100, left=1_000)
+        self._presences = Allowance(burst=100, per_second=30, left=100)
+        self._unheard: yprotocol.Presence | None = None
+        """The last awareness that came too soon after others; taken when there is time."""
+        self._last_heard = time.monotonic()
+
+    async def run(self) -> None:
+        """Until the client leaves, the socket is to end, or nothing has come for long."""
+        tasks = [asyncio.ensure_future(it) for it in (self._read(), self._socket.feed(), self._watch())]
+        _, writing, _ = tasks
+        aborted = asyncio.ensure_future(self._socket.aborted.wait())
+        try:
+            await asyncio.wait({*tasks, aborted}, return_when=asyncio.FIRST_COMPLETED)
+            if self._socket.ending is not None:  # what is queued is still sent, unless it is aborted or takes long
+                await asyncio.wait({writing, aborted}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in (*tasks, aborted):
+                task.cancel()
+            results = await asyncio.gather(*tasks, aborted, return_exceptions=True)
+        for result in results:
+            if isinstance(result, Exception) and not isinstance(result, OSError):
+                raise result
+
+    async def _read(self) -> None:
+        while self._socket.ending is None:
+            message = await self._receive()
+            if message["type"] == "websocket.disconnect":
+                return
+            self._last_heard = time.monotonic()
+            frame = message.get("bytes")
+            if frame is None:
+                self._socket.abort(CloseCode.MALFORMED, "this socket speaks the y-protocols, in binary frames")
+                return
+            self._take(frame, self._last_heard)
+
+    def _take(self, frame: bytes, now: float) -> None:
+        socket = self._socket
+        if not self._frames.take(now):
+            socket.abort(CloseCode.TOO_FAST, "too many frames; at most 400 a second")
+            return
+        if len(frame) > FRAME_BYTES:
+            socket.abort(CloseCode.TOO_LARGE, f"an update may have {UPDATE_BYTES:,} bytes")
+            return
+        try:
+            message = yprotocol.parse(frame)
+        except yprotocol.MalformedMessage as error:
+            socket.abort(CloseCode.MALFORMED, str(error))
+            return
+        if isinstance(message, yprotocol.Presence):
+            if not self._presences.take(now):
+                self._unheard = message
+                return
+            self._unheard = None
+        elif isinstance(message, yprotocol.Update) and not self._updates.take(now):
+            socket.abort(CloseCode.TOO_FAST, "too many updates; at most 100 a second")
+            return
+        self._room.receive(socket, message, now)
+
+    async def _watch(self) -> None:
+        """Hears late what came too soon, and gives up a client that is silent for long."""
+        while self._socket.ending is None:
+            await asyncio.sleep(1.0)
+            now = time.monotonic()
+            if self._unheard is not None and self._presences.take(now):
+                message, self._unheard = self._unheard, None
+                self._room.receive(self._socket, message, now)
+            if now - self._last_heard > IDLE_AFTER_S:
+                self._socket.abort(CloseCode.IDLE, f"nothing came for {IDLE_AFTER_S:.0f} s")
+
+
+def _admit(session_id: str, identity: Identity) -> Admission:
+    """Whether they may come in; notes the connection, so that the session is not idle."""
+    now = timezone.now()
+    try:
+        member = require(identity.user, UUID(session_id), Action.READ)
+        document = selectors.document_id_of(member.session_id)
+    except (NotFound, ValueError) as error:
+        raise Refused(CloseCode.NO_SUCH_SESSION, "there is no such session, or you are not a member") from error
+    if connections.open_count(user=identity.user, now=now) >= connections.SOCKETS_PER_USER:
+        raise Refused(CloseCode.TOO_FAST, f"you have {connections.SOCKETS_PER_USER} sockets open; close some")
+    connection = connections.opened(session_id=member.session_id, user=identity.user, now=now)
+    user = {
+        "id": str(member.user_id),
+        "name": str(member.user),
+        "color": colour_of(member.user_id),
+        "role": member.role,
+        "guest": member.user.is_guest,
+    }
+    expired = member.session.status == SessionStatus.EXPIRED
+    return Admission(document, member.session_id, connection, user, expired=expired)
+
+
+def colour_of(user: UUID) -> str:
+    """A person's colour: always the same."""
+    return COLOURS[hashlib.sha256(user.bytes).digest()[0] % len(COLOURS)]
+
+
+def _note_closed(connection: UUID, session: UUID) -> None:
+    connections.closed(connection_id=connection, session_id=session, now=timezone.now())

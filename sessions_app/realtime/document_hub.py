@@ -1,0 +1,309 @@
+"""All document rooms of this process: fed by their sockets, by wake-ups, and by a look at the database.
+
+The look, every two seconds, finds what a lost wake-up would have told, gives every socket the role that its person has
+now, and closes those of people who may no longer be there.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Coroutine
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+from weakref import WeakKeyDictionary
+
+from django.conf import settings
+from django.db import Error as DatabaseError
+from django.db import connection
+from django.utils import timezone
+
+from sessions_app import update_log
+from sessions_app.clock import database_now
+from sessions_app.crdt.replica import Replica
+from sessions_app.crdt.store import StoreFailed, UpdateStore
+from sessions_app.models import Document, Member, Role, SessionStatus
+from sessions_app.realtime import hub, publish, store, topics
+from sessions_app.realtime.close_codes import CloseCode
+from sessions_app.realtime.document_room import DocumentRoom, Surroundings
+from sessions_app.realtime.document_socket import DocumentSocket
+from sessions_app.realtime.document_writer import Writer
+from sessions_app.services import auth, compaction, connections, documents
+
+log = logging.getLogger(__name__)
+
+TOPIC = "document"
+WHO_IS_THERE = "?"
+LOOK_EVERY_S = 2.0
+SEEN_EVERY_S = 30.0
+SAVE_AFTER_S = 2.0
+SAVE_WITHIN_S = 10.0
+COMPACT_AFTER = 500
+"""So many updates after its snapshot a document gets a new one."""
+
+
+class DocumentHub:
+    """The document rooms whose sockets live on one event loop."""
+
+    def __init__(self, update_store: UpdateStore | None = None) -> None:
+        self.rooms: dict[UUID, DocumentRoom] = {}
+        self._saves: dict[UUID, Save] = {}
+        self._compacting: set[UUID] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._store = update_store or update_log.DatabaseStore()
+        self._writer = Writer(self._store, on_idle=connection.close)
+        self._around = Surroundings(
+            store=self._store,
+            append=self._writer.append,
+            call=store.call,
+            build=update_log.build,
+            tell=self._tell,
+            stored=self._stored,
+            limit=settings.DOCUMENT_MAX_BYTES,
+        )
+
+    def start(self) -> None:
+        """Begins to look; called with the first socket."""
+        hub.current()  # it listens to the channel layer for all
+        for work in (self._keep_looking, self._keep_seen):
+            self._spawn(work())
+
+    async def stop(self) -> None:
+        """Saves what is open and stops; the sockets have to be closed already."""
+        _hubs.pop(asyncio.get_running_loop(), None)
+        for room in list(self.rooms.values()):
+            await room.settled()
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    # Sockets ----------------------------------------------------------------------------------------
+
+    def join(self, document: UUID, socket: DocumentSocket) -> DocumentRoom:
+        """Puts a socket into its document's room."""
+        room = self.rooms.get(document)
+        if room is None:
+            room = self.rooms[document] = DocumentRoom(document, self._around)
+            publish.document(document, WHO_IS_THERE)
+        room.join(socket)
+        return room
+
+    def leave(self, room: DocumentRoom, socket: DocumentSocket) -> None:
+        """Takes a socket out; an empty room is saved and forgotten."""
+        room.leave(socket, time.monotonic())
+        if not room.sockets:
+            self._spawn(self._close(room))
+
+    async def _close(self, room: DocumentRoom) -> None:
+        await room.settled()
+        if not room.sockets and self.rooms.get(room.document) is room:
+            self._save_soon(room, 0.0)
+            await room.settled()
+            if not room.sockets and self.rooms.get(room.document) is room:
+                del self.rooms[room.document]
+
+    # Other processes --------------------------------------------------------------------------------
+
+    def deliver(self, document: str, text: str | None) -> None:
+        """What was published about a document, here or in another process."""
+        room = self.rooms.get(UUID(document))
+        if room is None or text is None:
+            return
+        if text == WHO_IS_THERE:
+            if room.awareness.here:
+                self._tell(room, room.awareness.encode(room.local_clients()))
+        elif text.isdigit():
+            room.wake(int(text))
+        else:
+            room.hear_of_others(bytes.fromhex(text.removeprefix("a")), time.monotonic())
+
+    def _tell(self, room: DocumentRoom, awareness: bytes | None) -> None:
+        publish.document(room.document, str(room.number) if awareness is None else "a" + awareness.hex())
+
+    # After commits ----------------------------------------------------------------------------------
+
+    def _stored(self, room: DocumentRoom, senders: list[DocumentSocket]) -> None:
+        save = self._saves.get(room.document)
+        if save is None:
+            save = self._saves[room.document] = Save(asyncio.get_running_loop().time())
+        save.users |= {socket.user_id: socket.user["name"] for socket in senders}
+        self._save_soon(room, SAVE_AFTER_S)
+        if room.number - room.snapshot_number >= COMPACT_AFTER and room.document not in self._compacting:
+            self._compacting.add(room.document)
+            self._spawn(self._compact(room))
+
+    def _save_soon(self, room: DocumentRoom, after_s: float) -> None:
+        """Plans to write the text where lists and searches find it: when typing pauses, or after ten seconds of it."""
+        save = self._saves.get(room.document)
+        if save is None:
+            return
+        loop = asyncio.get_running_loop()
+        due = min(loop.time() + after_s, save.since + SAVE_WITHIN_S)
+        if save.timer is not None:
+            save.timer.cancel()
+        if due <= loop.time():
+            self._save(room)
+        else:
+            save.timer = loop.call_at(due, self._save, room)
+
+    def _save(self, room: DocumentRoom) -> None:
+        save = self._saves.pop(room.document, None)
+        if save is None:
+            return
+        if save.timer is not None:
+            save.timer.cancel()
+
+        def work(replica: Replica) -> None:
+            self._spawn(self._write_down(room.document, room.number, replica.text(), save.users))
+
+        room.between_commits(work)
+
+    async def _write_down(self, document: UUID, number: int, text: str, users: "dict[UUID, str]") -> None:
+        try:
+            await store.call(_autosave, document, number, text, users)
+        except DatabaseError:
+            log.exception("the text of document %s could not be written down; its updates are stored", document)
+
+    async def _compact(self, room: DocumentRoom) -> None:
+        try:
+            number = await store.call(_compact, room.document)
+            room.snapshot_number = max(room.snapshot_number, number)
+        except (DatabaseError, StoreFailed, compaction.NotEqual):
+            log.exception("document %s could not be compacted; it opens from its updates", room.document)
+            room.snapshot_number = room.number  # so that it is tried again after as many updates more
+        finally:
+            self._compacting.discard(room.document)
+
+    # Looks ------------------------------------------------------------------------------------------
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: "asyncio.Task[None]") -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("work of the document hub failed", exc_info=error)
+
+    async def _keep_looking(self) -> None:
+        while True:
+            await asyncio.sleep(LOOK_EVERY_S)
+            await self._outliving("look at documents", self.look)
+
+    async def _keep_seen(self) -> None:
+        while True:
+            await asyncio.sleep(SEEN_EVERY_S)
+            await self._outliving("note open sockets", self._see)
+
+    async def _outliving(self, what: str, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Runs one round of an endless work; a failed one is logged, because the next is needed all the same."""
+        try:
+            await work()
+        except Exception:  # the outer edge of a task that must not end
+            log.exception("the document hub could not %s", what)
+
+    async def look(self) -> None:
+        """Wakes rooms whose log grew, gives sockets their roles, and ends those that may not stay."""
+        rooms = list(self.rooms.values())
+        now = time.monotonic()
+        for room in rooms:
+            room.tick(now)
+        if not rooms:
+            return
+        logins = {socket.login for room in rooms for socket in room.sockets if socket.login}
+        seen = await store.call(_look, [room.document for room in rooms], logins)
+        for room in rooms:
+            for socket in list(room.sockets):
+                seen.judge(room, socket, timezone.now())
+            known = seen.documents.get(room.document)
+            if known is not None and known[1] > room.number:
+                room.wake(known[1])
+
+    async def _see(self) -> None:
+        sockets = [socket for room in self.rooms.values() for socket in room.sockets]
+        ids = [socket.connection_id for socket in sockets if socket.connection_id]
+        if ids:
+            sessions = [room.session for room in self.rooms.values() if room.session]
+            await store.call(_note_seen, ids, sessions)
+
+
+class Save:
+    """Text that is stored as updates, and is to be written down as a whole."""
+
+    def __init__(self, since: float) -> None:
+        self.since = since
+        self.users: dict[UUID, str] = {}
+        """Who typed since the last time, in order."""
+        self.timer: asyncio.TimerHandle | None = None
+
+
+class Seen:
+    """How things are for some documents and the people at them."""
+
+    def __init__(self, document_ids: list[UUID], logins: set[str]) -> None:
+        found = Document.objects.filter(pk__in=document_ids).values_list(
+            "pk", "session_id", "revision", "session__status"
+        )
+        self.documents = {pk: (session, revision, status) for pk, session, revision, status in found}
+        sessions = {session for session, _, _ in self.documents.values()}
+        members = Member.objects.filter(session_id__in=sessions, user__is_active=True)
+        self.roles = {
+            (session, user): role for session, user, role in members.values_list("session_id", "user_id", "role")
+        }
+        self.logins = set(auth.standing_logins(logins))
+
+    def judge(self, room: DocumentRoom, socket: DocumentSocket, now: datetime) -> None:
+        """Ends a socket that may not stay, or gives it the role that its person has."""
+        known = self.documents.get(room.document)
+        role = self.roles.get((known[0], socket.user_id)) if known else None
+        if known is None:
+            socket.finish(CloseCode.NO_SUCH_SESSION, "the session was deleted")
+        elif role is None:
+            socket.abort(CloseCode.NOT_ALLOWED, "you are no longer a member of this session")
+        elif (socket.login and socket.login not in self.logins) or (socket.ends_at and socket.ends_at <= now):
+            socket.abort(CloseCode.NOT_SIGNED_IN, "your login has ended")
+        elif known[2] == SessionStatus.EXPIRED:
+            socket.finish(CloseCode.EXPIRED, "the session has expired")
+        elif role != socket.user["role"]:
+            socket.user["role"] = role
+            socket.may_edit = role != Role.VIEWER
+            room.tell_role(socket)
+
+
+def _look(document_ids: list[UUID], logins: set[str]) -> Seen:
+    return Seen(document_ids, logins)
+
+
+def _note_seen(connection_ids: list[UUID], session_ids: list[UUID]) -> None:
+    connections.seen(connection_ids=connection_ids, session_ids=session_ids, now=database_now())
+
+
+def _autosave(document: UUID, number: int, text: str, users: dict[UUID, str]) -> None:
+    documents.autosave(document_id=document, number=number, text=text, writers=users)
+
+
+def _compact(document: UUID) -> int:
+    return compaction.compact(document_id=document)
+
+
+_hubs: "WeakKeyDictionary[asyncio.AbstractEventLoop, DocumentHub]" = WeakKeyDictionary()
+
+
+def current() -> DocumentHub:
+    """The document hub of the running loop, started with its first use."""
+    loop = asyncio.get_running_loop()
+    found = _hubs.get(loop)
+    if found is None:
+        found = _hubs[loop] = DocumentHub()
+        found.start()
+    return found
+
+
+def _deliver(document: str, text: str | None) -> None:
+    found = _hubs.get(asyncio.get_running_loop())
+    if found is not None:
+        found.deliver(document, text)
+
+
+topics.register(TOPIC, _deliver)
