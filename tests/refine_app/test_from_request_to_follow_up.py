@@ -76,9 +76,9 @@ def frames_until(socket: ClientConnection, *types: str, run: str) -> list[dict[s
             return frames
 
 
-@pytest.fixture(params=[False, True], ids=["embedded", "scaled out"])
-def program(request: pytest.FixtureRequest, start_site: Any) -> Program:
-    return Program(start_site(scaled=request.param))
+@pytest.fixture(params=["live_site", "scaled_site"])
+def program(request: pytest.FixtureRequest) -> Program:
+    return Program(request.getfixturevalue(request.param))
 
 
 def test_a_program_asks_watches_accepts_and_asks_again(program: Program) -> None:
