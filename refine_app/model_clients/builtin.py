@@ -12,6 +12,7 @@ from refine_app.diffs.fences import fence_for
 from refine_app.diffs.lines import split_lines
 from refine_app.model_clients.client import Delta, Message, Subject, TokenCount
 from refine_app.model_clients.errors import OutputInvalid
+from refine_app.tools.analysis import analyse
 from refine_app.tools.children import LIMITS, RUFF, Limits, run_child
 from refine_app.tools.errors import AnalysisSkipped
 
@@ -111,6 +112,7 @@ class BuiltinClient:
         return code, " ".join(filter(None, [DISCLAIMER, f"{asked}: {names}.", done, _cannot(beyond) if beyond else ""]))
 
     async def _fix(self, code: str, topics: Sequence[Topic]) -> str:
+        await self._raise_for_syntax(code)
         source = code.encode("utf-8", "replace")
         safe = sorted({rule for topic in topics for rule in topic.safe})
         unsafe = sorted({rule for topic in topics for rule in topic.unsafe})
@@ -124,6 +126,13 @@ class BuiltinClient:
             source = await self._ruff(source, "format")
         return source.decode("utf-8", "replace")
 
+    async def _raise_for_syntax(self, code: str) -> None:
+        """Ruff leaves a text that does not parse alone without a word."""
+        syntax = (await analyse(code, "python", ("syntax",), limits=self.limits)).syntax
+        if syntax is not None and syntax["count"]:
+            error = syntax["errors"][0]
+            raise AnalysisSkipped(f"line {error['line']} could not be read as Python ({error['message']})")
+
     async def _ruff(self, source: bytes, command: str, *options: str) -> bytes:
         arguments = [RUFF, command, "--isolated", "--no-cache", "--quiet", "--target-version", "py311"]
         output = await run_child(
@@ -131,7 +140,7 @@ class BuiltinClient:
         )
         if output.code:
             reason = excerpt(output.stderr.decode("utf-8", "replace"), 200)
-            raise AnalysisSkipped(f"the text could not be read as Python ({reason})" if reason else "ruff failed")
+            raise AnalysisSkipped(f"ruff failed{': ' + reason if reason else ''}")
         return output.stdout
 
 

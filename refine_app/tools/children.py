@@ -97,6 +97,9 @@ def _run(child: _Child, command: list[str], stdin: bytes, limits: Limits) -> Out
         out.seek(0)
         err.seek(0)
         output = Output(code, out.read(limits.output), err.read(100_000))
+    if len(output.stdout) >= limits.output:
+        # Python turns the signal of this limit into an error of its own, so it is seen here.
+        raise AnalysisSkipped(f"it wrote more than {limits.output} bytes")
     _raise_for_limits(output, command, limits)
     return output
 
@@ -125,7 +128,6 @@ def _raise_for_limits(output: Output, command: Sequence[str], limits: Limits) ->
     reasons = {
         signal.SIGALRM: f"it took longer than {limits.wall_s:g} s",
         signal.SIGXCPU: f"it took longer than {limits.cpu_s} s of processor time",
-        signal.SIGXFSZ: f"it wrote more than {limits.output} bytes",
     }
     reason = reasons.get(signal.Signals(-output.code), f"{program} was ended by signal {-output.code}")
     if b"memory" in output.stderr.lower():

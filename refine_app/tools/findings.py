@@ -1,7 +1,9 @@
 """What ruff and bandit find in Python, as one list of issues."""
 
 import asyncio
+import hashlib
 import json
+import re
 import sys
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,7 +17,10 @@ RULES = ("F", "E7", "E9", "W6", "B", "C4", "SIM", "UP", "PERF", "RET5", "PLE", "
 _UNWANTED = ("RUF001", "RUF002", "RUF003", "SIM105", "PERF203", "PLW2901", "SIM108")
 _FAULTS = ("F", "E9", "B", "PLE", "E722", "E711", "E712", "syntax")
 MAX_ISSUES = 300
-SEVERITIES = ("error", "warning", "info")
+"""So many are kept in a run's state; checks compare all of them."""
+KNOWN_MAX = 200
+_KNOWN: dict[tuple[bytes, bool], "Findings"] = {}
+_SUPPRESSION = re.compile(r"#.*\b(noqa|nosec|flake8|ruff)\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +37,23 @@ async def find_issues(code: str, language: str, *, heed_suppressions: bool = Tru
     if language != "python":
         return Findings(skipped={"findings": f"issues are looked for in Python only, not in {language!r}"})
     source = code.removeprefix("\ufeff").encode("utf-8", "replace")
-    results = await asyncio.gather(
-        _run_ruff(source, heed_suppressions, limits), _run_bandit(source, heed_suppressions, limits)
-    )
+    heed = heed_suppressions or not _SUPPRESSION.search(code)
+    key = (hashlib.sha256(source).digest(), heed)
+    known = _KNOWN.get(key)
+    if known is None:
+        known = await _find(source, heed, limits)
+        if not known.skipped:
+            # A refinement looks at the same text in several steps, and a session's next request often again.
+            _KNOWN[key] = known
+            while len(_KNOWN) > KNOWN_MAX:
+                del _KNOWN[next(iter(_KNOWN))]
+    return known
+
+
+async def _find(source: bytes, heed: bool, limits: Limits) -> Findings:
+    results = await asyncio.gather(_run_ruff(source, heed, limits), _run_bandit(source, heed, limits))
     issues = sorted((i for found in results for i in found.issues), key=lambda i: (i["line"], i["column"], i["code"]))
-    return Findings(issues[:MAX_ISSUES], {k: v for found in results for k, v in found.skipped.items()})
+    return Findings(issues, {k: v for found in results for k, v in found.skipped.items()})
 
 
 def faults(issues: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -45,7 +45,7 @@ LANGUAGES = {
         ),
         Language(
             "rust", ("rs",), ("rs",), "tree_sitter_rust",
-            signs=r"^\s*(fn \w+.*\{$|pub (fn|struct|enum|mod) |use [\w:]+(::\{.*\})?;$|let mut |impl\b.* \{$|#\[\w+)",
+            signs=r"^\s*(fn \w+.*\{|pub (fn|struct|enum|mod) |use [\w:]+(::\{.*\})?;$|let mut |impl\b.* \{$|#\[\w+)",
         ),
         Language(
             "java", ("java",), (), "tree_sitter_java",
