@@ -67,9 +67,7 @@ async def connected(cast: Cast) -> Client:
 
 async def listening() -> None:
     """Returns when the hub has joined the group, so that nothing is sent to nobody."""
-    async with asyncio.timeout(10):
-        while not hub.current().listening:
-            await asyncio.sleep(0.01)
+    await asyncio.wait_for(hub.current().listening.wait(), 10)
 
 
 def save(cast: Cast, text: str) -> None:

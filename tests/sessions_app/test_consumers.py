@@ -401,34 +401,29 @@ async def test_a_slow_reader_is_sent_away_with_bounded_memory_and_others_notice_
     for client in (slow, quick):  # both are live before the slow one stops to read
         client.say({"type": "ping"})
         assert await client.frame() == {"type": "pong"}
+    (ending,) = [it.aborted for it in hub.current().rooms[cast.session.pk].sockets if it.user_id == cast.vic.pk]
     slow.reads.clear()
     for number in range(40):
         await save(cast, f"text {number}")
     assert [(await quick.frame())["seq"] for _ in range(40)] == list(range(2, 42))
-    room = hub.current().rooms[cast.session.pk]
-    await asyncio.wait_for(_until(lambda: len(room.sockets) == 1), 10)
+    await asyncio.wait_for(ending.wait(), 10)
     slow.reads.set()
     assert await slow.closed() == 4008
-
-
-async def _until(holds: Callable[[], bool]) -> None:
-    while not holds():
-        await asyncio.sleep(0.01)
 
 
 async def test_a_reader_who_is_behind_loses_unstored_frames_but_no_events(
     cast: Cast, connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(socket, "QUEUE_FRAMES", 20)
-    client = await connect(cast.vic, cast.session, after=1)
-    client.say({"type": "ping"})
-    await client.frame()
+    client, quick = await connect(cast.vic, cast.session, after=1), await connect(cast.ben, cast.session, after=1)
+    for live in (client, quick):
+        live.say({"type": "ping"})
+        await live.frame()
     client.reads.clear()
     for number in range(100):
         publish.stream(cast.session.pk, {"type": "text.delta", "data": {"offset": number, "text": "x"}})
     await save(cast, "two")
-    room = hub.current().rooms[cast.session.pk]
-    await asyncio.wait_for(_until(lambda: room.seq == 2), 10)
+    await quick.until("document.saved")
     client.reads.set()
     frames = [await client.frame()]
     while frames[-1]["type"] != "document.saved":
