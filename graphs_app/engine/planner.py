@@ -8,11 +8,14 @@ An activation is one execution of a node, numbered from 1 in the order in which 
 same activations in the same order gives the same numbers, so replaying a history rebuilds what was active, what was
 waiting, and how often each edge was traversed.
 
-Joins. "any": every arrival is an activation. "all": arrivals wait until no other active or waiting node can reach the
-node; each waiting node watches one node that still blocks it, and is looked at again only when that one is no longer
-active, so that a join of n branches costs O(n) in all. When nothing but waiting nodes is left, the first in the
-definition's order starts. "first": the first arrival of a split is an activation; later ones are dropped, unless they
-come after that activation (a loop). The split is the latest activation of the node at which all ways to it part.
+Joins. "any": every arrival is an activation. "all": arrivals wait for the others that may still come:
+- for every active or waiting node upstream, that is, which reaches this one and is not reached by it;
+- and, where both are on a loop, for those that can get to one of its edges by which nothing has arrived yet, without
+  going through it. So two branches inside a loop run at the same time, though each could reach the other going round.
+When nothing but waiting nodes is left, the first in the definition's order starts. Each waiting node watches one node
+that still blocks it, and is looked at again only when that one is no longer active: a join of n branches costs O(n).
+"first": the first arrival of a split is an activation; later ones are dropped, unless they come after that activation
+(a loop). The split is the latest activation of the node at which all ways to it part.
 """
 
 from collections.abc import Sequence
@@ -37,6 +40,21 @@ class Activation:
         self.passes = passes
 
 
+class _Waiting:
+    """A node with join "all" that something has arrived at."""
+
+    __slots__ = ("arrivals", "marked", "passed", "watched_edge")
+
+    def __init__(self, arrival: Activation, edge: int) -> None:
+        self.arrivals = [arrival]
+        self.marked = {edge}
+        """The edges by which something has arrived."""
+        self.passed = 0
+        """How many of the edges from its loops need not be waited for any more."""
+        self.watched_edge = -1
+        """The edge that is waited for; -1 while it waits for what is upstream."""
+
+
 class Planner:
     """What is active and what waits in one run."""
 
@@ -50,7 +68,7 @@ class Planner:
         self._next = 1
         self._running = [0] * len(topology.joins)
         self._mask = 0
-        self._waiting: dict[int, list[Activation]] = {}
+        self._waiting: dict[int, _Waiting] = {}
         self._watchers: dict[int, list[int]] = {}
         self._first_starts: dict[tuple[int, int], int] = {}
         self._untouched = topology.descendants[topology.entry]
@@ -106,7 +124,7 @@ class Planner:
         return nodes
 
     def _follow(self, edge: int, done: Activation) -> Activation | None:
-        """The short way for the common case: one edge, to a node that can start at once, and nobody watches this one."""
+        """The short way for the common case: one edge, to a node that can start at once; nobody watches this one."""
         topology, node = self._topology, done.node
         target = topology.targets[edge]
         if (
@@ -118,7 +136,8 @@ class Planner:
         ):
             return None
         mask = self._mask & ~(1 << node)
-        if mask & topology.ancestors[target]:
+        loops = topology.loops
+        if mask & topology.upstream[target] or (loops.into[target] and mask & loops.inside[target] & ~(1 << target)):
             return None
         self._mask = mask
         self.traversals[edge] += 1
@@ -135,13 +154,16 @@ class Planner:
         target = self._topology.targets[edge]
         join = self._topology.joins[target]
         if join == "all":
-            arrivals = self._waiting.get(target)
-            if arrivals is None:
-                self._waiting[target] = [done]
+            waiting = self._waiting.get(target)
+            if waiting is None:
+                self._waiting[target] = _Waiting(done, edge)
                 self._mask |= 1 << target
                 candidates.append(target)
             else:
-                arrivals.append(done)
+                waiting.arrivals.append(done)
+                waiting.marked.add(edge)
+                if waiting.watched_edge == edge:
+                    candidates.append(target)
         elif join == "any" or self._is_first(target, done):
             started = self._activate(target, (done,))
             ready.append(started)
@@ -156,16 +178,31 @@ class Planner:
         if len(candidates) > 1:
             candidates = sorted(set(candidates))
         for node in candidates:
-            if node not in self._waiting:
+            waiting = self._waiting.get(node)
+            if waiting is None:
                 continue
-            blockers = self._mask & self._topology.ancestors[node]
+            blockers = self._mask & self._topology.upstream[node] or self._blockers_on_loops(node, waiting)
             if blockers:
                 self._watchers.setdefault((blockers & -blockers).bit_length() - 1, []).append(node)
             else:
                 ready.append(self._start_waiting(node))
 
+    def _blockers_on_loops(self, node: int, waiting: _Waiting) -> int:
+        """Nothing is upstream any more, so what cannot get to an edge now will not get there later."""
+        loops = self._topology.loops
+        edges = loops.into[node]
+        if self._mask & loops.inside[node] & ~(1 << node):
+            while waiting.passed < len(edges):
+                edge = edges[waiting.passed]
+                blockers = 0 if edge in waiting.marked else self._mask & loops.reach(edge, node)
+                if blockers:
+                    waiting.watched_edge = edge
+                    return blockers
+                waiting.passed += 1
+        return 0
+
     def _start_waiting(self, node: int) -> Activation:
-        return self._activate(node, self._waiting.pop(node))
+        return self._activate(node, self._waiting.pop(node).arrivals)
 
     def _activate(self, node: int, causes: Sequence[Activation]) -> Activation:
         number = self._next

@@ -52,7 +52,7 @@ class Plan:
 
 
 def fork(*, compiled: Compiled, initial_state: Mapping[str, Any], history: History, number: int, edit: Json) -> History:
-    """The history of a new run that goes on after checkpoint `number` (0: from the start), with `edit` set in its state.
+    """The history of a new run that goes on after checkpoint `number` (0: the start), with `edit` set in its state.
 
     Raises HistoryMismatch when there is no such checkpoint, and what State raises for an edit that does not fit.
     """

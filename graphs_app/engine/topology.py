@@ -20,13 +20,51 @@ class Topology:
     """By edge: the node it leads to."""
     outgoing: tuple[int, ...]
     """By node: how many edges leave it."""
-    ancestors: tuple[int, ...]
-    """By node: the other nodes from which it can be reached."""
+    upstream: tuple[int, ...]
+    """By node: the nodes from which it can be reached, and which it cannot reach."""
+    loops: "Loops"
     descendants: tuple[int, ...]
     """By node: itself and what it can reach."""
     splits: dict[int, int]
     """By node with join "first": the node at which all ways to it part, its immediate dominator; -1 for none."""
     max_iterations: int
+
+
+class Loops:
+    """Inside the loops: which nodes of a loop can still get to one of its edges, without going through its target."""
+
+    __slots__ = ("_predecessors", "_reach", "_sources", "inside", "into")
+
+    def __init__(self, inside: list[int], ends: list[tuple[int, int]], predecessors: list[list[int]]) -> None:
+        self.inside = inside
+        """By node: the nodes of its loops, itself among them; none for a node on no loop."""
+        self.into: list[list[int]] = [[] for _ in inside]
+        """By node: the edges that lead to it from other nodes of its loops."""
+        self._sources = [source for source, _ in ends]
+        self._predecessors = predecessors
+        self._reach: dict[int, int] = {}
+        for edge, (source, target) in enumerate(ends):
+            if source != target and inside[target] >> source & 1:
+                self.into[target].append(edge)
+
+    def reach(self, edge: int, target: int) -> int:
+        """The nodes of the target's loops from which a way leads to the edge that does not go through the target.
+
+        Looked for when it is first asked for: most edges of a loop are never asked about.
+        """
+        known = self._reach.get(edge)
+        if known is None:
+            allowed = self.inside[target] & ~(1 << target)
+            source = self._sources[edge]
+            known = 1 << source
+            work = [source]
+            while work:
+                for node in self._predecessors[work.pop()]:
+                    if allowed >> node & 1 and not known >> node & 1:
+                        known |= 1 << node
+                        work.append(node)
+            self._reach[edge] = known
+        return known
 
 
 def topology(definition: Definition) -> Topology:
@@ -42,12 +80,14 @@ def topology(definition: Definition) -> Topology:
     firsts = [node for node, join in enumerate(joins) if join == "first"]
     dominators = immediate_dominators(entry, successors, predecessors) if firsts else {}
     reached_by = closure(components[::-1], predecessors)
+    inside = _insides(components, successors)
     return Topology(
         entry=entry,
         joins=joins,
         targets=tuple(target for _, target in ends),
         outgoing=tuple(len(some) for some in successors),
-        ancestors=tuple(reach & ~(1 << node) for node, reach in enumerate(reached_by)),
+        upstream=tuple(reach & ~inside[node] & ~(1 << node) for node, reach in enumerate(reached_by)),
+        loops=Loops(inside, ends, predecessors),
         descendants=tuple(reach | 1 << node for node, reach in enumerate(closure(components, successors))),
         splits={node: dominators.get(node, -1) for node in firsts},
         max_iterations=definition.max_iterations,
@@ -108,6 +148,19 @@ def _popped(stack: list[int], on_stack: list[bool], root: int) -> list[int]:
         component.append(node)
         if node == root:
             return component
+
+
+def _insides(components: Sequence[Sequence[int]], successors: Sequence[Sequence[int]]) -> list[int]:
+    """By node: the set of nodes that it reaches and that reach it; none for a node on no loop."""
+    inside = [0] * len(successors)
+    for component in components:
+        if len(component) > 1 or component[0] in successors[component[0]]:
+            whole = 0
+            for node in component:
+                whole |= 1 << node
+            for node in component:
+                inside[node] = whole
+    return inside
 
 
 def closure(components: Sequence[Sequence[int]], successors: Sequence[Sequence[int]]) -> list[int]:

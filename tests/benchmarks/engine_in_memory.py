@@ -11,6 +11,7 @@ import os
 import sys
 import time
 from collections.abc import Mapping
+from itertools import pairwise
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -42,7 +43,7 @@ def linear(steps: int) -> dict[str, Any]:
         "name": "linear",
         "entry_node": "n0",
         "nodes": [{"node_id": name, "tool": "count"} for name in names],
-        "edges": [{"from_node": one, "to_node": two} for one, two in zip(names, names[1:], strict=False)],
+        "edges": [{"from_node": one, "to_node": two} for one, two in pairwise(names)],
     }
 
 
