@@ -9,24 +9,12 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from graphs_app import dispatch, effects, selectors
-from graphs_app.engine.checkpoint import Effect, Entry, Interrupted, NodeDone, RunEnded
+from graphs_app.engine.checkpoint import Effect, Entry, Interrupted, RunEnded
 from graphs_app.engine.errors import LeaseLost
 from graphs_app.jsontext import clean, storable
 from graphs_app.models import Interrupt, InterruptStatus, Run, RunStatus, node_run_id
 from graphs_app.store import Fenced
 from sessions_app.events import Event
-
-
-def needs_transaction(entry: Entry) -> bool:
-    """Whether the entry brings more than its row."""
-    match entry:
-        case NodeDone():
-            return bool(entry.effects)
-        case Interrupted():
-            return True
-        case RunEnded():
-            return entry.status != "completed"
-    return False
 
 
 def apply_effect(run: Run, node_run: UUID, effect: Effect) -> Sequence[Event]:

@@ -77,8 +77,7 @@ class Part:
         if self.row is None:
             run = self.journal.run
             row = RunRow(run.pk, run.lease_epoch, run.lease_owner, self.journal.journaled + len(self.entries))
-            for entry in self.entries:
-                row.add(entry)
+            row.take_all(self.entries)
             self.row = row
         return self.row
 
@@ -233,7 +232,7 @@ class Writing:
 
     def _apply_effects(self, parts: Sequence[Part]) -> list[Part]:
         """The parts whose effects are applied, or that have none; the fence is locked before the first effect."""
-        asking = [part for part in parts if any(isinstance(e, NodeDone) and e.effects for e in part.entries)]
+        asking = [part for part in parts if part.fold().has_effects]
         if not asking:
             return list(parts)
         standings = self._store.standing([part.journal.run.pk for part in asking])
@@ -272,7 +271,8 @@ class Writing:
             if outcome is None:
                 part.failure = aftermath.lease_lost(part.journal.run.pk)
                 continue
-            outcome = aftermath.settle(part.entries, run, outcome)
+            if part.fold().has_more:
+                outcome = aftermath.settle(part.entries, run, outcome)
             if run.session_id is not None:
                 told.setdefault(run.session_id, []).extend(events_of(part, outcome))
         # In one order for all, so that two batches never lock two sessions crosswise.
@@ -282,11 +282,8 @@ class Writing:
 
 
 def _has_more(part: Part) -> bool:
-    """Whether a part needs more than the one statement: a session to tell, effects, or an end that others must learn of."""
-    run = part.journal.run
-    if run.session_id is not None:
-        return True
-    return any(aftermath.needs_transaction(entry) for entry in part.entries)
+    """Whether a part needs more than the one statement: a session to tell, effects, or an end that others must learn."""
+    return part.journal.run.session_id is not None or part.fold().has_more
 
 
 def _is_conflict(error: Exception) -> bool:

@@ -3,10 +3,11 @@
 A node run that starts and ends within one batch is one row. Everything here is plain values, ready for either database.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 from graphs_app.engine.checkpoint import (
@@ -15,7 +16,6 @@ from graphs_app.engine.checkpoint import (
     Json,
     NodeDone,
     NodeFailed,
-    NodeRetried,
     NodeStarted,
     RunEnded,
     Usage,
@@ -74,26 +74,44 @@ class RunRow:
     nodes: dict[int, NodeRow] = field(default_factory=dict)
     """By activation."""
 
-    def add(self, entry: Entry) -> None:
-        """Takes one more entry of the run, in order."""
-        match entry:
-            case NodeDone():
-                self.checkpoints = max(self.checkpoints, entry.number)
-                self._spend(entry.usage)
-                self.nodes[entry.activation] = _done_row(self.id, entry)
-            case NodeStarted() | Interrupted():
-                self.nodes[entry.activation] = _open_row(self.id, entry, self.nodes.get(entry.activation))
-            case NodeFailed():
-                self._spend(entry.usage)
-                self.nodes[entry.activation] = _failed_row(self.id, entry)
-            case NodeRetried():
-                row = self.nodes.get(entry.activation)
-                if row is not None:
-                    row.error = dump(entry.error)
-            case RunEnded():
-                self._end(entry)
-            case _:
-                pass
+    has_effects: bool = False
+    has_more: bool = False
+    """Whether more than these rows is to be written with them."""
+
+    def take_all(self, entries: Sequence[Entry]) -> None:
+        """Takes what the run said, from the last entry to the first: a start whose end is known needs no row."""
+        for entry in reversed(entries):
+            take = TAKERS.get(type(entry))
+            if take is not None:
+                take(self, entry)
+
+    def take_done(self, entry: NodeDone) -> None:
+        self.checkpoints = max(self.checkpoints, entry.number)
+        self._spend(entry.usage)
+        self.nodes[entry.activation] = _done_row(self.id, entry)
+        if entry.effects:
+            self.has_effects = self.has_more = True
+
+    def take_started(self, entry: NodeStarted) -> None:
+        known = self.nodes.get(entry.activation)
+        if known is None:
+            self.nodes[entry.activation] = _open_row(self.id, entry, entry.attempt)
+        elif known.status == "started":
+            known.attempt = max(known.attempt, entry.attempt)
+
+    def take_interrupted(self, entry: Interrupted) -> None:
+        self.has_more = True
+        self.nodes[entry.activation] = _open_row(self.id, entry, 1)
+
+    def take_failed(self, entry: NodeFailed) -> None:
+        self._spend(entry.usage)
+        self.nodes[entry.activation] = _failed_row(self.id, entry)
+
+    def take_end(self, entry: RunEnded) -> None:
+        self.status = entry.status
+        self.state = dump(entry.state)
+        self.error = _json_or_none(entry.error)
+        self.has_more = entry.status != "completed"
 
     def _spend(self, usage: Usage | None) -> None:
         if usage is None:
@@ -103,10 +121,15 @@ class RunRow:
         if usage.cost_usd is not None:
             self.cost_usd = (self.cost_usd or Decimal(0)) + usage.cost_usd
 
-    def _end(self, entry: RunEnded) -> None:
-        self.status = entry.status
-        self.state = dump(entry.state)
-        self.error = _json_or_none(entry.error)
+
+TAKERS: dict[type[Any], Callable[[RunRow, Any], None]] = {
+    NodeDone: RunRow.take_done,
+    NodeStarted: RunRow.take_started,
+    Interrupted: RunRow.take_interrupted,
+    NodeFailed: RunRow.take_failed,
+    RunEnded: RunRow.take_end,
+}
+"""What becomes rows; other entries are told to the session only."""
 
 
 def _json_or_none(value: Json | None) -> str | None:
@@ -143,9 +166,8 @@ def _indexes(edges: Sequence[int]) -> str:
     return f"[{','.join(map(str, edges))}]"
 
 
-def _open_row(run_id: UUID, entry: NodeStarted | Interrupted, known: NodeRow | None) -> NodeRow:
-    """A node run that is going on; an interrupted one keeps the attempt that asked."""
-    attempt = entry.attempt if isinstance(entry, NodeStarted) else (known.attempt if known else 1)
+def _open_row(run_id: UUID, entry: NodeStarted | Interrupted, attempt: int) -> NodeRow:
+    """A node run that is going on."""
     return NodeRow(
         node_run_id(run_id, entry.activation),
         run_id,
