@@ -91,7 +91,7 @@ def test_the_main_job_fits_a_phone(live_site: Site, open_page: OpenPage, problem
 
 
 TARGETS = """() => [...document.querySelectorAll("button, a, input, select, textarea, summary")]
-  .filter((e) => e.checkVisibility() && !e.closest(".cm-editor, .visually-hidden, .skip") && !e.matches(".visually-hidden, .skip"))
+  .filter((e) => e.checkVisibility() && !e.closest(".cm-editor, .visually-hidden, .skip"))
   .map((e) => [e.innerText || e.ariaLabel || e.id, e.getBoundingClientRect()])
   .filter(([, box]) => box.height > 0 && box.height < 43.5 && box.width > 0)
   .map(([name, box]) => `${name} ${Math.round(box.height)}`)"""

@@ -7,13 +7,15 @@ from tests.journeys.conftest import OpenPage, Problems
 from tests.servers.site import Site
 
 
+FOCUSED = """(({ activeElement: it }) =>
+  [it.getAttribute("aria-label"), it.labels?.[0]?.innerText, it.innerText].join(" "))(document)"""
+
+
 def tab_to(page: Page, name: str, limit: int = 40) -> None:
     """Presses Tab until what has the focus is called so."""
     for _ in range(limit):
         page.keyboard.press("Tab")
-        said = page.evaluate(
-            "(({ activeElement: e }) => [e.getAttribute('aria-label'), e.labels?.[0]?.innerText, e.innerText].join(' '))(document)"
-        )
+        said = page.evaluate(FOCUSED)
         if name in said:
             return
     raise AssertionError(f"Tab does not reach {name!r}")

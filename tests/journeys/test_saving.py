@@ -1,4 +1,4 @@
-"""What is typed is kept: saved when the server says so, merged with what others typed, and there again after a crash."""
+"""What is typed is kept: saved when the server says so, merged with what others typed, there after a crash."""
 
 import re
 

@@ -141,7 +141,7 @@ export class Editor {
             ...foldKeymap,
             ...tabKeys,
           ]),
-          EditorView.contentAttributes.of({ "aria-label": "Code", "aria-describedby": describedBy }),
+          EditorView.contentAttributes.of({ "aria-label": "Code", "aria-describedby": describedBy, tabindex: "0" }),
           theme,
           this.language.of([]),
           this.access.of(this.#access(readOnly)),

@@ -324,6 +324,7 @@ language.addEventListener("change", () => changeSession({ language: language.val
 function drawSession(force = false) {
   const { session } = store.state;
   if (force || document.activeElement !== title) title.value = session.title;
+  byId("heading").textContent = session.title;
   title.readOnly = language.disabled = !isOwner() || isExpired();
   if (shownLanguage !== session.language || force) {
     shownLanguage = session.language;

@@ -85,6 +85,7 @@ export class Conversation {
     const again = () => this.actions.retry(request.id);
     const label = proposal
       ? open > 0 ? `Review ${open} ${open === 1 ? "hunk" : "hunks"}` : "Show the changes"
+      : run.proposal ? null
       : run.status === "completed" ? "Show the result" : run.draft ? "Watch the changes" : null;
     return [
       run.status === "failed" && banner({

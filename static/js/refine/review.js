@@ -147,7 +147,7 @@ export class ReviewPanel {
     this.drawnReport = signature;
     const report = isActive(run) || proposal ? null : reviewReport(run.state, this.actions.goTo);
     const waiting = isActive(run) && hunks.length === 0;
-    const nothing = run.status === "completed" && hunks.length === 0 && !report;
+    const nothing = run.status === "completed" && hunks.length === 0 && !report && (!run.proposal || proposal);
     fill(this.extra,
       report,
       waiting && h("div", { class: "empty small" }, icon("loader-circle", "spin"), h("p", null, "Working on it. Changes appear here as they are written.")),
@@ -209,19 +209,17 @@ export class ReviewPanel {
         h("span", { class: "hunk-place" }, `Line ${hunk.old_start || hunk.new_start}`, " ",
           h("span", { class: "plus" }, `+${added}`), " ", h("span", { class: "minus" }, `−${removed}`)),
         h("span", { class: "hunk-buttons" },
+          canDecide && button("Reason…", () => this.askReason(hunk.n), { class: "small quiet", disabled: busy, title: "Reject with a reason (Shift-R)", "aria-label": "Reject with a reason" }),
           canDecide && button("Reject", () => this.actions.decide(hunk.n, "reject"), { icon: "x", class: "small", disabled: busy, title: "Reject (r)" }),
           canDecide && button("Accept", () => this.actions.decide(hunk.n, "accept"), { icon: "check", class: "small primary", disabled: busy, title: "Accept (a)" }))),
       hunk.reason && h("p", { class: "hunk-reason" }, status === "conflicted" ? "No longer fits: " : "Reason: ", hunk.reason),
       status === "conflicted" && !hunk.reason && h("p", { class: "hunk-reason" }, "No longer fits: the text it would change was edited meanwhile. Nothing was overwritten."),
       hunkTable(hunk, scene.language),
-      canDecide && this.#reasonPart(hunk.n, busy));
+      canDecide && this.reasonFor === hunk.n && this.#reasonForm(hunk.n));
   }
 
-  /** @param {number} n @param {boolean} busy */
-  #reasonPart(n, busy) {
-    if (this.reasonFor !== n) {
-      return h("div", { class: "hunk-foot" }, button("Reject with a reason…", () => this.askReason(n), { class: "quiet small", disabled: busy, title: "Reject with a reason (Shift-R)" }));
-    }
+  /** @param {number} n */
+  #reasonForm(n) {
     const input = h("input", { class: "input", type: "text", maxlength: "1000", "aria-label": "Reason, which the next request is told" });
     const form = h("form", { class: "hunk-foot row" }, input, h("button", { class: "button small", type: "submit" }, "Reject"),
       button("Cancel", () => this.askReason(null), { class: "quiet small" }));

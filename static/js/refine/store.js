@@ -8,6 +8,7 @@ import { emptyState, isActive, reduce } from "./reduce.js";
 /** @typedef {import("./reduce.js").State} State */
 
 const EVENTS_PAGE = 1000;
+const REPORTS_READ = 20;
 
 export class SessionStore {
   /**
@@ -61,6 +62,9 @@ export class SessionStore {
       const [requests, proposals] = await Promise.all([list(`${this.path}/requests`, 200), list(`${this.path}/proposals`, 200)]);
       this.apply({ type: "requests", requests });
       this.apply({ type: "proposals", proposals });
+      // A list leaves out the states of its runs, and a review's report is in its run's state.
+      const reports = Object.values(this.state.runs).filter((run) => run.status === "completed" && !run.proposal && !run.state);
+      for (const run of reports.slice(-REPORTS_READ)) this.#fetch(`run:${run.id}`);
       const active = Object.values(this.state.runs).filter(isActive);
       await Promise.all(active.map((run) => this.#catchUp(run.id)));
     } catch (error) {
