@@ -1,0 +1,1 @@
+"""What changes graphs and runs; the only writers of this app."""
