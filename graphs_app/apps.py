@@ -11,5 +11,8 @@ class GraphsConfig(AppConfig):
     verbose_name = "Graphs"
 
     def ready(self) -> None:
+        from graphs_app import in_sessions  # models can be imported only now
+
         builtin.add_to(REGISTRY)
         load_plugins(REGISTRY)
+        in_sessions.install()
