@@ -302,6 +302,7 @@ LOGGING = {
     "loggers": {
         "celery": {"level": "WARNING"},
         "kombu": {"level": "WARNING"},
+        "channels_redis": {"level": "CRITICAL"},  # a traceback a second while Redis is down; layer.py says it once
         "django.request": {"level": "ERROR"},  # what was refused has its line already, from agentsite.request
         "django.server": {"level": "ERROR"},
     },
