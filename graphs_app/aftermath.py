@@ -10,8 +10,8 @@ from django.utils import timezone
 
 from graphs_app import dispatch, effects, selectors
 from graphs_app.engine.checkpoint import Effect, Entry, Interrupted, RunEnded
-from graphs_app.engine.errors import LeaseLost
-from graphs_app.jsontext import clean, storable
+from graphs_app.engine.errors import LeaseLost, clean_text
+from graphs_app.jsontext import storable
 from graphs_app.models import Interrupt, InterruptStatus, Run, RunStatus, node_run_id
 from graphs_app.store import Fenced
 from sessions_app.events import Event
@@ -66,7 +66,7 @@ def _interrupt(run_id: UUID, entry: Interrupted) -> Interrupt:
         run_id=run_id,
         activation=entry.activation,
         node_id=entry.node_id,
-        question=clean(entry.question),
+        question=clean_text(entry.question),
         schema=storable(entry.schema),
         default=storable(entry.default),
         has_default=entry.has_default,

@@ -2,10 +2,10 @@
 
 What a batch may meet, in the order in which it is handled:
 1. A run whose lease is another's: its part is dropped with LeaseLost, the others are written.
-2. An effect or an entry that the database refuses: the batch is written again a run at a time, and that run is refused.
+2. An entry that the database refuses: the batch is written again a run at a time, and only that run is refused.
 3. A deadlock or a serialization failure: again, at most three times.
-4. A connection that goes while it commits: the writer reconnects, and reads how far each run's journal has come. Since a
-   batch is all or nothing and raises `journaled` of every run in it, that tells what became of it.
+4. A connection that goes while it commits: the writer reconnects, and reads how far each run's journal has come. A
+   batch is all or nothing and raises `journaled` of every run in it, so that tells what became of it.
 """
 
 import asyncio
@@ -282,7 +282,7 @@ class Writing:
 
 
 def _has_more(part: Part) -> bool:
-    """Whether a part needs more than the one statement: a session to tell, effects, or an end that others must learn."""
+    """Whether a part needs more than the one statement: a session to tell, effects, an end that others must learn."""
     return part.journal.run.session_id is not None or part.fold().has_more
 
 

@@ -1,4 +1,4 @@
-"""Graph versions made ready to run, kept per process: a version never changes, so what was compiled once serves all runs."""
+"""Graph versions made ready to run: one never changes, so what a process has compiled once serves all its runs."""
 
 from dataclasses import dataclass
 from functools import lru_cache

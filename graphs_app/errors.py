@@ -1,4 +1,4 @@
-"""Every way in which graphs and runs refuse or fail; each has a stable code that decides the HTTP status at the edge."""
+"""Every way in which graphs and runs refuse or fail; each has a stable code, which decides the HTTP status."""
 
 from sessions_app.errors import DomainError
 

@@ -1,7 +1,7 @@
 """The catalogue of events that runs write into their session's log.
 
-An event's fields are its data. What a tool emits (diff.updated and the like) belongs to the catalogue of its own app, and
-passes through here as told().
+An event's fields are its data. What a tool emits (diff.updated and the like) belongs to the catalogue of its own app,
+and passes through here as told().
 """
 
 import re

@@ -9,7 +9,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from graphs_app.engine.checkpoint import Json, Usage
+from graphs_app.definitions import LoadedGraph
+from graphs_app.engine.checkpoint import History, Json, Usage
 from graphs_app.engine.errors import NestingTooDeep, PermanentError, SecretMissing, SubRunFailed
 from graphs_app.engine.host import Control
 from graphs_app.engine.interrupt import SubRunInterrupted
@@ -63,8 +64,8 @@ class HostOf:
         budget = self.run.budget_usd
         if budget is not None and self._spent_usd > budget:
             raise BudgetExceeded(
-                f"Run {str(self.run_id)!r} has spent ${self._spent_usd} of a budget of ${budget}; nothing more is asked of "
-                "a model. Start it with a larger budget_usd."
+                f"Run {str(self.run_id)!r} has spent ${self._spent_usd} of a budget of ${budget}; nothing more is "
+                "asked of a model. Start it with a larger budget_usd."
             )
 
     def secret(self, name: str) -> str:
@@ -88,15 +89,14 @@ class HostOf:
                 initial_state=initial_state,
             )
         )
-        if opened.graph is not None and opened.history is not None:
-            return await self._execute(opened)
+        if opened.work is not None:
+            return await self._execute(opened.run, *opened.work)
         return _result(graph, opened.run.status, opened.run.state, opened.run.error)
 
-    async def _execute(self, opened: sub_runs.SubRun) -> Json:
-        assert opened.graph is not None and opened.history is not None  # noqa: S101 -- for the type checker
+    async def _execute(self, run: Run, graph: LoadedGraph, history: History) -> Json:
         control = Control()
         work = asyncio.ensure_future(
-            self._worker.execute(opened.run, opened.graph, opened.history, control=control, depth=self._depth + 1)
+            self._worker.execute(run, graph, history, control=control, depth=self._depth + 1)
         )
         try:
             ended = await asyncio.shield(work)
@@ -108,8 +108,8 @@ class HostOf:
             await asyncio.wait([work])
             raise
         if ended is None:
-            raise SubRunFailed(f"the sub-run {opened.run.pk} of graph {opened.graph.slug!r} could not be executed")
-        return _result(opened.graph.slug, ended.status, ended.state, ended.error)
+            raise SubRunFailed(f"the sub-run {run.pk} of graph {graph.slug!r} could not be executed")
+        return _result(graph.slug, ended.status, ended.state, ended.error)
 
 
 def _result(graph: str, status: str, state: Json | None, error: Json | None) -> Json:

@@ -1,8 +1,8 @@
-"""Group commit: one writer thread of a worker process makes durable what all its runs have to say, a transaction at a time.
+"""Group commit: one writer thread of a worker process makes durable what all its runs have to say, batch by batch.
 
 Entries gather on the event loop until its current round is over, so that a hundred runs which step together are one
-batch; while the writer commits one batch, the next one grows. An entry that nobody waits for lingers a few milliseconds:
-a node that ends by then costs one row and no commit of its own.
+batch; while the writer commits one batch, the next one grows. An entry that nobody waits for lingers a few
+milliseconds: a node that ends by then costs one row and no commit of its own.
 """
 
 import asyncio

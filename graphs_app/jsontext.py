@@ -4,10 +4,10 @@ import json
 import re
 from typing import Any
 
-from graphs_app.engine.errors import clean_text as clean
+from graphs_app.engine.errors import clean_text
 
 SUSPECT = re.compile(r"\\u(0000|d[89a-f])")
-"""What an unstorable character looks like in ASCII JSON; proper pairs of surrogates look the same, so it is a hint only."""
+"""What an unstorable character looks like in ASCII JSON. Proper pairs of surrogates look the same: it is a hint."""
 
 _encode = json.JSONEncoder(ensure_ascii=True, allow_nan=False, separators=(",", ":")).encode
 
@@ -15,9 +15,9 @@ _encode = json.JSONEncoder(ensure_ascii=True, allow_nan=False, separators=(",", 
 def storable(value: Any) -> Any:
     """The JSON value with what cannot be stored replaced, in keys and in values."""
     if isinstance(value, str):
-        return clean(value)
+        return clean_text(value)
     if isinstance(value, dict):
-        return {clean(str(key)): storable(item) for key, item in value.items()}
+        return {clean_text(str(key)): storable(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [storable(item) for item in value]
     return value

@@ -226,6 +226,9 @@ class Interrupt(models.Model):
     class Meta:
         constraints = [models.UniqueConstraint(fields=["run", "activation"], name="one_interrupt_per_activation")]
 
+    def __str__(self) -> str:
+        return f"{self.node_id} asks {self.question[:60]!r}"
+
 
 class WorkerHeartbeat(models.Model):
     """A worker process that was alive at seen_at."""
@@ -235,3 +238,6 @@ class WorkerHeartbeat(models.Model):
     started_at = models.DateTimeField()
     running = models.PositiveIntegerField(default=0)
     draining = models.BooleanField(default=False)
+
+    def __str__(self) -> str:
+        return self.name

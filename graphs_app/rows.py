@@ -1,4 +1,4 @@
-"""What a batch of journal entries comes to in rows: one for each run, one for each node run, whatever the number of entries.
+"""What a batch of journal entries comes to in rows: one for each run, one for each node run.
 
 A node run that starts and ends within one batch is one row. Everything here is plain values, ready for either database.
 """
@@ -20,7 +20,8 @@ from graphs_app.engine.checkpoint import (
     RunEnded,
     Usage,
 )
-from graphs_app.jsontext import clean, dump
+from graphs_app.engine.errors import clean_text
+from graphs_app.jsontext import dump
 from graphs_app.models import node_run_id
 
 NOTHING_SPENT = Usage()
@@ -151,7 +152,7 @@ def _done_row(run_id: UUID, entry: NodeDone) -> NodeRow:
         dump(entry.writes),
         _indexes(entry.edges_taken),
         _json_or_none(entry.error),
-        clean(entry.text),
+        clean_text(entry.text),
         entry.started_at,
         entry.finished_at,
         entry.duration_ms,
@@ -207,7 +208,7 @@ def _failed_row(run_id: UUID, entry: NodeFailed) -> NodeRow:
         None,
         None,
         dump(entry.error),
-        clean(entry.text),
+        clean_text(entry.text),
         entry.started_at,
         entry.finished_at,
         entry.duration_ms,

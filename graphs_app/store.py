@@ -1,8 +1,9 @@
 """The journal's SQL, for PostgreSQL and for SQLite: a batch of runs in one round trip, fence and rows together.
 
-Where the time goes (PostgreSQL, one-row batches): the commit's fsync, then the round trip. So the fence, the run's counters
-and the node runs are one statement with data-modifying CTEs, which needs no BEGIN and COMMIT of its own unless there is more
-to write with it. The ORM would be four round trips and, for a batch of a hundred, ten times the processor time.
+Where the time goes (PostgreSQL, one-row batches): the commit's fsync, then the round trip. So the fence, the run's
+counters and the node runs are one statement with data-modifying CTEs, which needs no BEGIN and COMMIT of its own unless
+there is more to write with it. The ORM would be four round trips and, for a batch of a hundred, ten times the processor
+time. All SQL here is put together from this module's constants; values are parameters.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -124,19 +125,19 @@ UPDATE graphs_app_run r SET
   lease_until = CASE WHEN v.status IS NULL THEN r.lease_until END
 FROM unnest({", ".join(f"%s::{kind}[]" for kind in RUN_FIELDS.values())}) AS v({", ".join(RUN_FIELDS)})
 WHERE r.id = v.id AND r.lease_epoch = v.lease_epoch AND r.lease_owner = v.lease_owner
-RETURNING r.id, r.status, r.started_at, r.finished_at, r.prompt_tokens, r.completion_tokens, r.cost_usd"""
+RETURNING r.id, r.status, r.started_at, r.finished_at, r.prompt_tokens, r.completion_tokens, r.cost_usd"""  # noqa: S608
 
 POSTGRES_NODES = f"""
 INSERT INTO graphs_app_noderun AS n ({NODE_LIST})
 SELECT {", ".join(f'v."{name}"' + ("::jsonb" if name in JSON_COLUMNS else "") for name in NODE_COLUMNS)}
 FROM unnest({", ".join(f"%s::{NODE_TYPES[name]}[]" for name in NODE_COLUMNS)}) AS v({NODE_LIST})
 JOIN fenced ON fenced.id = v.run_id
-ON CONFLICT (run_id, activation) DO UPDATE SET {NODE_UPDATES} WHERE n.number IS NULL"""
+ON CONFLICT (run_id, activation) DO UPDATE SET {NODE_UPDATES} WHERE n.number IS NULL"""  # noqa: S608
 
 POSTGRES_STANDING = """
 SELECT id, journaled, lease_epoch, lease_owner FROM graphs_app_run WHERE id = ANY(%s::uuid[]) ORDER BY id FOR UPDATE"""
 
-POSTGRES_WRITE = f"WITH fenced AS ({POSTGRES_FENCE}), written AS ({POSTGRES_NODES}) SELECT * FROM fenced"
+POSTGRES_WRITE = f"WITH fenced AS ({POSTGRES_FENCE}), written AS ({POSTGRES_NODES}) SELECT * FROM fenced"  # noqa: S608
 
 
 class PostgresStore:
@@ -176,7 +177,7 @@ class PostgresStore:
     def _fetch(self, sql: str, arguments: list[str]) -> list[tuple[Any, ...]]:
         """By a cursor of the driver's own: Django's binds on the client, so that nothing could be prepared."""
         with self.connection.wrap_database_errors, psycopg.Cursor(self.connection.connection) as cursor:
-            rows: list[tuple[Any, ...]] = cursor.execute(sql, arguments).fetchall()  # type: ignore[arg-type]  # constants of this module
+            rows: list[tuple[Any, ...]] = cursor.execute(sql, arguments).fetchall()
             return rows
 
 
@@ -242,11 +243,11 @@ UPDATE graphs_app_run SET
   lease_until = CASE WHEN :status IS NULL THEN lease_until END
 WHERE id = :id AND lease_epoch = :lease_epoch AND lease_owner = :lease_owner
 RETURNING status, CAST(round((julianday(finished_at) - julianday(started_at)) * 86400000) AS INTEGER),
-  prompt_tokens, completion_tokens, cost_usd"""
+  prompt_tokens, completion_tokens, cost_usd"""  # noqa: S608
 
 SQLITE_NODES = f"""
 INSERT INTO graphs_app_noderun ({NODE_LIST}) VALUES ({", ".join("?" * len(NODE_COLUMNS))})
-ON CONFLICT (run_id, activation) DO UPDATE SET {NODE_UPDATES} WHERE number IS NULL"""
+ON CONFLICT (run_id, activation) DO UPDATE SET {NODE_UPDATES} WHERE number IS NULL"""  # noqa: S608
 
 
 class SqliteStore:

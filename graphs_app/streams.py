@@ -1,7 +1,7 @@
 """What of a run is not stored: words as they come, in frames of about thirty milliseconds, and how far a node is.
 
-A browser that missed some asks for the text so far, so that is kept in the cache while the node runs, written at most four
-times a second and never on the event loop.
+A browser that missed some asks for the text so far, so that is kept in the cache while the node runs, written at most
+four times a second and never on the event loop.
 """
 
 import asyncio

@@ -13,7 +13,7 @@ import uuid
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 import uvloop
@@ -24,6 +24,7 @@ from graphs_app import failpoints
 from graphs_app.definitions import LoadedGraph
 from graphs_app.engine import loop as engine
 from graphs_app.engine.checkpoint import History, RunEnded
+from graphs_app.engine.durability import Durability
 from graphs_app.engine.errors import LeaseLost, error_json
 from graphs_app.engine.host import Control
 from graphs_app.errors import JournalClosed
@@ -36,7 +37,6 @@ from graphs_app.streams import TextStreams
 logger = logging.getLogger(__name__)
 
 CANCEL_POLL_S = 0.5
-DRAIN_POLL_S = 0.05
 
 
 @dataclass(slots=True, eq=False)
@@ -140,7 +140,7 @@ class Worker:
                 host=HostOf(self, run, streams, depth),
                 history=history,
                 control=control,
-                durability=run.durability,
+                durability=cast("Durability", run.durability),
                 timeout_s=self._time_left(run),
             )
         except (LeaseLost, JournalClosed, asyncio.CancelledError) as error:
@@ -180,8 +180,9 @@ class Worker:
         for active in self._active.values():
             active.journal.draining = True
         deadline = self.loop.time() + grace_s
-        while self._active and self.loop.time() < deadline:
-            await asyncio.sleep(DRAIN_POLL_S)
+        tasks = {active.task for active in self._active.values() if active.task is not None}
+        if tasks:
+            await asyncio.wait(tasks, timeout=max(0.0, deadline - self.loop.time()))
         tasks = [active.task for active in self._active.values() if active.task is not None]
         for task in tasks:
             task.cancel()
@@ -223,8 +224,8 @@ class Worker:
             except (DatabaseError, InterfaceError) as error:
                 logger.warning("worker %s could not read cancellations: %s", self.name, error)
 
-    def _in_upkeep(self, function: Callable[..., Any], **arguments: Any) -> "asyncio.Future[Any]":
-        return self.loop.run_in_executor(self._upkeep, _with_fresh_connection, function, arguments)
+    async def _in_upkeep(self, function: Callable[..., Any], **arguments: Any) -> Any:
+        return await self.loop.run_in_executor(self._upkeep, _with_fresh_connection, function, arguments)
 
 
 def _say_goodbye(name: str) -> None:

@@ -84,7 +84,7 @@ class InterruptShape(serializers.Serializer[Any]):
     node_id = serializers.CharField()
     question = serializers.CharField()
     schema = serializers.DictField(allow_null=True)
-    default = serializers.JSONField(allow_null=True)  # type: ignore[assignment]  # a declared field, no attribute
+    default = serializers.JSONField(allow_null=True)
     expires_at = serializers.DateTimeField(allow_null=True)
 
 
@@ -105,7 +105,7 @@ class RunShape(serializers.ModelSerializer[Run]):
     duration_ms = serializers.SerializerMethodField()
     progress = serializers.SerializerMethodField()
     forked_from = serializers.UUIDField(source="forked_from_id", allow_null=True)
-    parent = serializers.UUIDField(source="parent_id", allow_null=True)
+    parent = serializers.UUIDField(source="parent_id", allow_null=True)  # type: ignore[assignment]  # a declared field
     interrupts = serializers.SerializerMethodField()
     cost_usd = serializers.SerializerMethodField()
     tokens = serializers.SerializerMethodField()
@@ -113,7 +113,7 @@ class RunShape(serializers.ModelSerializer[Run]):
 
     class Meta:
         model = Run
-        fields = (
+        fields: tuple[str, ...] = (
             "id",
             "session",
             "graph",
@@ -140,7 +140,7 @@ class RunShape(serializers.ModelSerializer[Run]):
             "metadata",
             "api_version",
         )
-        read_only_fields = fields
+        read_only_fields: tuple[str, ...] = fields
 
     def get_state(self, run: Run) -> dict[str, Any] | None:
         return run.state if run.status in (*TERMINAL, RunStatus.INTERRUPTED) else None
@@ -276,7 +276,7 @@ class RunFilter(serializers.Serializer[Any]):
     session = serializers.UUIDField(required=False)
     graph = serializers.CharField(required=False, max_length=80)
     status = serializers.ChoiceField(choices=RunStatus.choices, required=False)
-    parent = serializers.UUIDField(required=False)
+    parent = serializers.UUIDField(required=False)  # type: ignore[assignment]  # a declared field
 
 
 class AnswerAsked(serializers.Serializer[Any]):

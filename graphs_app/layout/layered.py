@@ -65,14 +65,14 @@ def _closing_arrows(entry: str, ids: Sequence[str], arrows: Sequence[Arrow]) -> 
         stack = [(root, iter(leaving[root]))]
         while stack:
             node_id, rest = stack[-1]
-            index = next(rest, None)
-            if index is None:
+            following = next(rest, None)
+            if following is None:
                 on_the_way.discard(node_id)
                 stack.pop()
                 continue
-            target = arrows[index][1]
+            target = arrows[following][1]
             if target in on_the_way:
-                closing.add(index)
+                closing.add(following)
             elif target not in seen:
                 seen.add(target)
                 on_the_way.add(target)

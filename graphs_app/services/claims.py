@@ -1,6 +1,6 @@
 """Who works on a run: claims by lease and epoch, renewal, release, and what a claimed run is resumed from.
 
-Every comparison of times is made by the database's clock, so a worker whose own clock is wrong neither steals nor loses.
+Times are compared by the database's clock, so a worker whose own clock is wrong neither steals nor loses.
 """
 
 from collections.abc import Iterable, Sequence
@@ -25,7 +25,8 @@ POISON = "poison"
 
 CLAIM_FORM = """
 UPDATE graphs_app_run SET
-  crashes = CASE WHEN checkpoints > claimed_checkpoints THEN 0 WHEN status = 'running' THEN crashes + 1 ELSE crashes END,
+  crashes = CASE WHEN checkpoints > claimed_checkpoints THEN 0
+            WHEN status = 'running' THEN crashes + 1 ELSE crashes END,
   status = 'running',
   lease_owner = %s,
   lease_until = {lease_end},
@@ -72,8 +73,8 @@ def _poison_error(run: Run) -> dict[str, Any]:
     return {
         "type": "PoisonRun",
         "code": POISON,
-        "message": f"Run {str(run.pk)!r} ended {run.crashes} workers in a row without a new checkpoint; it is not tried "
-        "again. What it had done until then is kept; retry it on a mended graph.",
+        "message": f"Run {str(run.pk)!r} ended {run.crashes} workers in a row without a new checkpoint; it is not "
+        "tried again. What it had done until then is kept; retry it on a mended graph.",
         "run_id": str(run.pk),
     }
 

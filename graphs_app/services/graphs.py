@@ -60,6 +60,10 @@ def create_graph(*, user: User, definition: Any) -> Graph:
     """Keeps a definition as the first version of a new graph. Raises InvalidGraph."""
     checked = _checked(definition, user)
     name = str(checked.get("name") or "Graph")
+    return _create(user, name, checked)
+
+
+def _create(user: User, name: str, checked: dict[str, Any]) -> Graph:
     for slug in _free_slugs(name):
         try:
             with transaction.atomic():
@@ -69,6 +73,16 @@ def create_graph(*, user: User, definition: Any) -> Graph:
         except IntegrityError:
             continue  # somebody took the slug between our look and our insert
     raise AssertionError("unreachable: there is always another slug")
+
+
+def save_graph(*, user: User, name: str, definition: Any) -> Graph:
+    """The person's graph of a name with this definition: a new graph, or a new version of the one there is."""
+    slug = slugify(name)[:SLUG_MAX] or "graph"
+    graph = Graph.objects.filter(slug=slug, created_by=user, built_in=False, deleted_at__isnull=True).first()
+    if graph is not None:
+        add_version(user=user, graph=graph, definition=definition)
+        return graph
+    return _create(user, name, _checked(definition, user))
 
 
 def _free_slugs(name: str) -> Iterator[str]:
@@ -150,7 +164,7 @@ def install_built_in(definition_path: Path) -> Graph:
 
 
 def version_to_run(*, graph: str, number: int | None = None, user_id: UUID | None = None) -> GraphVersion:
-    """The version of a graph, by slug or id, that a run of this person uses: the current one unless a number is given."""
+    """The version of a graph, by slug or id, that a run of this person uses: the current one if no number is given."""
     found = selectors.graph_for(user_id, graph)
     version = GraphVersion.objects.filter(graph=found, number=number or found.version).select_related("graph").first()
     if version is None:

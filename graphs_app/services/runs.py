@@ -129,7 +129,7 @@ def _invalid_state(pointer: str, code: str, message: str) -> InvalidState:
 
 
 def cancel_run(*, run: Run) -> Run:
-    """Stage one: notes the wish and tells the session. A run that nobody works on ends at once; else its worker ends it.
+    """Stage one: notes the wish and tells the session. A run that nobody works on ends at once, others by their worker.
 
     Raises RunFinished when it is over.
     """

@@ -19,8 +19,8 @@ class SubRun:
     """A sub-run as it was found or made: one that is over or waits has nothing to be executed with."""
 
     run: Run
-    graph: LoadedGraph | None = None
-    history: History | None = None
+    work: tuple[LoadedGraph, History] | None = None
+    """What it is executed with, if it is to be executed."""
 
 
 def open_sub_run(
@@ -55,7 +55,7 @@ def open_sub_run(
         claimed_checkpoints=F("checkpoints"),
     )
     run.refresh_from_db()
-    return SubRun(run, definitions.load(run.graph_version_id), claims.history_of(run))
+    return SubRun(run, (definitions.load(run.graph_version_id), claims.history_of(run)))
 
 
 def _make(parent: Run, parent_key: str, version: GraphVersion, initial_state: dict[str, Any]) -> Run:

@@ -1,0 +1,160 @@
+"""/ws/execute/{graph_id}/: the client sends {"initial_state": {...}}, the server streams how the run goes.
+
+Frames: {"event": "started", "run_id"}, {"event": "node_start", "node"}, {"event": "node_complete", "node", "output"},
+and at last {"event": "execution_complete", "result"}; then the client may send another state. The run is an ordinary
+one: it goes on when the socket closes, and is found under /v1/runs.
+"""
+
+import asyncio
+import json
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any
+from uuid import UUID
+
+from django.core.serializers.json import DjangoJSONEncoder
+from django.db import DatabaseError
+
+from graphs_app import selectors
+from graphs_app.errors import GraphNotFound
+from graphs_app.following import Follower
+from graphs_app.services import runs
+from sessions_app.consumers import Refused, identify
+from sessions_app.errors import DomainError
+from sessions_app.models import User
+from sessions_app.realtime import store
+from sessions_app.realtime.close_codes import CloseCode
+
+logger = logging.getLogger(__name__)
+
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+
+IDLE_AFTER_S = 75.0
+FRAME_MAX = 1_048_576
+LOOK_FIRST_S = 0.03
+LOOK_LAST_S = 0.5
+
+
+class Ended(Exception):
+    """Raised inside when the socket is to close, or has."""
+
+    def __init__(self, code: CloseCode | None = None, reason: str = "") -> None:
+        super().__init__(reason)
+        self.code = code
+        self.reason = reason
+
+
+async def execute_socket(scope: dict[str, Any], receive: Receive, send: Send) -> None:
+    """The ASGI application."""
+    graph = str(scope["url_route"]["kwargs"]["graph_id"])
+    await receive()
+    try:
+        identity = await identify(scope)
+        if identity is None:
+            await send({"type": "websocket.close"})
+            return
+        await send({"type": "websocket.accept"})
+    except Refused as refused:
+        await send({"type": "websocket.accept"})
+        await _close(send, Ended(CloseCode(refused.ending.code), refused.ending.reason))
+        return
+    try:
+        await _Executions(graph, identity.user, receive, send).serve()
+    except Ended as ended:
+        await _close(send, ended)
+    except Exception:
+        logger.exception("the socket that executes graph %r for user %s failed", graph, identity.user.pk)
+        await _close(send, Ended(CloseCode.FAILED, "something went wrong on our side; the run goes on"))
+
+
+class _Executions:
+    """One socket: a state comes, a run goes, and again."""
+
+    def __init__(self, graph: str, user: User, receive: Receive, send: Send) -> None:
+        self._graph = graph
+        self._user = user
+        self._receive = receive
+        self._send = send
+
+    async def serve(self) -> None:
+        try:
+            await store.call(selectors.graph_for, self._user, self._graph)
+        except GraphNotFound as error:
+            raise Ended(CloseCode.NO_SUCH_SESSION, error.message) from error
+        while True:
+            state = await self._state()
+            run_id = await self._start(state)
+            if run_id is not None:
+                await self._follow(Follower(run_id))
+
+    async def _state(self) -> Any:
+        try:
+            async with asyncio.timeout(IDLE_AFTER_S):
+                message = await self._receive()
+        except TimeoutError as error:
+            raise Ended(CloseCode.IDLE, f"nothing came for {IDLE_AFTER_S:.0f} s") from error
+        if message["type"] == "websocket.disconnect":
+            raise Ended
+        text = message.get("text") or (message.get("bytes") or b"").decode(errors="replace")
+        if len(text) > FRAME_MAX:
+            raise Ended(CloseCode.TOO_LARGE, f"a frame has at most {FRAME_MAX:,} characters")
+        try:
+            frame = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise Ended(CloseCode.MALFORMED, 'expected JSON: {"initial_state": {...}}') from error
+        if not isinstance(frame, dict) or not isinstance(frame.get("initial_state", {}), dict):
+            raise Ended(CloseCode.MALFORMED, 'expected {"initial_state": {...}}')
+        return frame.get("initial_state", {})
+
+    async def _start(self, state: Any) -> UUID | None:
+        try:
+            run_id = await store.call(self._start_run, state)
+        except DomainError as error:
+            await self._say({"event": "error", "code": error.code, "message": error.message, "errors": error.errors})
+            return None
+        await self._say({"event": "started", "run_id": str(run_id)})
+        return run_id
+
+    def _start_run(self, state: Any) -> UUID:
+        return runs.start_run(user=self._user, graph=self._graph, initial_state=state).pk
+
+    async def _follow(self, follower: Follower) -> None:
+        leaving = asyncio.ensure_future(self._left())
+        try:
+            pause = LOOK_FIRST_S
+            while not follower.is_over:
+                try:
+                    frames = await store.call(follower.look)
+                except DatabaseError as error:
+                    logger.warning("run %s cannot be looked at: %s", follower.run_id, error)
+                    frames = []
+                for frame in frames:
+                    await self._say(frame)
+                pause = LOOK_FIRST_S if frames else min(pause * 1.5, LOOK_LAST_S)
+                if not follower.is_over:
+                    await asyncio.wait([leaving], timeout=pause)
+                if leaving.done():
+                    leaving.result()
+        finally:
+            leaving.cancel()
+
+    async def _left(self) -> None:
+        """Ends when the client leaves, or says something while a run goes on."""
+        message = await self._receive()
+        if message["type"] == "websocket.disconnect":
+            raise Ended
+        raise Ended(CloseCode.MALFORMED, "one run at a time; send the next state after execution_complete")
+
+    async def _say(self, frame: dict[str, Any]) -> None:
+        await self._send({"type": "websocket.send", "text": json.dumps(frame, cls=DjangoJSONEncoder)})
+
+
+async def _close(send: Send, ended: Ended) -> None:
+    if ended.code is None:
+        return
+    reason = ended.reason.encode()[:120].decode(errors="ignore")
+    try:
+        await send({"type": "websocket.close", "code": int(ended.code), "reason": reason})
+    except (OSError, RuntimeError):
+        logger.debug("the client was gone before its socket could be closed with %d", ended.code)
