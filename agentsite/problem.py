@@ -38,6 +38,7 @@ CODES: dict[int, tuple[str, ...]] = {
         "session_expired",
         "session_active",
         "last_owner",
+        "invite_over",
         "already_member",
         "stale_revision",
         "idempotency_in_progress",

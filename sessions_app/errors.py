@@ -131,6 +131,15 @@ class AlreadyMember(DomainError):
         super().__init__(f"{name!r} is a member already, as {role!r}.", extra={"role": role})
 
 
+class InviteOver(DomainError):
+    """Raised when an invitation was revoked, has expired, or was used as often as it may be."""
+
+    code = "invite_over"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"This invitation {reason}. Ask for a new one.", extra={"reason": reason})
+
+
 # What was sent ------------------------------------------------------------------------------------
 
 

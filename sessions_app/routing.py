@@ -10,5 +10,4 @@ from sessions_app.realtime.document_consumer import document_socket
 websocket_urlpatterns: list[Any] = [
     path("ws/sessions/<str:session_id>/", session_socket),  # type: ignore[arg-type]  # an ASGI application, no view
     path("ws/sessions/<str:session_id>/document/", document_socket),  # type: ignore[arg-type]  # the same
-    path("ws/sessions/<str:session_id>/document/<str:name>", document_socket),  # type: ignore[arg-type]  # the same
 ]

@@ -79,6 +79,11 @@ class DatabaseStore:
                 )
 
 
+def close_connection() -> None:
+    """Gives the calling thread's connection back."""
+    connection.close()
+
+
 @contextmanager
 def _failing() -> Iterator[None]:
     """Turns the database's errors into the store's."""

@@ -105,6 +105,11 @@ class MemberShape(serializers.ModelSerializer[Member]):
         read_only_fields = fields
 
 
+class MemberAsked(serializers.Serializer[Any]):
+    user = serializers.CharField(max_length=150, help_text="A username, or a user's id.")
+    role = serializers.ChoiceField(choices=Role.choices, default=Role.EDITOR.value)
+
+
 class RoleAsked(serializers.Serializer[Any]):
     role = serializers.ChoiceField(choices=Role.choices)
 

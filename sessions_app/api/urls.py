@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from sessions_app.api import views
+from sessions_app.api import history, invites, views
 
 urlpatterns = [
     path("auth/guest", views.Guest.as_view(), name="auth-guest"),
@@ -15,6 +15,12 @@ urlpatterns = [
     path("sessions/<uuid:session_id>/reopen", views.Reopen.as_view(), name="session-reopen"),
     path("sessions/<uuid:session_id>/members", views.Members.as_view(), name="session-members"),
     path("sessions/<uuid:session_id>/members/<uuid:user_id>", views.MemberDetail.as_view(), name="session-member"),
+    path("sessions/<uuid:session_id>/invites", invites.Invites.as_view(), name="session-invites"),
+    path("sessions/<uuid:session_id>/invites/<uuid:invite_id>", invites.InviteDetail.as_view(), name="session-invite"),
+    path("invites/<str:token>", invites.InviteLook.as_view(), name="invite"),
+    path("invites/<str:token>/accept", invites.InviteAccept.as_view(), name="invite-accept"),
+    path("sessions/<uuid:session_id>/document/timeline", history.Timeline.as_view(), name="document-timeline"),
+    path("sessions/<uuid:session_id>/document/blame", history.Blame.as_view(), name="document-blame"),
     path("sessions/<uuid:session_id>/document", views.DocumentDetail.as_view(), name="session-document"),
     path("sessions/<uuid:session_id>/revisions", views.Revisions.as_view(), name="session-revisions"),
     path("sessions/<uuid:session_id>/revisions/<int:number>", views.RevisionDetail.as_view(), name="session-revision"),

@@ -130,6 +130,13 @@ class Members(ApiView):
         page = self.paginate_queryset(selectors.members_of(session_id)) or []
         return self.get_paginated_response(shapes.MemberShape(page, many=True).data)
 
+    @extend_schema(request=shapes.MemberAsked, responses={201: shapes.MemberShape}, summary="Let somebody in by name")
+    def post(self, request: Request, session_id: UUID) -> Response:
+        asked = read(shapes.MemberAsked, request.data)
+        role = Role(asked["role"])
+        added = members.add_by_name(user=caller(request), session_id=session_id, name=asked["user"], role=role)
+        return Response(shapes.MemberShape(added).data, 201)
+
 
 class MemberDetail(ApiView):
     @extend_schema(request=shapes.RoleAsked, responses=shapes.MemberShape, summary="Change a member's role")

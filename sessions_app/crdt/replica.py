@@ -65,6 +65,11 @@ class Replica:
             raise Poisoned("the update cannot be applied as a whole")
         return self._last is not None
 
+    def apply_state(self, state: bytes) -> None:
+        """Applies a snapshot's state. Raises BadUpdate."""
+        self._apply(state)
+        self.known = inspection.state_vector(self.state_vector())
+
     def state(self) -> bytes:
         """Everything in it, as one update."""
         return self._guarded(lambda doc: doc.get_update())

@@ -16,7 +16,8 @@ from sessions_app.models import Role, SessionStatus
 from sessions_app.permissions import Action, require
 from sessions_app.realtime import document_hub, store, yprotocol
 from sessions_app.realtime.close_codes import CloseCode
-from sessions_app.realtime.document_room import UPDATE_BYTES, DocumentRoom
+from sessions_app.realtime.document_admission import UPDATE_BYTES
+from sessions_app.realtime.document_room import DocumentRoom
 from sessions_app.realtime.document_socket import DocumentSocket
 from sessions_app.realtime.protocol import Allowance
 from sessions_app.realtime.socket import Ending

@@ -15,7 +15,6 @@ from weakref import WeakKeyDictionary
 
 from django.conf import settings
 from django.db import Error as DatabaseError
-from django.db import connection
 from django.utils import timezone
 
 from sessions_app import update_log
@@ -51,7 +50,7 @@ class DocumentHub:
         self._compacting: set[UUID] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._store = update_store or update_log.DatabaseStore()
-        self._writer = Writer(self._store, on_idle=connection.close)
+        self._writer = Writer(self._store, on_idle=update_log.close_connection)
         self._around = Surroundings(
             store=self._store,
             append=self._writer.append,
@@ -90,16 +89,16 @@ class DocumentHub:
 
     def leave(self, room: DocumentRoom, socket: DocumentSocket) -> None:
         """Takes a socket out; an empty room is saved and forgotten."""
-        room.leave(socket, time.monotonic())
-        if not room.sockets:
+        room.audience.leave(socket, time.monotonic())
+        if not room.audience.sockets:
             self._spawn(self._close(room))
 
     async def _close(self, room: DocumentRoom) -> None:
         await room.settled()
-        if not room.sockets and self.rooms.get(room.document) is room:
+        if not room.audience.sockets and self.rooms.get(room.document) is room:
             self._save_soon(room, 0.0)
             await room.settled()
-            if not room.sockets and self.rooms.get(room.document) is room:
+            if not room.audience.sockets and self.rooms.get(room.document) is room:
                 del self.rooms[room.document]
 
     # Other processes --------------------------------------------------------------------------------
@@ -110,12 +109,11 @@ class DocumentHub:
         if room is None or text is None:
             return
         if text == WHO_IS_THERE:
-            if room.awareness.here:
-                self._tell(room, room.awareness.encode(room.local_clients()))
+            room.audience.tell_who_is_here()
         elif text.isdigit():
             room.wake(int(text))
         else:
-            room.hear_of_others(bytes.fromhex(text.removeprefix("a")), time.monotonic())
+            room.audience.hear_of_others(bytes.fromhex(text.removeprefix("a")), time.monotonic())
 
     def _tell(self, room: DocumentRoom, awareness: bytes | None) -> None:
         publish.document(room.document, str(room.number) if awareness is None else "a" + awareness.hex())
@@ -208,20 +206,20 @@ class DocumentHub:
         rooms = list(self.rooms.values())
         now = time.monotonic()
         for room in rooms:
-            room.tick(now)
+            room.audience.tick(now)
         if not rooms:
             return
-        logins = {socket.login for room in rooms for socket in room.sockets if socket.login}
+        logins = {socket.login for room in rooms for socket in room.audience.sockets if socket.login}
         seen = await store.call(_look, [room.document for room in rooms], logins)
         for room in rooms:
-            for socket in list(room.sockets):
+            for socket in list(room.audience.sockets):
                 seen.judge(room, socket, timezone.now())
             known = seen.documents.get(room.document)
             if known is not None and known[1] > room.number:
                 room.wake(known[1])
 
     async def _see(self) -> None:
-        sockets = [socket for room in self.rooms.values() for socket in room.sockets]
+        sockets = [socket for room in self.rooms.values() for socket in room.audience.sockets]
         ids = [socket.connection_id for socket in sockets if socket.connection_id]
         if ids:
             sessions = [room.session for room in self.rooms.values() if room.session]

@@ -2,8 +2,8 @@
 
 The room works in turns. A turn takes what has come in, tries each update on the replica, stores what changed it in one
 batch, and only then answers the senders and shows it to the others. Whoever asks for the state is answered between two
-commits, when the replica holds what is stored and nothing else. When a store fails, or an update breaks the replica, the
-replica is thrown away and built again from the store, and what was not stored yet takes its turn again.
+commits, when the replica holds what is stored and nothing else. When a store fails, or an update breaks the replica,
+it is thrown away and built again from the store, and what was not stored yet takes its turn again.
 
 A resent update changes nothing, so it is answered and not stored again: the CRDT itself knows what it has.
 """
@@ -12,17 +12,18 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 from sessions_app.crdt import inspection
-from sessions_app.crdt.errors import BadUpdate, DocumentFull, ForeignClient, MissingUpdates, Poisoned, UpdateError
-from sessions_app.crdt.kinds import KINDS, Kind
+from sessions_app.crdt.errors import BadUpdate, DocumentFull, MissingUpdates, Poisoned, UpdateError
+from sessions_app.crdt.kinds import KINDS, TEXT
 from sessions_app.crdt.replica import Replica
 from sessions_app.crdt.store import (
     Batch,
     Entry,
+    Loaded,
     NoSuchDocument,
     NotStored,
     Outcome,
@@ -33,39 +34,21 @@ from sessions_app.crdt.store import (
     StoreFailed,
     UpdateStore,
 )
+from sessions_app.realtime import document_admission as admission
 from sessions_app.realtime import yprotocol
-from sessions_app.realtime.awareness import Awareness, BadAwareness
 from sessions_app.realtime.close_codes import CloseCode
+from sessions_app.realtime.document_admission import Edit, Taken
+from sessions_app.realtime.document_audience import Audience
 from sessions_app.realtime.document_socket import DocumentSocket
 
 log = logging.getLogger(__name__)
 
-UPDATE_BYTES = 1024 * 1024
-STATE_VECTOR_BYTES = 256 * 1024
 TURN_UPDATES = 500
 ASK_AGAIN_TIMES = 8
 BAD_UPDATES_BORNE = 5
 FAILURES_BORNE = 8
 RETRY_S = 0.25
-REMOTE = object()
-"""Holds the presence of people whose sockets are in other processes."""
-
-
-@dataclass(slots=True)
-class Edit:
-    """An update that waits for its turn."""
-
-    socket: DocumentSocket
-    message: yprotocol.Update
-
-
-@dataclass(slots=True)
-class Taken:
-    """An update that the replica has taken in this turn."""
-
-    edit: Edit
-    is_new: bool
-    claims: dict[int, UUID] = field(default_factory=dict)
+Work = Callable[[Replica], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +73,7 @@ class DocumentRoom:
 
     def __init__(self, document: UUID, around: Surroundings) -> None:
         self.document = document
-        self.sockets: set[DocumentSocket] = set()
-        self.awareness = Awareness()
+        self.audience = Audience(document, tell=lambda data: around.tell(self, data))
         self.number = 0
         """The newest update that its sockets have been shown."""
         self.snapshot_number = 0
@@ -99,10 +81,10 @@ class DocumentRoom:
         self.session: UUID | None = None
         self.is_closing = False
         self._around = around
-        self._kind: Kind | None = None
+        self._kind = TEXT
         self._replica: Replica | None = None
         self._owners: dict[int, Owner] = {}
-        self._inbox: deque[Edit | Callable[[Replica], None]] = deque()
+        self._inbox: deque[Edit | Work] = deque()
         self._newest_told = 0
         self._working: asyncio.Task[None] | None = None
         self._failures = 0
@@ -114,12 +96,8 @@ class DocumentRoom:
 
     def join(self, socket: DocumentSocket) -> None:
         """Lets a socket in: it is told who it is here, asked what it has, and shown who else is there."""
-        self.sockets.add(socket)
+        self.audience.sockets.add(socket)
         self.between_commits(lambda replica: self._welcome(socket, replica))
-
-    def leave(self, socket: DocumentSocket, now: float) -> None:
-        self.sockets.discard(socket)
-        self._show(self.awareness.leave(socket, now))
 
     def receive(self, socket: DocumentSocket, message: yprotocol.Message, now: float) -> None:
         """Takes what a socket sent."""
@@ -130,13 +108,13 @@ class DocumentRoom:
             case yprotocol.Ask(state_vector):
                 self.between_commits(lambda replica: self._answer(socket, state_vector, replica))
             case yprotocol.Presence(data):
-                self._hear(socket, data, now)
+                self.audience.hear(socket, data, now, self._owners)
             case yprotocol.Query():
-                socket.push(yprotocol.presence(self.awareness.encode()))
+                self.audience.introduce(socket)
             case yprotocol.Ping():
                 socket.push_ours(yprotocol.PONG_FRAME)
 
-    def between_commits(self, work: Callable[[Replica], None]) -> None:
+    def between_commits(self, work: Work) -> None:
         """Has something done when the replica is exactly what is stored."""
         self._inbox.append(work)
         self._work_soon()
@@ -146,26 +124,6 @@ class DocumentRoom:
         if number > max(self.number, self._newest_told):
             self._newest_told = number
             self._work_soon()
-
-    def hear_of_others(self, data: bytes, now: float) -> None:
-        """Awareness from another process."""
-        try:
-            changed = self.awareness.take_remote(data, holder=REMOTE, now=now)
-        except BadAwareness:
-            log.exception("awareness of document %s from another process cannot be read", self.document)
-            return
-        if changed:
-            self._push_all(yprotocol.presence(self.awareness.encode(changed)))
-
-    def local_clients(self) -> set[int]:
-        """Those whose sockets are in this process."""
-        return {client for client, presence in self.awareness.here.items() if presence.holder is not REMOTE}
-
-    def tick(self, now: float) -> None:
-        """Every few seconds: who was silent for long is gone, and who was sent nothing for long gets a sign of life."""
-        self._show(self.awareness.expire(now))
-        for socket in self.sockets:
-            socket.push_when_quiet(yprotocol.KEEP_ALIVE, now)
 
     def tell_role(self, socket: DocumentSocket) -> None:
         """The socket's role has changed."""
@@ -211,8 +169,7 @@ class DocumentRoom:
     def _end_all(self, code: CloseCode, reason: str) -> None:
         self._inbox.clear()
         self._newest_told = 0
-        for socket in self.sockets:
-            socket.abort(code, reason)
+        self.audience.end_all(code, reason)
 
     async def _current(self) -> Replica:
         """The replica as the store has it; built first, when there is none."""
@@ -238,6 +195,8 @@ class DocumentRoom:
 
     async def _load(self) -> Replica:
         was_here, is_unsure = self.epoch, self._is_unsure
+        loaded: Loaded
+        replica: Replica
         loaded, replica = await self._around.call(_load, self._around, self.document)
         self.session, self.epoch, self._owners = loaded.session, loaded.epoch, loaded.owners
         self.number, self.snapshot_number = loaded.number, loaded.state_number
@@ -248,65 +207,68 @@ class DocumentRoom:
         elif is_unsure:  # what was shown may be less than what is stored: everybody compares
             question = yprotocol.ask(replica.state_vector())
             whole = yprotocol.update(replica.state())
-            for socket in self.sockets:
+            for socket in self.audience.sockets:
                 socket.push(question)
                 socket.push(whole)
         return replica
 
     async def _turn(self, replica: Replica) -> None:
         taken: list[Taken] = []
-        later: list[Callable[[Replica], None]] = []
+        later: list[Work] = []
         while self._inbox and len(taken) < TURN_UPDATES:
             item = self._inbox.popleft()
-            if not isinstance(item, Edit):
-                if taken:
-                    later.append(item)
-                else:
-                    item(replica)
-            elif item.socket.ending is None:
+            if isinstance(item, Edit):
+                if item.socket.ending is not None:
+                    continue
                 try:
                     self._take(item, replica, taken)
-                except Poisoned as error:
-                    await self._recover(item, taken, later, error)
+                except Poisoned as error:  # everything else goes on as if that update had never come
+                    self._put_back(taken, later)
+                    await self._refuse_bad(item, error)
                     return
-        if any(it.is_new for it in taken):
-            try:
-                stored = await self._store(replica, taken)
-            except BaseException:
-                self._put_back(taken, later)
-                raise
-            if not stored:
-                self._inbox.extendleft(reversed(later))
-                return
-        for it in taken:
-            self._acknowledge(it.edit)
-        for work in later:
-            work(replica)
+            elif taken:
+                later.append(item)
+            else:
+                item(replica)
+        if await self._store_new(replica, taken, later):
+            for it in taken:
+                self._acknowledge(it.edit)
+            for work in later:
+                work(replica)
 
-    def _put_back(self, taken: list[Taken], later: list[Callable[[Replica], None]]) -> None:
+    async def _store_new(self, replica: Replica, taken: list[Taken], later: list[Work]) -> bool:
+        """Stores what is new; False when something of it was refused, and the rest takes its turn again."""
+        if not any(it.is_new for it in taken):
+            return True
+        try:
+            if await self._store(replica, taken):
+                return True
+        except BaseException:
+            self._put_back(taken, later)
+            raise
+        self._inbox.extendleft(reversed(later))
+        return False
+
+    def _put_back(self, taken: list[Taken], later: list[Work]) -> None:
         """What was not stored takes its turn again, with a replica that is built anew."""
         self._replica = None
         self._inbox.extendleft(reversed([*(it.edit for it in taken), *later]))
 
-    async def _recover(
-        self, edit: Edit, taken: list[Taken], later: list[Callable[[Replica], None]], error: Poisoned
-    ) -> None:
-        """An update broke the replica: it is put away, and everything else goes on as if it had never come."""
-        self._put_back(taken, later)
-        await self._refuse_bad(edit, error)
-
     def _take(self, edit: Edit, replica: Replica, taken: list[Taken]) -> None:
         """Tries one update on the replica. Raises Poisoned when that is of no more use."""
-        socket, update = edit.socket, edit.message.update
+        socket = edit.socket
         try:
-            found = self._inspect(edit, replica)
+            found = admission.read(edit, replica)
             if found.is_empty or not socket.may_edit:
-                self._not_needed(edit, found, replica)
+                if admission.oversteps(edit, found, replica):
+                    socket.abort(CloseCode.NOT_ALLOWED, "you may read this document, not change it")
+                else:
+                    self._acknowledge(edit)
                 return
             inspection.check_complete(found, replica.known)
-            claims = self._claims(found, replica, socket)
-            self._check_size(found, replica, update)
-            is_new = replica.apply(update, found)
+            claims = admission.claims(edit, found, replica, self._owners, self.audience.awareness, self.epoch)
+            admission.check_size(edit, found, replica, self._around.limit)
+            is_new = replica.apply(edit.message.update, found)
         except Poisoned:
             raise
         except UpdateError as error:
@@ -316,44 +278,6 @@ class DocumentRoom:
             self._owners[client] = Owner(user, self.epoch)
         socket.asked_again = 0
         taken.append(Taken(edit, is_new, claims))
-
-    def _inspect(self, edit: Edit, replica: Replica) -> inspection.Contents:
-        if edit.message.update == inspection.EMPTY:
-            return inspection.Contents()
-        return inspection.contents(edit.message.update, replica.kind)
-
-    def _not_needed(self, edit: Edit, found: inspection.Contents, replica: Replica) -> None:
-        """An update with nothing in it, or from a viewer, who may only say again what is known."""
-        changes = found.adds_to(replica.known) or (found.deletions and not edit.message.is_answer)
-        if not found.is_empty and changes:
-            edit.socket.abort(CloseCode.NOT_ALLOWED, "you may read this document, not change it")
-            return
-        self._acknowledge(edit)
-
-    def _claims(self, found: inspection.Contents, replica: Replica, socket: DocumentSocket) -> dict[int, UUID]:
-        """The client ids that are new with this update. Raises ForeignClient for somebody else's."""
-        claims = {}
-        for client, _, end in found.structs:
-            if end <= replica.known.get(client, 0):
-                continue
-            owner = self._owners.get(client)
-            if owner is None and self.awareness.holds(client, socket.user_id):
-                claims[client] = socket.user_id
-            elif owner is None or owner.user != socket.user_id or owner.epoch != self.epoch:
-                raise ForeignClient(f"client {client} is not yours in this document")
-        return claims
-
-    def _check_size(self, found: inspection.Contents, replica: Replica, update: bytes) -> None:
-        """Refuses what would make the document too large; what makes a document smaller always fits."""
-        if not found.inserted:
-            return
-        size = replica.size()
-        if size + found.inserted <= self._around.limit:
-            return
-        tried = Replica.of(replica.kind, replica.state())
-        tried.apply(update, found)
-        if (after := tried.size()) > max(self._around.limit, size - 1):
-            raise DocumentFull(f"the document would have {after:,} bytes; the limit is {self._around.limit:,}")
 
     async def _store(self, replica: Replica, taken: list[Taken]) -> bool:
         """Stores what is new; True when it is on disk and shown."""
@@ -367,7 +291,7 @@ class DocumentRoom:
             return False
         await self._learn_owners(outcome.missed)
         for it in new:
-            self._push_others(it.edit.socket, yprotocol.update(it.edit.message.update))
+            self.audience.push_others(it.edit.socket, yprotocol.update(it.edit.message.update))
         self._show_missed(replica, outcome)
         self._around.tell(self, None)
         self._around.stored(self, [it.edit.socket for it in new])
@@ -387,7 +311,7 @@ class DocumentRoom:
         again = [it for it in taken if it.edit.socket.user_id not in outcome.users]
         match outcome.reason:
             case Refusal.NOT_ALLOWED:
-                for socket in self.sockets:
+                for socket in self.audience.sockets:
                     if socket.user_id in outcome.users:
                         socket.may_edit = False
                 for it in taken:
@@ -395,7 +319,7 @@ class DocumentRoom:
                         it.edit.socket.abort(CloseCode.NOT_ALLOWED, "you may no longer change this document")
             case Refusal.EXPIRED:
                 again = []
-                for socket in self.sockets:
+                for socket in self.audience.sockets:
                     socket.finish(CloseCode.EXPIRED, "the session has expired")
             case Refusal.GONE:
                 again = []
@@ -407,20 +331,16 @@ class DocumentRoom:
 
     async def _learn_owners(self, rows: Sequence[Row]) -> None:
         """Whose the client ids are that others have brought."""
-        assert self._kind is not None
-        clients = {
-            client
-            for row in rows
-            for client, _, _ in inspection.contents(row.update, self._kind).structs
-            if client not in self._owners
-        }
+        clients = {client for row in rows for client in admission.clients_of(row.update, self._kind)} - set(
+            self._owners
+        )
         if clients:
             self._owners |= await self._around.call(self._around.store.owners, self.document, clients)
 
     def _show_rows(self, replica: Replica, rows: Sequence[Row]) -> None:
         for row in rows:
             replica.apply(row.update)
-            self._push_all(yprotocol.update(row.update))
+            self.audience.push_all(yprotocol.update(row.update))
             self.number = row.number
 
     # Answers ----------------------------------------------------------------------------------------
@@ -428,11 +348,10 @@ class DocumentRoom:
     def _welcome(self, socket: DocumentSocket, replica: Replica) -> None:
         socket.push_ours(self._hello(socket))
         socket.push(yprotocol.ask(replica.state_vector()))
-        if self.awareness.here:
-            socket.push(yprotocol.presence(self.awareness.encode()))
+        self.audience.introduce(socket)
 
     def _hello(self, socket: DocumentSocket) -> bytes:
-        limits = {"update_bytes": UPDATE_BYTES, "document_bytes": self._around.limit}
+        limits = {"update_bytes": admission.UPDATE_BYTES, "document_bytes": self._around.limit}
         return yprotocol.hello(
             {
                 "document": str(self.document),
@@ -447,12 +366,8 @@ class DocumentRoom:
 
     def _answer(self, socket: DocumentSocket, state_vector: bytes, replica: Replica) -> None:
         try:
-            if len(state_vector) > STATE_VECTOR_BYTES:
-                raise BadUpdate(f"a state vector of {len(state_vector)} bytes")
-            if inspection.state_vector(state_vector):
-                missing = replica.since(state_vector)
-            else:
-                missing = self._whole_state(replica)
+            has_something = admission.read_state_vector(state_vector)
+            missing = replica.since(state_vector) if has_something else self._whole_state(replica)
         except Poisoned as error:
             self._replica = None
             socket.abort(CloseCode.MALFORMED, str(error))
@@ -510,40 +425,7 @@ class DocumentRoom:
             told["limit"] = self._around.limit
         edit.socket.push_ours(yprotocol.refused(told))
 
-    # Who is where -----------------------------------------------------------------------------------
 
-    def _hear(self, socket: DocumentSocket, data: bytes, now: float) -> None:
-        try:
-            changed = self.awareness.take(
-                data, holder=socket, user=socket.user, now=now, is_free=lambda client: self._is_free(client, socket)
-            )
-        except BadAwareness as error:
-            socket.abort(CloseCode.MALFORMED, str(error))
-            return
-        self._show(changed)
-
-    def _is_free(self, client: int, socket: DocumentSocket) -> bool:
-        """Whether nobody else has written under a client's id."""
-        owner = self._owners.get(client)
-        return owner is None or owner.user == socket.user_id
-
-    def _show(self, clients: set[int]) -> None:
-        if not clients:
-            return
-        data = self.awareness.encode(clients)
-        self._push_all(yprotocol.presence(data))
-        self._around.tell(self, data)
-
-    def _push_all(self, frame: bytes) -> None:
-        for socket in self.sockets:
-            socket.push(frame)
-
-    def _push_others(self, sender: DocumentSocket, frame: bytes) -> None:
-        for socket in self.sockets:
-            if socket is not sender:
-                socket.push(frame)
-
-
-def _load(around: Surroundings, document: UUID) -> tuple[Any, Replica]:
+def _load(around: Surroundings, document: UUID) -> tuple[Loaded, Replica]:
     loaded = around.store.load(document)
     return loaded, around.build(loaded)

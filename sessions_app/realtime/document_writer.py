@@ -40,12 +40,19 @@ class Writer:
                 self._thread.start()
         return await answer
 
+    def _rest(self) -> None:
+        """Gives the connection back; whatever that fails with, the thread has to live: rooms wait for its answers."""
+        try:
+            self._on_idle()
+        except Exception:
+            log.exception("the document writer could not give its connection back")
+
     def _run(self) -> None:
         while True:
             try:
                 waiting = [self._queue.get(timeout=IDLE_S)]
             except queue.Empty:
-                self._on_idle()
+                self._rest()
                 with self._lock:
                     if self._queue.empty():
                         self._thread = None
@@ -61,11 +68,11 @@ class Writer:
         try:
             outcomes: list[Outcome | StoreFailed] = list(self._store.append(batches))
         except StoreFailed as error:
-            self._on_idle()  # the connection may be what failed
+            self._rest()  # the connection may be what failed
             outcomes = [error] if len(batches) == 1 else [self._alone(batch) for batch in batches]
         except Exception as error:  # the outer edge of this thread: rooms wait for an answer
             log.exception("the store failed over %d batches", len(batches))
-            self._on_idle()
+            self._rest()
             outcomes = [StoreFailed(repr(error))] * len(batches)
         loops: dict[asyncio.AbstractEventLoop, list[tuple[asyncio.Future[Outcome], Outcome | StoreFailed]]] = {}
         for (_, answer), outcome in zip(waiting, outcomes, strict=True):

@@ -8,8 +8,8 @@ A frame is binary and holds one message. First the type, as a variable-length in
 
 Any stock y-websocket client gets along with these. One that connects with ?agentsite=1 is also told
 
-    100 hello     JSON: {"epoch", "number", "role", "readOnly", "limits"}; comes first, and again when the role changes
-    101 stored    the sequence number that an update of this socket carried, and the document's number when it was stored
+    100 hello     JSON: {"epoch", "number", "role", "read_only", "limits", ...}; first, and when the role changes
+    101 stored    the sequence number that an update of this socket carried, and the document's number by then
     102 refused   JSON: {"seq", "code", "message", ...}: that update was not stored
     105 pong
 and sends

@@ -1,7 +1,7 @@
 """Snapshots of documents, so that one with a long history opens as quickly as a new one.
 
-A snapshot is made from the store alone, checked by building it again, and only added: no update is deleted, so neither a
-race nor a death half way can lose one. What is deleted is snapshots that newer ones stand in for.
+A snapshot is made from the store alone, checked by building it again, and only added: no update is deleted, so neither
+a race nor a death half way can lose one. What is deleted is snapshots that newer ones stand in for.
 """
 
 import logging

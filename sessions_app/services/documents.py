@@ -1,8 +1,8 @@
 """The shared text as REST, agents and restores change it: each change is one update in the document's log.
 
-What people type comes in over sockets (realtime/document_room.py) and goes into the same log; autosave() here writes down
-what has become of the text. A change is made on the text as it is under the document's lock, as the smallest edits that
-lead to the new one, so that what others type meanwhile stays where they typed it.
+What people type comes in over sockets (realtime/document_room.py) and goes into the same log; autosave() here writes
+down what has become of the text. A change is made on the text as it is under the document's lock, as the smallest
+edits that lead to the new one, so that what others type meanwhile stays where they typed it.
 A text is kept as it came: line ends, byte order mark and all; only NUL and lone surrogates are refused.
 Rows are locked in one order: session, then document. A caller that holds other locks of its own takes them first.
 """

@@ -27,6 +27,12 @@ def add(*, user: User, session_id: UUID, newcomer: User, role: Role, now: dateti
     return member
 
 
+def add_by_name(*, user: User, session_id: UUID, name: str, role: Role, now: datetime | None = None) -> Member:
+    """The owner lets somebody in whose username or id they know."""
+    require(user, session_id, Action.MANAGE)
+    return add(user=user, session_id=session_id, newcomer=_known(name), role=role, now=now)
+
+
 def change_role(*, user: User, session_id: UUID, member_id: UUID, role: Role) -> Member:
     """The owner makes a member something else; member_id is the id of the member's user."""
     require(user, session_id, Action.MANAGE)
@@ -53,6 +59,20 @@ def remove(*, user: User, session_id: UUID, member_id: UUID) -> None:
             _require_another_owner(member)
         member.delete()
         events.append(session_id, [MemberLeft(user=member_id, name=str(member.user))])
+
+
+def _known(name: str) -> User:
+    """The active user with this username or id."""
+    active = User.objects.filter(is_active=True)
+    found = active.filter(username=name).first()
+    if found is None:
+        try:
+            found = active.filter(pk=UUID(name)).first()
+        except ValueError:
+            found = None
+    if found is None:
+        raise NotFound("user", name)
+    return found
 
 
 def _member(session_id: UUID, member_id: UUID) -> Member:

@@ -1,0 +1,93 @@
+"""Whether an update may come into a document: who sends it, what it holds, and whose it claims to be."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from sessions_app.crdt import inspection
+from sessions_app.crdt.errors import BadUpdate, DocumentFull, ForeignClient
+from sessions_app.crdt.inspection import Contents
+from sessions_app.crdt.kinds import Kind
+from sessions_app.crdt.replica import Replica
+from sessions_app.crdt.store import Owner
+from sessions_app.realtime import yprotocol
+from sessions_app.realtime.awareness import Awareness
+from sessions_app.realtime.document_socket import DocumentSocket
+
+UPDATE_BYTES = 1024 * 1024
+STATE_VECTOR_BYTES = 256 * 1024
+
+
+@dataclass(slots=True)
+class Edit:
+    """An update that waits for its turn."""
+
+    socket: DocumentSocket
+    message: yprotocol.Update
+
+
+@dataclass(slots=True)
+class Taken:
+    """An update that the replica has taken in this turn."""
+
+    edit: Edit
+    is_new: bool
+    claims: dict[int, UUID] = field(default_factory=dict)
+
+
+def read(edit: Edit, replica: Replica) -> Contents:
+    """What an update holds. Raises BadUpdate."""
+    if edit.message.update == inspection.EMPTY:
+        return Contents()
+    return inspection.contents(edit.message.update, replica.kind)
+
+
+def read_state_vector(encoded: bytes) -> bool:
+    """Whether somebody who asks has anything yet. Raises BadUpdate."""
+    if len(encoded) > STATE_VECTOR_BYTES:
+        raise BadUpdate(f"a state vector of {len(encoded)} bytes; at most {STATE_VECTOR_BYTES} are read")
+    return bool(inspection.state_vector(encoded))
+
+
+def oversteps(edit: Edit, found: Contents, replica: Replica) -> bool:
+    """Whether a viewer's update would change something. An answer repeats all deletions, so these are no change."""
+    return found.adds_to(replica.known) or (found.deletions > 0 and not edit.message.is_answer)
+
+
+def claims(
+    edit: Edit, found: Contents, replica: Replica, owners: Mapping[int, Owner], awareness: Awareness, epoch: int
+) -> dict[int, UUID]:
+    """The client ids that are new with this update.
+
+    Raises ForeignClient for somebody else's: whoever writes under another's id makes that one's next updates be taken
+    for known, and so be lost.
+    """
+    user = edit.socket.user_id
+    claimed = {}
+    for client, _, end in found.structs:
+        if end <= replica.known.get(client, 0):
+            continue
+        owner = owners.get(client)
+        if owner is None and awareness.holds(client, user):
+            claimed[client] = user
+        elif owner != Owner(user, epoch):
+            raise ForeignClient(f"client {client} is not yours in this document")
+    return claimed
+
+
+def check_size(edit: Edit, found: Contents, replica: Replica, limit: int) -> None:
+    """Raises DocumentFull for what would make a document too large; what makes it smaller always fits."""
+    if not found.inserted:
+        return
+    size = replica.size()
+    if size + found.inserted <= limit:
+        return
+    tried = Replica.of(replica.kind, replica.state())
+    tried.apply(edit.message.update, found)
+    if (after := tried.size()) > max(limit, size - 1):
+        raise DocumentFull(f"the document would have {after:,} bytes; the limit is {limit:,}")
+
+
+def clients_of(update: bytes, kind: Kind) -> set[int]:
+    """Under which client ids an update writes."""
+    return {client for client, _, _ in inspection.contents(update, kind).structs}
