@@ -145,7 +145,6 @@ def _merge_into_document(deciding: Deciding) -> tuple[Merged, int | None]:
         origin["hunks"] = list(merged.applied)
         return merged.text
 
-    before = proposal.document.revision
     document = documents.change_text(
         user=deciding.user,
         document_id=proposal.document_id,
@@ -154,7 +153,7 @@ def _merge_into_document(deciding: Deciding) -> tuple[Merged, int | None]:
         by=f"{agent} via {deciding.user}",
         now=deciding.now,
     )
-    return merges[-1], document.revision if document.revision != before else None
+    return merges[-1], document.revision if merges[-1].edits else None
 
 
 def _as_diff_hunk(hunk: Hunk) -> DiffHunk:

@@ -274,3 +274,21 @@ def test_accepting_while_others_type_loses_neither(cast: Cast, proposal: Proposa
     assert cast.document.text == BOTH_ENDS_CHANGED.replace("line 10\n", "line 10\n" + "more\n" * 5)
     numbers = [event["revision"] for event in cast.told("document.saved")]
     assert numbers == sorted(set(numbers))
+
+
+def test_accepting_while_a_newer_answer_comes_happens_before_it_or_not_at_all(cast: Cast, proposal: Proposal) -> None:
+    request = cast.asked("again")
+
+    def answer() -> None:
+        with transaction.atomic():
+            cast.answered(request, replaced(TWENTY_LINES, ("line 9", "line nine")))
+
+    accepted, answered = in_threads(lambda: accept(cast, proposal), answer)
+    assert answered is None
+    types = [event["type"] for event in cast.told("hunk.accepted", "proposal.created")]
+    if isinstance(accepted, Proposal):
+        assert types == ["proposal.created", "hunk.accepted", "proposal.created"]
+    else:
+        assert isinstance(accepted, ProposalSuperseded)
+        assert types == ["proposal.created", "proposal.created"]
+        assert cast.document.text == TWENTY_LINES
