@@ -100,7 +100,8 @@ def create_session(request: HttpRequest) -> HttpResponse:
 def _chosen_text(request: HttpRequest) -> str:
     chosen = request.FILES.get("file")
     if chosen is not None and chosen.size:
-        return chosen.read().decode("utf-8")
+        content: bytes = chosen.read()
+        return content.decode("utf-8")
     # Browsers send a form's text with CRLF, whatever was pasted.
     return request.POST.get("text", "").replace("\r\n", "\n")
 

@@ -6,7 +6,6 @@ from tests.journeys import steps
 from tests.journeys.conftest import OpenPage, Problems
 from tests.servers.site import Site
 
-
 FOCUSED = """(({ activeElement: it }) =>
   [it.getAttribute("aria-label"), it.labels?.[0]?.innerText, it.innerText].join(" "))(document)"""
 
