@@ -17,7 +17,7 @@ Check = Callable[[Any], str | None]
 """Says what is wrong with a value, or None."""
 
 NOTES = {"title", "description", "default", "examples", "$schema", "$id", "$comment"}
-PLAIN = NOTES | {"type", "properties", "required", "additionalProperties", "items", "enum"}
+PLAIN = NOTES | {"type", "properties", "required", "additionalProperties", "items", "enum", "anyOf"}
 TYPES: dict[str, tuple[type, ...]] = {
     "string": (str,),
     "boolean": (bool,),
@@ -33,7 +33,7 @@ def compile_check(schema: Json) -> Check | None:
     """None when the schema allows everything."""
     if not set(schema) - NOTES:
         return None
-    return _plain_check(schema) if _is_plain(schema) else _full_check(schema)
+    return _plain_check(schema) if _is_plain(schema) and not _refers(schema) else _full_check(schema)
 
 
 def schema_problem(schema: Any) -> str | None:
@@ -74,29 +74,43 @@ def _full_check(schema: Json) -> Check:
     return check
 
 
-def _is_plain(schema: Any) -> bool:
-    if not isinstance(schema, dict) or set(schema) - PLAIN:
+def _is_plain(schema: Json) -> bool:
+    """Whether this level of a schema is plain; those inside are asked for themselves."""
+    if set(schema) - PLAIN:
         return False
     kind = schema.get("type")
     kinds = kind if isinstance(kind, list) else [kind]
-    if any(one is not None and one not in TYPES for one in kinds):
-        return False
-    if not isinstance(schema.get("additionalProperties", True), bool):
-        return False
-    if any(not isinstance(one, str) for one in schema.get("enum", ())):
-        return False
-    inner = [*schema.get("properties", {}).values(), *([schema["items"]] if "items" in schema else [])]
-    return all(_is_plain(one) for one in inner)
+    return (
+        all(one is None or one in TYPES for one in kinds)
+        and isinstance(schema.get("additionalProperties", True), bool)
+        and all(isinstance(one, str) for one in schema.get("enum", ()))
+        and isinstance(schema.get("items", {}), dict)
+        and all(isinstance(one, dict) for one in schema.get("properties", {}).values())
+        and all(isinstance(one, dict) for one in schema.get("anyOf", ()))
+    )
 
 
-def _plain_check(schema: Json) -> Check:
+def _refers(schema: Any) -> bool:
+    """Whether a part of the schema refers to another, which only the whole can resolve."""
+    if isinstance(schema, dict):
+        return "$ref" in schema or "$dynamicRef" in schema or any(_refers(one) for one in schema.values())
+    return isinstance(schema, list) and any(_refers(one) for one in schema)
+
+
+def _plain_check(schema: Json) -> Check | None:
     checks = [
         check
-        for check in (_type_check(schema), _enum_check(schema), _object_check(schema), _items_check(schema))
+        for check in (
+            _type_check(schema),
+            _enum_check(schema),
+            _object_check(schema),
+            _items_check(schema),
+            _any_of_check(schema),
+        )
         if check is not None
     ]
-    if len(checks) == 1:
-        return checks[0]
+    if len(checks) < 2:
+        return checks[0] if checks else None
 
     def check(value: Any) -> str | None:
         for one in checks:
@@ -175,6 +189,19 @@ def _items_check(schema: Json) -> Check | None:
                 if problem is not None:
                     return f"{index}: {problem}"
         return None
+
+    return check
+
+
+def _any_of_check(schema: Json) -> Check | None:
+    checks = [compile_check(one) for one in schema.get("anyOf", ())]
+    certain = [one for one in checks if one is not None]
+    if not checks or len(certain) < len(checks):
+        return None
+
+    def check(value: Any) -> str | None:
+        problems = [one(value) for one in certain]
+        return None if None in problems else "; or ".join(str(problem) for problem in problems)
 
     return check
 
