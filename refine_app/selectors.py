@@ -57,6 +57,15 @@ def find_proposal(*, user: User, proposal_id: UUID) -> Proposal:
     return proposal
 
 
+def session_of_proposal(*, user: User, proposal_id: UUID) -> UUID:
+    """The session that a proposal is in, without reading the proposal; raises NotFound."""
+    session_ids = Proposal.objects.filter(pk=proposal_id, session__members__user=user)
+    session_id = session_ids.values_list("session_id", flat=True).first()
+    if session_id is None:
+        raise NotFound("proposal", proposal_id)
+    return session_id
+
+
 def model_calls_of(*, user: User, session_id: UUID | None = None, run_id: UUID | None = None) -> QuerySet[ModelCall]:
     """The person's own calls to models, newest first; of one session or one run when that is asked for."""
     calls = ModelCall.objects.filter(user=user)

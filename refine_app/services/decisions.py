@@ -4,6 +4,7 @@ Rows are locked in one order, session, proposal, hunks, document, so that two pe
 other, and the second is told what the first decided.
 """
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,7 +18,7 @@ from refine_app.diffs.unified import Hunk as DiffHunk
 from refine_app.errors import HunkDecided, HunkNotFound, ProposalDecided, ProposalSuperseded, ReasonTooLong
 from refine_app.events import HunkAccepted, HunkConflicted, HunkRejected, HunksDecided
 from refine_app.models import Hunk, HunkStatus, Proposal, ProposalStatus
-from refine_app.selectors import find_proposal
+from refine_app.selectors import find_proposal, session_of_proposal
 from sessions_app.models import User
 from sessions_app.permissions import Action, require, require_active
 from sessions_app.selectors import revision_of
@@ -90,7 +91,7 @@ def reject_hunks(
 
 def _lock(user: User, proposal_id: UUID, numbers: Sequence[int] | None, now: datetime) -> Deciding:
     """Locks what a decision touches, and refuses it if it may not or need not be made."""
-    session_id = find_proposal(user=user, proposal_id=proposal_id).session_id
+    session_id = session_of_proposal(user=user, proposal_id=proposal_id)
     require(user, session_id, Action.EDIT)
     session = lock_session(session_id)
     require_active(session, Action.EDIT)
@@ -161,12 +162,15 @@ def _as_diff_hunk(hunk: Hunk) -> DiffHunk:
 
 
 def _mark(hunks: Sequence[Hunk], status: HunkStatus, reasons: Mapping[int, str], deciding: Deciding) -> None:
+    """One UPDATE for each reason, of which there are few; one for each of hundreds of hunks would take seconds."""
+    alike: dict[str, list[Hunk]] = defaultdict(list)
     for hunk in hunks:
         hunk.status = status
-        hunk.reason = reasons.get(hunk.n, "")
-        hunk.decided_by = deciding.user
-        hunk.decided_at = deciding.now
-    Hunk.objects.bulk_update(hunks, ["status", "reason", "decided_by", "decided_at"])
+        alike[reasons.get(hunk.n, "")].append(hunk)
+    for reason, same in alike.items():
+        Hunk.objects.filter(pk__in=[hunk.pk for hunk in same]).update(
+            status=status, reason=reason, decided_by=deciding.user, decided_at=deciding.now
+        )
 
 
 def _settle(deciding: Deciding) -> None:
