@@ -6,7 +6,7 @@ from playwright.sync_api import Page, Route, expect
 
 from tests.journeys import steps
 from tests.journeys.conftest import OpenPage, Problems
-from tests.servers.site import Site
+from tests.servers.site import Site, StartSite
 
 OFFLINE = re.compile(r"^Offline . \d+ changes? kept$")
 
@@ -160,3 +160,27 @@ def test_a_text_over_the_limit_is_refused_and_kept(live_site: Site, open_page: O
     page.keyboard.type("small = 1\n")
     steps.expect_saved(page)
     assert steps.stored_text(page) == "small = 1\n"
+
+
+def test_a_viewer_and_an_expired_session_are_read_only_and_say_why(start_site: StartSite, open_page: OpenPage) -> None:
+    site = start_site(environment={"SESSION_IDLE_TTL_S": "7200"})
+    page = open_page()
+    new_session(page, site)
+    session = page.url.split("/")[4]
+    expired = "from sessions_app.models import Session; Session.objects.filter(pk='{}').update(status='expired')"
+    assert site.manage("shell", "-c", expired.format(session)).returncode == 0
+    page.reload()
+    expect(page.locator("#pill")).to_have_text("Session expired")
+    page.locator(".cm-content").click()
+    page.keyboard.type("x")
+    assert steps.editor_text(page) == "first = 1\n"
+    page.locator("#life-notice").get_by_role("button", name="Reopen").click()
+    expect(page.locator("#life-notice")).to_be_empty()
+    steps.type_at_end(page, "again = 1\n")
+    steps.expect_saved(page)
+    demoted = "from sessions_app.models import Member; Member.objects.filter(session='{}').update(role='viewer')"
+    assert site.manage("shell", "-c", demoted.format(session)).returncode == 0
+    page.reload()
+    expect(page.locator("#pill")).to_have_text("Read-only")
+    expect(page.locator("#life-notice")).to_contain_text("You are a viewer here")
+    expect(page.get_by_label("What do you want?")).to_be_disabled()

@@ -341,7 +341,8 @@ function drawSession(force = false) {
   drawLife();
 }
 
-let shownLife = "";
+/** @type {string | null} */
+let shownLife = null;
 
 /** The banner that says why nothing can be changed, or that the session ends soon. */
 function drawLife() {
@@ -354,7 +355,7 @@ function drawLife() {
   const act = (/** @type {string} */ verb, /** @type {string} */ what) => async () => {
     try {
       store.apply({ type: "session", session: await post(`${store.path}/${verb}`) });
-      shownLife = "";
+      shownLife = null;
       if (socketState !== "open") store.socket.open();
       draw();
     } catch (error) {
@@ -436,6 +437,7 @@ if (suggested && !composer.input.value) {
   views.show("chat", "if hidden");
   composer.fillIn(suggested.instruction, suggested.intent);
 }
+remember({ sample: null });
 draw();
 drawPill();
 performance.mark("ready-to-type");

@@ -52,6 +52,7 @@ export class Composer {
     this.sending = false;
     if (sent) {
       this.input.value = "";
+      this.intent.value = "auto";
       sessionStorage.removeItem(this.draftKey);
     }
     this.draw();

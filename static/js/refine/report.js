@@ -14,9 +14,18 @@ const lineOf = (row) => first(row, ["line", "start_line", "lineno", "row", "star
 
 const TONES = { error: "bad", high: "bad", critical: "bad", warning: "warn", medium: "warn" };
 
+/** The worst first, then as they stand in the text. @type {Record<string, number>} */
+const RANKS = { critical: 0, error: 0, high: 0, warning: 1, medium: 1 };
+
+/** @param {any} row @returns {string | undefined} */
+const severityOf = (row) => (row && typeof row === "object" ? first(row, ["severity", "level"]) : undefined);
+
+/** @param {any} row */
+const rank = (row) => RANKS[String(severityOf(row)).toLowerCase()] ?? 2;
+
 /** @param {any} row */
 function severity(row) {
-  const value = typeof row === "object" ? first(row, ["severity", "level"]) : undefined;
+  const value = severityOf(row);
   return value && h("span", { class: `tag ${Reflect.get(TONES, String(value).toLowerCase()) ?? ""}` }, String(value));
 }
 
@@ -69,7 +78,7 @@ function functionsOf(state) {
 export function reviewReport(state, goTo) {
   if (!state || (state.functions === undefined && state.issues === undefined && state.suggestions === undefined)) return null;
   const functions = functionsOf(state);
-  const issues = rows(state.issues ?? state.findings);
+  const issues = [...rows(state.issues ?? state.findings)].sort((a, b) => rank(a) - rank(b));
   const suggestions = rows(state.suggestions);
   return h("div", { class: "report" },
     h("p", { class: "note" }, [`${functions.length} functions`, `${issues.length} issues`, `${suggestions.length} suggestions`, complexityWords(state.complexity)].filter(Boolean).join(" · ")),

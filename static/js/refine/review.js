@@ -220,7 +220,7 @@ export class ReviewPanel {
 
   /** @param {number} n */
   #reasonForm(n) {
-    const input = h("input", { class: "input", type: "text", maxlength: "1000", "aria-label": "Reason, which the next request is told" });
+    const input = h("input", { class: "input", type: "text", maxlength: "1000", placeholder: "Why not? The next request is told.", "aria-label": "Reason, which the next request is told" });
     const form = h("form", { class: "hunk-foot row" }, input, h("button", { class: "button small", type: "submit" }, "Reject"),
       button("Cancel", () => this.askReason(null), { class: "quiet small" }));
     form.addEventListener("submit", (event) => {
