@@ -38,18 +38,20 @@ class Host(Protocol):
         The same (activation, key) always means the same sub-run, also after a crash or a resume: one that has
         completed gives its state at once, one that has not goes on. Raises SubRunFailed when it failed or was
         cancelled, and interrupt.SubRunInterrupted when it waits for a person: the node run then waits too. When it
-        gets CancelledError it cancels the sub-run.
+        gets CancelledError it cancels the sub-run, unless the run's Control says that it was only let go.
         """
 
 
 class Control:
     """The outside's grip on a run that is under way in this process. Call it on the run's event loop."""
 
-    __slots__ = ("_answers", "_on_change", "cancel_reason", "cancelled")
+    __slots__ = ("_answers", "_on_change", "cancel_reason", "cancelled", "let_go")
 
     def __init__(self) -> None:
         self.cancelled = False
         self.cancel_reason = ""
+        self.let_go = False
+        """Set by the loop: the run only stops here, and goes on elsewhere."""
         self._answers: dict[int, Any] = {}
         self._on_change: Callable[[], None] | None = None
 

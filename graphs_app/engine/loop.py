@@ -101,8 +101,8 @@ class _Loop:
             is_let_go=self._is_let_go,
         )
         self.ready: deque[NodeRun] = deque(progress.begin())
-        self.running: set[NodeRun] = set()
-        """Node runs in tasks of their own."""
+        self.running: dict[NodeRun, None] = {}
+        """Node runs in tasks of their own, in the order in which they were started."""
         self.finished: list[tuple[NodeRun, Outcome]] = []
         self.inline: NodeRun | None = None
         """The node run inside the driver task."""
@@ -195,7 +195,7 @@ class _Loop:
 
     def _spawn_node(self, node_run: NodeRun) -> None:
         node_run.view = self.progress.look(node_run)
-        self.running.add(node_run)
+        self.running[node_run] = None
         node_run.task = asyncio.get_running_loop().create_task(self._run_in_task(node_run))
 
     async def _run_in_task(self, node_run: NodeRun) -> None:
@@ -218,7 +218,7 @@ class _Loop:
 
     def _finish(self, node_run: NodeRun, outcome: Outcome) -> None:
         if node_run in self.running:
-            self.running.remove(node_run)
+            del self.running[node_run]
             self.finished.append((node_run, outcome))
             self._wake()
 
@@ -296,7 +296,7 @@ class _Loop:
 
     async def _let_go(self) -> None:
         """Stops every task of this run; nothing more is written."""
-        self.let_go = True
+        self.let_go = self.control.let_go = True
         tasks = {node_run.task for node_run in self.running if node_run.task is not None}
         if self.driver is not None:
             tasks.add(self.driver)

@@ -6,8 +6,9 @@ ended = await store.start("review", {"code": "..."})
 ended = await store.resume(ended_run_id, {activation: answer})
 """
 
+import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Any
 from uuid import UUID, uuid4, uuid5
@@ -87,6 +88,8 @@ class StoredRun:
     journal: MemoryJournal = field(default_factory=MemoryJournal)
     control: Control = field(default_factory=Control)
     answers: dict[int, Any] = field(default_factory=dict)
+    edits: dict[int, Json] = field(default_factory=dict)
+    """Of a fork: see History."""
     streamed: list[tuple[int, int, int, str]] = field(default_factory=list)
     """(activation, attempt, offset, text)."""
     spent: list[Usage] = field(default_factory=list)
@@ -125,13 +128,25 @@ class MemoryHost:
         stored = self.store.sub_run(self.stored, activation, key, graph, version, initial_state)
         ended = stored.ended
         if ended is None or ended.status == "interrupted":
-            ended = await self.store.go_on(stored)
+            ended = await self._go_on(stored)
         if ended.status == "interrupted":
             raise SubRunInterrupted
         if ended.status != "completed":
             what = f"{ended.status}: {(ended.error or {}).get('message', '')}"
             raise SubRunFailed(f"Sub-run {stored.run_id} of graph {graph!r} {what}", ended.error)
         return ended.state
+
+    async def _go_on(self, stored: StoredRun) -> RunEnded:
+        going_on = asyncio.ensure_future(self.store.go_on(stored))
+        try:
+            return await asyncio.shield(going_on)
+        except asyncio.CancelledError:
+            if self.stored.control.let_go:
+                going_on.cancel()
+            else:
+                stored.control.cancel("The run that it belongs to stopped it")
+            await asyncio.wait([going_on])
+            raise
 
 
 class MemoryStore:
@@ -182,12 +197,13 @@ class MemoryStore:
 
     async def go_on(self, stored: StoredRun, *, timeout_s: float | None = None) -> RunEnded:
         """One claim of a run: from its history to the end or to its interrupts."""
+        stored.control.let_go = False
         stored.ended = await run(
             compiled=self.compiled(stored.graph, stored.version),
             initial_state=stored.initial_state,
             journal=stored.journal,
             host=MemoryHost(self, stored),
-            history=stored.journal.history(stored.answers),
+            history=replace(stored.journal.history(stored.answers), edits=stored.edits),
             control=stored.control,
             clock=self.clock,
             random=self.random,

@@ -15,7 +15,7 @@ from graphs_app.engine.memory import MemoryStore, StoredRun
 from graphs_app.engine.registry import Registry, Tool, ToolContext, make_tool
 
 NOON = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
-QUIET_TURNS = 30
+QUIET_TURNS = 200
 """Turns of the event loop after which nothing but time can move a run on."""
 
 T = TypeVar("T")

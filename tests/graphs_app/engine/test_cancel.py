@@ -1,0 +1,142 @@
+"""Cancelling: running nodes are stopped, sub-runs too, and a run ends exactly once."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from graphs_app.engine.checkpoint import NodeDone, NodeFailed, RunEnded
+from graphs_app.engine.registry import ToolContext
+from tests.graphs_app.engine.cast import Stage, definition, edge, entries, error, node, quiet, status, tool, trace
+
+
+@pytest.mark.parametrize("parallel", [False, True])
+async def test_a_cancelled_run_stops_its_nodes_and_says_why(parallel: bool) -> None:
+    stopped: list[str] = []
+
+    async def long(context: ToolContext, state: Mapping[str, Any]) -> dict[str, Any]:
+        try:
+            await context.clock.sleep(1000)
+        except asyncio.CancelledError:
+            stopped.append(context.node_id)
+            raise
+        return {}
+
+    stage = Stage(tool(long))
+    names = ["a", "b"] if parallel else ["a"]
+    stage.store.save("main", definition(["s", *(node(name, "long") for name in names)], [f"s -> {n}" for n in names]))
+    stored = stage.store.create("main", {"x": 1})
+    stage.clock.call_later(10, lambda: stored.control.cancel("the person asked"))
+    await stage.go_on(stored)
+    assert status(stored) == "cancelled"
+    assert error(stored)["type"] == "RunCancelled"
+    assert "the person asked" in error(stored)["message"]
+    assert stopped == names
+    assert [one.error["type"] for one in entries(stored, NodeFailed)] == ["NodeCancelled"] * len(names)
+    assert stage.clock.elapsed == 10
+    assert stored.ended is not None
+    assert stored.ended.state == {"x": 1}
+
+
+async def test_a_run_cancelled_before_it_starts_runs_nothing() -> None:
+    stage = Stage()
+    stage.store.save("main", definition(["a"], []))
+    stored = stage.store.create("main", {})
+    stored.control.cancel()
+    await stage.go_on(stored)
+    assert status(stored) == "cancelled"
+    assert trace(stored) == []
+
+
+async def test_cancelling_while_a_retry_is_waited_for_ends_the_run_at_once() -> None:
+    stage = Stage()
+    retry = {"max_attempts": 3, "backoff_s": 50, "jitter": False}
+    stage.store.save("main", definition([node("a", "fail", retry=retry)], []))
+    stored = stage.store.create("main", {})
+    stage.clock.call_later(10, stored.control.cancel)
+    await stage.go_on(stored)
+    assert (status(stored), stage.clock.elapsed) == ("cancelled", 10)
+
+
+@pytest.mark.parametrize("suspends", [False, True])
+async def test_a_tool_may_cancel_its_own_run(suspends: bool) -> None:
+    async def spender(context: ToolContext, state: Mapping[str, Any]) -> dict[str, Any]:
+        stored.control.cancel("over budget")
+        if suspends:
+            await asyncio.sleep(0)
+        return {"x": 1}
+
+    stage = Stage(tool(spender))
+    stage.store.save("main", definition([node("a", "spender"), "b"], ["a -> b"]))
+    stored = stage.store.create("main", {})
+    await stage.go_on(stored)
+    assert status(stored) == "cancelled"
+    assert trace(stored) == ([] if suspends else ["a"])
+
+
+async def test_what_completes_in_spite_of_being_cancelled_is_kept() -> None:
+    async def dutiful(context: ToolContext, state: Mapping[str, Any]) -> dict[str, Any]:
+        try:
+            await context.clock.sleep(100)
+        except asyncio.CancelledError:
+            return {"saved": True}
+        return {}
+
+    stage = Stage(tool(dutiful))
+    stage.store.save("main", definition([node("a", "dutiful")], []))
+    stored = stage.store.create("main", {})
+    stage.clock.call_later(1, stored.control.cancel)
+    await stage.go_on(stored)
+    assert status(stored) == "cancelled"
+    assert trace(stored) == ["a"]
+    assert stored.ended is not None
+    assert stored.ended.state == {"saved": True}
+
+
+async def test_cancelling_reaches_sub_runs_at_any_depth() -> None:
+    stage = Stage()
+    stage.store.save("leaf", definition([node("slow", config={"seconds": 1000})], []))
+    stage.store.save("middle", definition([node("sub", "graph", config={"graph": "leaf", "write": "x"})], []))
+    items = {"items": "[1, 2, 3]", "as": "item", "graph": "middle", "write": "out", "max_parallel": 2}
+    stage.store.save("main", definition([node("map", "map", config=items)], []))
+    stored = stage.store.create("main", {})
+    stage.clock.call_later(10, stored.control.cancel)
+    await stage.go_on(stored)
+    assert status(stored) == "cancelled"
+    assert len(stage.store.runs) == 5
+    assert {one.ended.status for one in stage.store.runs.values() if one.ended} == {"cancelled"}
+    assert all(one.ended for one in stage.store.runs.values())
+
+
+async def test_cancel_racing_completion_ends_the_run_exactly_once() -> None:
+    ends = set()
+    for turns in range(40):
+        stage = Stage()
+        graph = definition(
+            [node("a", "count_up"), node("b", config={"seconds": 0})], [edge("a -> a", "n < 8"), "a -> b"]
+        )
+        stage.store.save("main", graph)
+        stored = stage.store.create("main", {})
+        running = asyncio.ensure_future(stage.store.go_on(stored))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        stored.control.cancel()
+        await running
+        ended = entries(stored, RunEnded)
+        assert len(ended) == 1
+        ends.add(ended[0].status)
+        done = [one.activation for one in entries(stored, NodeDone)]
+        assert len(done) == len(set(done))
+        if ended[0].status == "completed":
+            assert len(done) == 9
+    assert ends == {"cancelled", "completed"}
+
+
+async def test_runs_do_not_leave_tasks_behind() -> None:
+    before = asyncio.all_tasks()
+    stage = Stage()
+    graph = definition(["s", node("a", config={"seconds": 50}), node("b", "fail")], ["s -> a", "s -> b"])
+    await stage.run(graph)
+    await quiet()
+    assert asyncio.all_tasks() == before
