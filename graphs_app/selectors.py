@@ -148,12 +148,12 @@ def _states(run: Run, numbers: Collection[int]) -> dict[int, dict[str, Any]]:
     """The states after these checkpoints; the journal is read once."""
     if not numbers:
         return {}
-    history = replayable(run)
-    compiled = definitions.load(run.graph_version_id).compiled
-    return {
-        number: replan.state_at(compiled=compiled, initial_state=run.initial_state, history=history, number=number)
-        for number in numbers
-    }
+    return replan.states_at(
+        compiled=definitions.load(run.graph_version_id).compiled,
+        initial_state=run.initial_state,
+        history=replayable(run),
+        numbers=numbers,
+    )
 
 
 def replayable(run: Run) -> History:

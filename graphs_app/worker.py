@@ -179,16 +179,16 @@ class Worker:
     async def _drain(self, grace_s: float) -> None:
         for active in self._active.values():
             active.journal.draining = True
-        deadline = self.loop.time() + grace_s
-        tasks = {active.task for active in self._active.values() if active.task is not None}
-        if tasks:
-            await asyncio.wait(tasks, timeout=max(0.0, deadline - self.loop.time()))
-        tasks = [active.task for active in self._active.values() if active.task is not None]
-        for task in tasks:
+        if tasks := self._tasks():
+            await asyncio.wait(tasks, timeout=grace_s)
+        for task in (tasks := self._tasks()):
             task.cancel()
         if tasks:
             await asyncio.wait(tasks)
         await self.writer.close()
+
+    def _tasks(self) -> "list[asyncio.Task[Any]]":
+        return [active.task for active in self._active.values() if active.task is not None]
 
     async def _keep_leases(self) -> None:
         """Renews all leases by one UPDATE, three times in a lease's length."""

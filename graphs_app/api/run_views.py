@@ -149,7 +149,7 @@ class Retry(ApiView):
     def get(self, request: Request, run_id: UUID) -> Response:
         asked = read(shapes.RetryAsked, request.query_params)
         plan, version = runs.retry_plan(run=visible(request, run_id), **asked)
-        shown = {"version": version.number, "blocked": plan.blocked, "nodes": plan.nodes}
+        shown = {"version": version.number, "blocked": plan.blocked, "nodes": plan.nodes, "starts": plan.starts}
         return Response(shapes.RetryPlanShape(shown).data)
 
     @extend_schema(

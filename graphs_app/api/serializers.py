@@ -295,7 +295,7 @@ class RetryAsked(serializers.Serializer[Any]):
 
 class PlannedNodeShape(serializers.Serializer[Any]):
     node_id = serializers.CharField()
-    action = serializers.ChoiceField(choices=("reuse", "run_again", "blocked"))
+    action = serializers.ChoiceField(choices=("reuse", "run_again", "drop", "blocked"))
     why = serializers.CharField()
 
 
@@ -303,6 +303,7 @@ class RetryPlanShape(serializers.Serializer[Any]):
     version = serializers.IntegerField()
     blocked = serializers.BooleanField()
     nodes = PlannedNodeShape(many=True)
+    starts = serializers.ListField(child=serializers.CharField(), help_text="The nodes that start next.")
 
 
 # The documents' own paths --------------------------------------------------------------------------

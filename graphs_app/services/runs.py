@@ -14,7 +14,7 @@ from jsonschema import Draft202012Validator
 from graphs_app import aftermath, definitions, dispatch, events, selectors
 from graphs_app.engine import replan
 from graphs_app.engine.checkpoint import History
-from graphs_app.engine.errors import StateTooLarge
+from graphs_app.engine.errors import EngineError, StateTooLarge
 from graphs_app.engine.limits import MAX_STATE_BYTES
 from graphs_app.errors import (
     CheckpointNotFound,
@@ -275,17 +275,20 @@ def fork_run(*, user: User, run: Run, checkpoint: int, state: Mapping[str, Any] 
     """
     if run.session_id is not None:
         permissions.require(user, run.session_id, Action.EDIT)
-    edit = checked_state(state or {}, "/state")
+    edit = checked_state({} if state is None else state, "/state")
     if not 0 <= checkpoint <= run.checkpoints:
         raise CheckpointNotFound(f"Run {str(run.pk)!r} has checkpoints 0 to {run.checkpoints}, not {checkpoint}.")
     loaded = definitions.load(run.graph_version_id)
-    history = replan.fork(
-        compiled=loaded.compiled,
-        initial_state=run.initial_state,
-        history=selectors.replayable(run),
-        number=checkpoint,
-        edit=edit,
-    )
+    try:
+        history = replan.fork(
+            compiled=loaded.compiled,
+            initial_state=run.initial_state,
+            history=selectors.replayable(run),
+            number=checkpoint,
+            edit=edit,
+        )
+    except EngineError as error:
+        raise _invalid_state("/state", error.code, str(error)) from error
     old = dict(NodeRun.objects.filter(run=run, number__isnull=False).values_list("number", "activation"))
     return _continue_as_new(
         user, run, run.graph_version, history, {done.number: old[done.number] for done in history.done}
@@ -323,12 +326,15 @@ def retry_plan(*, run: Run, version: int | None = None) -> tuple[replan.Plan, Gr
         raise RunNotFailed(f"Run {str(run.pk)!r} has completed; there is nothing to retry. Fork it instead.")
     graph = run.graph_version.graph
     graph_version = selectors.version_of(graph, version or graph.version)
-    plan = replan.plan_retry(
-        old=definitions.load(run.graph_version_id).compiled,
-        new=definitions.load(graph_version.pk).compiled,
-        initial_state=run.initial_state,
-        history=selectors.replayable(run),
-    )
+    try:
+        plan = replan.plan_retry(
+            old=definitions.load(run.graph_version_id).compiled,
+            new=definitions.load(graph_version.pk).compiled,
+            initial_state=run.initial_state,
+            history=selectors.replayable(run),
+        )
+    except EngineError as error:
+        raise RetryBlocked(f"What run {str(run.pk)!r} has done cannot be replayed: {error}") from error
     return plan, graph_version
 
 

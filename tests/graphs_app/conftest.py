@@ -1,12 +1,13 @@
 """A journal's writer on the test's own event loop, and people and graphs to write about."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 from asgiref.sync import sync_to_async
 from django.db import connections
 
+from graphs_app import worker
 from graphs_app.journal import Writer
 from graphs_app.models import GraphVersion
 from sessions_app.models import User
@@ -30,3 +31,10 @@ def ada(transactional_db: None) -> User:
 @pytest.fixture
 def version(transactional_db: None) -> GraphVersion:
     return cast.make_version()
+
+
+@pytest.fixture
+def here(transactional_db: None) -> Iterator[worker.Worker]:
+    """This process's worker, drained when the test is over."""
+    yield worker.current()
+    worker.stop(grace_s=5)

@@ -74,9 +74,8 @@ async def test_a_slow_node_is_seen_as_started_before_it_ends(writer: Writer, ver
     run = await claimed(version)
     journal = journal_of(writer, run, version)
     journal.note(cast.started(0))
-    async with asyncio.timeout(10):
-        while not await NodeRun.objects.filter(run=run, status=NodeRunStatus.STARTED).aexists():
-            await asyncio.sleep(0)
+    started = NodeRun.objects.filter(run=run, status=NodeRunStatus.STARTED)
+    await in_database(cast.wait_until)(started.exists)
     await journal.commit(cast.done(1))
     row = await NodeRun.objects.aget(run=run)
     assert (row.status, row.number) == (NodeRunStatus.COMPLETED, 1)

@@ -1,49 +1,20 @@
 """A run from start_run to its end, on a worker's own loop, as Celery's task would have it."""
 
-from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
 import pytest
+from django.core.cache import cache
 
-from graphs_app import worker
-from graphs_app.models import NodeRun, NodeRunStatus, Run, RunStatus
-from graphs_app.services import execution, graphs, runs
-from sessions_app.models import Session, SessionEvent, User
-
-SUM = {
-    "v": 1,
-    "name": "Sum",
-    "entry_node": "start",
-    "nodes": [
-        {"node_id": "start", "tool": "set_state", "config": {"values": {"n": 0}}},
-        {"node_id": "add", "tool": "compute", "config": {"set": {"n": "n + 1"}}},
-    ],
-    "edges": [
-        {"from_node": "start", "to_node": "add"},
-        {"from_node": "add", "to_node": "add", "type": "conditional", "condition": "n < 5"},
-    ],
-}
-
-
-@pytest.fixture
-def here(transactional_db: None) -> Iterator[worker.Worker]:
-    yield worker.current()
-    worker.stop(grace_s=5)
-
-
-def execute(run: Run) -> Run:
-    """What Celery's task does, without Celery."""
-    future = execution.execute(run_id=run.pk)
-    assert future is not None
-    future.result(30)
-    run.refresh_from_db()
-    return run
-
-
-def start(user: User, definition: dict[str, Any], **given: Any) -> Run:
-    graph = graphs.create_graph(user=user, definition=definition)
-    return runs.start_run(user=user, graph=graph.slug, initial_state=given.pop("initial_state", {}), **given)
+from graphs_app import definitions, worker
+from graphs_app.errors import RunFinished
+from graphs_app.models import NodeRun, NodeRunStatus, RunStatus
+from graphs_app.services import execution, runs
+from graphs_app.streams import text_key
+from sessions_app.models import SessionEvent, User
+from sessions_app.realtime import publish
+from tests.graphs_app.cast import SUM, execute, keep, line, make_session, node, start, types_of, wait_until
 
 
 def test_a_run_goes_from_queued_to_completed(here: worker.Worker, ada: User) -> None:
@@ -57,8 +28,7 @@ def test_a_run_goes_from_queued_to_completed(here: worker.Worker, ada: User) -> 
 
 
 def test_a_session_sees_the_run_from_queued_to_completed(here: worker.Worker, ada: User) -> None:
-    session = Session.objects.create(title="Sums", created_by=ada, idle_ttl_s=600, max_ttl_s=6000)
-    session.members.create(user=ada, role="owner")
+    session = make_session(ada)
     run = execute(start(ada, SUM, session_id=session.pk, metadata={"request": "r1"}))
     log = list(SessionEvent.objects.filter(session=session).order_by("seq"))
     assert [event.seq for event in log] == list(range(1, len(log) + 1))
@@ -78,3 +48,84 @@ def test_a_run_is_executed_once_however_often_its_message_comes(here: worker.Wor
     assert execution.execute(run_id=UUID(int=7)) is None
     run.refresh_from_db()
     assert run.attempt == 1
+
+
+def test_a_worker_that_stops_gives_its_runs_back_and_another_finishes_them(here: worker.Worker, ada: User) -> None:
+    nap = line("Nap", node("before", "set_state", {"values": {"n": 1}}), node("nap", "sleep", {"seconds": 0.3}))
+    session = make_session(ada)
+    run = start(ada, nap, session_id=session.pk)
+    execution.execute(run_id=run.pk)
+    wait_until(lambda: NodeRun.objects.filter(run=run, node_id="nap").exists())
+    worker.stop(grace_s=0)
+    run.refresh_from_db()
+    assert (run.status, run.lease_owner, run.checkpoints) == (RunStatus.QUEUED, "", 1)
+    execute(run)
+    assert (run.status, run.attempt, run.crashes) == ("completed", 2, 0)
+    types = types_of(session)
+    assert types.count("node.completed") == 2
+    assert types.count("run.completed") == 1
+
+
+def test_a_running_node_gets_its_grace_and_no_other_starts(here: worker.Worker, ada: User) -> None:
+    run = start(ada, line("Nap", node("nap", "sleep", {"seconds": 0.3}), node("after", "set_state", {"values": {}})))
+    execution.execute(run_id=run.pk)
+    wait_until(lambda: NodeRun.objects.filter(run=run, node_id="nap").exists())
+    worker.stop(grace_s=20)
+    run.refresh_from_db()
+    assert (run.status, run.checkpoints) == (RunStatus.QUEUED, 1)
+    assert not NodeRun.objects.filter(run=run, node_id="after").exists()
+
+
+def test_words_are_streamed_and_kept(here: worker.Worker, ada: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    frames: list[dict[str, Any]] = []
+    monkeypatch.setattr(publish, "stream", lambda session_id, frame: frames.append(frame))
+    run = start(ada, line("Say", node("say", "emit", {"text": "one two three"})), session_id=make_session(ada).pk)
+    execute(run)
+    node_run = NodeRun.objects.get(run=run)
+    assert node_run.text == "one two three"
+    assert "".join(frame["data"]["text"] for frame in frames) == "one two three"
+    assert frames[0]["data"]["offset"] == 0
+    assert {frame["data"]["node_run"] for frame in frames} == {str(node_run.pk)}
+    here.writer.loop.call_soon_threadsafe(lambda: None)
+    wait_until(lambda: cache.get(text_key(node_run.pk)) == {"attempt": 1, "text": "one two three"})
+
+
+def test_a_run_over_its_time_fails(here: worker.Worker, ada: User) -> None:
+    run = execute(start(ada, line("Nap", node("nap", "sleep", {"seconds": 600})), timeout_s=0.05))
+    assert run.status == RunStatus.FAILED
+    assert run.error is not None
+    assert run.error["code"] == "run_timeout"
+
+
+def test_a_tool_that_is_not_installed_here_fails_the_run_before_anything_happens(
+    here: worker.Worker, ada: User
+) -> None:
+    run = start(ada, SUM)
+    run.graph_version.definition["nodes"][0]["tool"] = "gone"
+    run.graph_version.save()
+    definitions.load.cache_clear()
+    assert execution.execute(run_id=run.pk) is None
+    run.refresh_from_db()
+    assert run.status == RunStatus.FAILED
+    assert run.error is not None
+    assert run.error["code"] == "version_unsupported"
+
+
+def test_two_hundred_cancellations_race_completion_and_each_run_ends_once(here: worker.Worker, ada: User) -> None:
+    session = make_session(ada)
+    graph = keep(ada, SUM)
+    ends = []
+    for _ in range(200):
+        run = runs.start_run(user=ada, graph=graph.slug, initial_state={}, session_id=session.pk)
+        work = execution.execute(run_id=run.pk)
+        with suppress(RunFinished):
+            runs.cancel_run(run=run)
+            here.cancel(run.pk)
+        assert work is not None
+        work.result(20)
+        run.refresh_from_db()
+        assert run.status in (RunStatus.COMPLETED, RunStatus.CANCELLED)
+        ends.append(run.status)
+    types = types_of(session)
+    assert types.count("run.completed") + types.count("run.cancelled") == 200
+    assert types.count("run.completed") == ends.count(RunStatus.COMPLETED)

@@ -1,0 +1,88 @@
+"""Runs inside runs: sub-graphs and maps, their failures, their people, their cancellation, and what a crash leaves."""
+
+from typing import Any
+
+from graphs_app import selectors, worker
+from graphs_app.models import NodeRun, Run, RunStatus
+from graphs_app.services import claims, execution, runs
+from sessions_app.models import User
+from tests.graphs_app import cast
+from tests.graphs_app.cast import line, node
+
+DOUBLE = line("Double", node("double", "compute", {"set": {"n": "item * 2"}}))
+ASK_ITEM = line("Ask item", node("ask", "ask_human", {"question": "Name?", "write": "name"}))
+
+
+def mapping(**config: Any) -> dict[str, Any]:
+    config = {"items": "items", "as": "item", "graph": "double", "collect": "n", "write": "doubled", **config}
+    return line("Map", node("map", "map", config))
+
+
+def test_a_map_runs_each_item_as_a_run_of_its_own_in_order(here: worker.Worker, ada: User) -> None:
+    cast.keep(ada, DOUBLE)
+    session = cast.make_session(ada)
+    run = cast.execute(cast.start(ada, mapping(), initial_state={"items": [1, 2, 3]}, session_id=session.pk))
+    assert (run.status, run.state) == ("completed", {"items": [1, 2, 3], "doubled": [2, 4, 6]})
+    below = Run.objects.filter(parent=run)
+    assert {one.status for one in below} == {RunStatus.COMPLETED}
+    assert below.count() == 3
+    assert cast.types_of(session) == ["run.queued", "run.started", "node.started", "node.completed", "run.completed"]
+
+
+def test_a_sub_run_that_fails_fails_its_node(here: worker.Worker, ada: User) -> None:
+    cast.keep(ada, line("Bad", node("bad", "fail", {"message": "no luck"})))
+    run = cast.execute(cast.start(ada, line("Up", node("down", "graph", {"graph": "bad"}))))
+    assert run.status == RunStatus.FAILED
+    assert run.error is not None
+    assert "no luck" in run.error["message"]
+    assert Run.objects.get(parent=run).status == RunStatus.FAILED
+
+
+def test_people_are_asked_by_sub_runs_each_by_its_own_interrupt(here: worker.Worker, ada: User) -> None:
+    cast.keep(ada, ASK_ITEM)
+    run = cast.start(ada, mapping(graph="ask-item", collect="name"), initial_state={"items": [1, 2]})
+    cast.execute(run)
+    assert run.status == RunStatus.INTERRUPTED
+    questions = selectors.waiting_interrupts(run.pk)
+    assert len(questions) == 2
+    for name, question in zip(("Ann", "Bob"), questions, strict=True):
+        runs.resume_run(user=ada, run=run, interrupt_id=question["id"], value=name)
+        cast.execute(run)
+    assert (run.status, sorted(run.state["doubled"])) == ("completed", ["Ann", "Bob"])
+    assert Run.objects.filter(parent=run).count() == 2
+
+
+def test_cancelling_a_run_cancels_what_runs_below_it(here: worker.Worker, ada: User) -> None:
+    cast.keep(ada, line("Nap", node("nap", "sleep", {"seconds": 600})))
+    run = cast.start(ada, line("Up", node("down", "graph", {"graph": "nap"})))
+    work = execution.execute(run_id=run.pk)
+    assert work is not None
+    cast.wait_until(lambda: NodeRun.objects.filter(run__parent=run).exists())
+    runs.cancel_run(run=run)
+    work.result(20)
+    run.refresh_from_db()
+    assert run.status == RunStatus.CANCELLED
+    assert Run.objects.get(parent=run).status == RunStatus.CANCELLED
+
+
+def test_a_sub_run_that_was_done_before_a_crash_is_not_run_again(here: worker.Worker, ada: User) -> None:
+    cast.keep(ada, DOUBLE)
+    cast.keep(ada, line("Nap", node("nap", "sleep", {"seconds": 0.2})))
+    twice = line(
+        "Twice",
+        node("first", "graph", {"graph": "double", "input": {"item": "4"}, "write": "first"}),
+        node("second", "graph", {"graph": "nap", "write": "second"}),
+    )
+    run = cast.start(ada, twice)
+    execution.execute(run_id=run.pk)
+    cast.wait_until(lambda: NodeRun.objects.filter(run__parent=run, node_id="nap").exists())
+    # The lease passes to another worker, as when this one had been stopped for too long.
+    Run.objects.filter(pk=run.pk).update(lease_until="2000-01-01T00:00:00Z")
+    taken = claims.claim_run(run_id=run.pk, owner="another")
+    assert taken is not None
+    cast.wait_until(lambda: not here.running)
+    assert claims.release_lease(run=taken)
+    cast.execute(run)
+    assert run.status == RunStatus.COMPLETED
+    assert run.state["first"]["n"] == 8
+    assert Run.objects.get(parent=run, graph_version__graph__slug="double").attempt == 1
