@@ -107,6 +107,7 @@ function drawPill() {
 
 // What is known of the session -------------------------------------------------------------------
 
+/** @type {SessionStore} */
 const store = new SessionStore({
   session: page.session,
   onChange: draw,
@@ -190,6 +191,7 @@ function announceRuns() {
 
 let newestRun = "";
 
+/** @param {import("../refine/reduce.js").State} [state] @param {boolean} [tick] only clocks have moved */
 function draw(state = store.state, tick = false) {
   const newest = runs().at(-1)?.id ?? "";
   if (newest && newest !== newestRun) {

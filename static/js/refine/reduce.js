@@ -16,7 +16,7 @@
  *   done: number | null, total: number | null}} NodeView
  * @typedef {{attempt: number, text: string, points: number, node_id: string}} TextView
  * @typedef {{n: number, header: string, old_start: number, old_lines: number, new_start: number, new_lines: number,
- *   text: string, status?: string, reason?: string}} HunkView
+ *   text: string, status?: string, reason?: string, decided_by?: {name: string} | null}} HunkView
  * @typedef {{id: string, status: string, graph: string, graph_version: number | null, error: any, started_at: string | null,
  *   finished_at: string | null, created_at: string, duration_ms: number | null, total: number | null, state: any, cancelling: boolean,
  *   interrupts: any[], tokens: {prompt: number, completion: number} | null, cost_usd: string | null, nodes: Record<string, NodeView>,
@@ -301,7 +301,7 @@ function decided(state, frame, status) {
   const proposal = state.proposals[frame.data.proposal];
   if (!proposal) return want(state, `proposal:${frame.data.proposal}`);
   const hunks = proposal.hunks.map((/** @type {HunkView} */ hunk) =>
-    frame.data.hunks.includes(hunk.n) ? { ...hunk, status, by: frame.data.by } : hunk);
+    frame.data.hunks.includes(hunk.n) ? { ...hunk, status, decided_by: { name: frame.data.by } } : hunk);
   const open = hunks.some((/** @type {HunkView} */ hunk) => hunk.status === "open");
   return withProposal(state, { ...proposal, hunks, status: open || proposal.status === "superseded" ? proposal.status : "decided" });
 }

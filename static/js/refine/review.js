@@ -44,6 +44,8 @@ export class ReviewPanel {
     this.hunks = new Map();
     this.shownRun = "";
     this.shownText = "";
+    this.drawnHead = "";
+    this.streamWasActive = false;
     /** @type {number | null} */
     this.selectedHunk = null;
     /** @type {any} */
@@ -178,7 +180,7 @@ export class ReviewPanel {
     const status = scene.proposal ? hunk.status ?? "open" : "provisional";
     const selected = this.selectedHunk === hunk.n;
     const busy = scene.busy.has(hunk.n) || scene.busy.has("all");
-    const drawn = JSON.stringify([hunk.text, hunk.header, status, hunk.reason, hunk.by, scene.canDecide, busy, scene.language, this.reasonFor === hunk.n]);
+    const drawn = JSON.stringify([hunk.text, hunk.header, status, hunk.reason, hunk.decided_by?.name, scene.canDecide, busy, scene.language, this.reasonFor === hunk.n]);
     let entry = this.hunks.get(hunk.n);
     if (!entry) {
       const element = h("li", { class: "hunk", tabindex: "-1", data: { n: String(hunk.n) }, on: { focusin: () => this.select(hunk.n, false) } });
@@ -208,6 +210,7 @@ export class ReviewPanel {
         h("span", { class: `tag ${state.tone}` }, icon(state.icon, status === "provisional" ? "spin" : ""), state.text),
         h("span", { class: "hunk-place" }, `Line ${hunk.old_start || hunk.new_start}`, " ",
           h("span", { class: "plus" }, `+${added}`), " ", h("span", { class: "minus" }, `−${removed}`)),
+        hunk.decided_by && h("span", { class: "note" }, `by ${hunk.decided_by.name}`),
         h("span", { class: "hunk-buttons" },
           canDecide && button("Reason…", () => this.askReason(hunk.n), { class: "small quiet", disabled: busy, title: "Reject with a reason (Shift-R)", "aria-label": "Reject with a reason" }),
           canDecide && button("Reject", () => this.actions.decide(hunk.n, "reject"), { icon: "x", class: "small", disabled: busy, title: "Reject (r)" }),
