@@ -276,7 +276,7 @@ class _Parser:
 
 
 def _steps(dotted: str) -> list[str | int]:
-    return [int(step) if step.isdigit() else step for step in dotted.split(".")]
+    return [int(step) if step.isascii() and step.isdigit() else step for step in dotted.split(".")]
 
 
 def _is_null(token: Token) -> bool:

@@ -129,3 +129,14 @@ def _edge(edge: Mapping[str, Any]) -> Edge:
 def _given(values: Mapping[str, Any], key: str, default: Any) -> Any:
     value = values.get(key)
     return default if value is None else value
+
+
+def alone(definition: Mapping[str, Any], node_id: str) -> dict[str, Any]:
+    """The definition of a graph that is only one node of another: to run it by itself on a saved input.
+
+    What it saw is replan.state_at(number=its seen). Raises KeyError for a node that is not there.
+    """
+    nodes = {node["node_id"]: node for node in definition["nodes"]}
+    kept = {key: value for key, value in nodes[node_id].items() if key not in ("on_error", "fallback")}
+    rest = {key: value for key, value in definition.items() if key not in ("nodes", "edges", "entry_node")}
+    return {**rest, "entry_node": node_id, "nodes": [kept], "edges": []}

@@ -15,6 +15,11 @@ is cancelled, nodes are stopped, nothing more is written and CancelledError is r
 How it works: a driver task starts what is ready, takes in what is finished (`settle`), and secures it in the journal.
 A single ready node runs inside the driver task itself; several run in tasks of their own. A tool that ignores its
 cancellation is left behind; if it has the driver task, a new driver takes over.
+
+Where the time of a step goes (linear graph of 1,000, in memory, 14.5 µs of processor time): planning 1.5; checking and
+freezing what the tool returned 1.2; the state 1; what the tool is given 0.9; its outcome 0.9; the times 0.9; the two
+entries 0.7; the other half is the sixty calls between them. A task of its own adds 4, a condition 0.5; a run as such
+costs 140. Making the entries frozen cost 6 more, a barrier between rounds would cost a turn of the event loop each.
 """
 
 import asyncio

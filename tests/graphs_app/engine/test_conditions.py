@@ -442,3 +442,9 @@ def test_arithmetic_agrees_with_python(one: int, two: int, three: int) -> None:
     state = {"a": one, "b": two, "c": three}
     assert parse("a + b * c - a % c").evaluate(state) == one + two * three - one % three
     assert parse("-(a - b) / c").evaluate(state) == -(one - two) / three
+
+
+@pytest.mark.parametrize("text", ["²", "x.²", "٣", "x == ٣", "x.٣"])
+def test_digits_of_other_scripts_are_no_numbers(text: str) -> None:
+    with suppress(ConditionInvalid):
+        assert not parse(text).holds({"x": 3})
