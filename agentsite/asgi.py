@@ -2,14 +2,15 @@
 
 import os
 
-from django.core.asgi import get_asgi_application
+import django
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "agentsite.settings")
-http = get_asgi_application()  # first: it loads the apps, whose models the sockets import
+django.setup(set_prefix=False)  # first: it loads the apps, whose models the sockets import
 
 from channels.routing import ProtocolTypeRouter  # noqa: E402
 
 from agentsite.checks import refuse_unsafe_production  # noqa: E402
+from agentsite.handler import Handler  # noqa: E402
 from agentsite.sockets import sockets  # noqa: E402
 
 refuse_unsafe_production()  # whichever server imports this, not `manage.py serve` alone
@@ -24,4 +25,4 @@ async def lifespan(scope, receive, send):  # type: ignore[no-untyped-def]  # ASG
             return
 
 
-application = ProtocolTypeRouter({"http": http, "websocket": sockets, "lifespan": lifespan})
+application = ProtocolTypeRouter({"http": Handler(), "websocket": sockets, "lifespan": lifespan})

@@ -61,6 +61,18 @@ class RequestId:
         )
 
 
+class BodyLimit:
+    """Answers a request whose body was over the limit, and was not kept (agentsite.handler)."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if getattr(request, "body_is_too_large", False):
+            return problem.too_large(request)
+        return self.get_response(request)
+
+
 class ProblemResponses:
     """Under the paths of the API every error is a problem document, also those that Django itself answers."""
 

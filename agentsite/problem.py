@@ -137,6 +137,12 @@ def response(request: HttpRequest, code: str, detail: str, *, retry_after_s: int
     return answer
 
 
+def too_large(request: HttpRequest) -> JsonResponse:
+    """For a body that was over the limit."""
+    status, body = document(request, "too_large", DETAIL["too_large"], extra={"limit": settings.REQUEST_BODY_MAX_BYTES})
+    return JsonResponse(body, status=status, content_type=CONTENT_TYPE)
+
+
 def replace(request: HttpRequest, answered: HttpResponse) -> HttpResponse:
     """The problem that says what Django's own page said; its headers, such as Allow and Retry-After, stay."""
     code = CODE_OF.get(answered.status_code, "internal_error" if answered.status_code >= 500 else "bad_request")

@@ -63,6 +63,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "agentsite.middleware.RequestId",
+    "agentsite.middleware.BodyLimit",
     "django.middleware.security.SecurityMiddleware",
     "agentsite.static_files.StaticFiles",
     "csp.middleware.CSPMiddleware",
@@ -98,6 +99,7 @@ TEMPLATES = [
 DATABASES = {"default": env.db_url("DATABASE_URL", default=f"sqlite:///{VAR_DIR / 'agentsite.sqlite3'}")}
 _database = DATABASES["default"]
 if _database["ENGINE"].endswith("sqlite3"):
+    _database["CONN_MAX_AGE"] = None  # it belongs to a thread, and opening it costs more than most queries
     # A file in tests too: the threads of an in-memory database share one cache, which no busy_timeout waits for.
     _database["TEST"] = {"NAME": str(VAR_DIR / "tests.sqlite3")}
     _database.setdefault("OPTIONS", {}).update(
@@ -207,6 +209,7 @@ MODEL_IDLE_TIMEOUT_S: float = env.float("MODEL_IDLE_TIMEOUT_S", default=30.0)
 
 HOST: str = env.str("HOST", default="127.0.0.1")
 PORT: int = env.int("PORT", default=8000)
+WEB_THREADS: int = env.int("WEB_THREADS", default=8)
 LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"
 USE_TZ = True

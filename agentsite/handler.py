@@ -1,0 +1,94 @@
+"""Django's HTTP handler for a site whose views are all synchronous: one hop to a thread for each request, and back.
+
+Django's own makes a new thread for every request and changes between it and the loop several times; each new thread
+opens the database anew. Here the threads stay (WEB_THREADS), and so does what they have open. Bodies are read up to
+their limit, not up to the disk's.
+"""
+
+import asyncio
+import contextvars
+import io
+from collections.abc import Awaitable, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any
+
+from django.conf import settings
+from django.core import signals
+from django.core.exceptions import RequestAborted
+from django.core.handlers.asgi import ASGIHandler, get_script_prefix
+from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.urls import set_script_prefix
+
+Receive = Callable[[], Awaitable[Mapping[str, Any]]]
+Send = Callable[[Mapping[str, Any]], Awaitable[None]]
+
+DISCARDED_AT_MOST = 64 * 1024 * 1024
+"""A client hears what the limit is when it has sent its body; one that sends more than this is cut off."""
+
+
+class TooLarge(Exception):
+    """Raised when a body is over the limit; what was over it has been read and thrown away."""
+
+
+class Handler(ASGIHandler):
+    def __init__(self) -> None:
+        super().__init__()
+        self.load_middleware(is_async=False)
+        self.threads = ThreadPoolExecutor(settings.WEB_THREADS, thread_name_prefix="web")
+
+    async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+        too_large = False
+        try:
+            body = await self.read_body(receive)
+        except RequestAborted:
+            return
+        except TooLarge:
+            body, too_large = io.BytesIO(), True
+        with body:
+            in_thread = partial(contextvars.copy_context().run, self._answer, scope, body, too_large)
+            response = await asyncio.get_running_loop().run_in_executor(self.threads, in_thread)
+            await self.send_response(response, send)
+
+    def _answer(self, scope: dict[str, Any], body: io.BytesIO, too_large: bool) -> HttpResponseBase:
+        """In a thread, everything: the signals around a request are what returns database connections."""
+        set_script_prefix(get_script_prefix(scope))
+        signals.request_started.send(sender=self.__class__, scope=scope)
+        request, refused = self.create_request(scope, body)
+        if request is None:
+            assert refused is not None  # noqa: S101  # for the types alone: it is one or the other
+            refused.close()
+            return refused
+        request.body_is_too_large = too_large  # type: ignore[attr-defined]  # read by middleware.BodyLimit
+        response: HttpResponseBase = self.get_response(request)
+        if isinstance(response, StreamingHttpResponse):
+            response = _whole(response)
+        response.close()
+        return response
+
+    async def read_body(self, receive: Receive) -> io.BytesIO:
+        body = io.BytesIO()  # the limit is small enough for memory
+        size = 0
+        while True:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                raise RequestAborted
+            chunk = message.get("body", b"")
+            size += len(chunk)
+            if size <= settings.REQUEST_BODY_MAX_BYTES:
+                body.write(chunk)
+            if size > DISCARDED_AT_MOST or not message.get("more_body", False):
+                break
+        if size > settings.REQUEST_BODY_MAX_BYTES:
+            raise TooLarge
+        body.seek(0)
+        return body
+
+
+def _whole(streaming: StreamingHttpResponse) -> HttpResponse:
+    """The same answer in one piece: its iterator belongs to this thread and its database connection."""
+    response = HttpResponse(b"".join(streaming.streaming_content), status=streaming.status_code)  # type: ignore[arg-type]
+    response.headers = streaming.headers
+    response.cookies = streaming.cookies
+    streaming.close()
+    return response

@@ -1,0 +1,99 @@
+"""The HTTP handler: bodies up to their limit, answers whole, threads and their connections kept."""
+
+import json
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.test import override_settings
+from django.urls import path
+from django.views.decorators.csrf import csrf_exempt
+
+from agentsite.handler import Handler
+
+pytestmark = pytest.mark.once
+
+
+@csrf_exempt
+def echo(request: HttpRequest) -> HttpResponse:
+    return HttpResponse(request.body, headers={"X-Thread": threading.current_thread().name})
+
+
+@csrf_exempt
+def stream(request: HttpRequest) -> StreamingHttpResponse:
+    def words() -> Iterator[bytes]:
+        yield b"one "
+        yield b"two"
+
+    response = StreamingHttpResponse(words(), status=203, headers={"X-Kept": "yes"})
+    response.set_cookie("taste", "sweet")
+    return response
+
+
+urlpatterns = [path("v1/echo", echo), path("stream", stream)]
+
+
+@pytest.fixture
+def handler() -> Iterator[Handler]:
+    with override_settings(ROOT_URLCONF=__name__, REQUEST_BODY_MAX_BYTES=1000, WEB_THREADS=2):
+        made = Handler()
+        yield made
+        made.threads.shutdown()
+
+
+async def ask(handler: Handler, at: str, *chunks: bytes, ends: bool = True) -> tuple[int, dict[bytes, bytes], bytes]:
+    """Sends a request in chunks and gathers the answer."""
+    waiting = [{"type": "http.request", "body": chunk, "more_body": True} for chunk in chunks]
+    waiting.append({"type": "http.request", "body": b""} if ends else {"type": "http.disconnect"})
+    sent: list[dict[str, Any]] = []
+
+    async def receive() -> dict[str, Any]:
+        return waiting.pop(0)
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": at,
+        "raw_path": at.encode(),
+        "query_string": b"",
+        "headers": [(b"host", b"localhost"), (b"authorization", b"Bearer x")],
+        "server": ("localhost", 80),
+        "client": ("127.0.0.1", 9),
+        "scheme": "http",
+    }
+    await handler(scope, receive, send)
+    if not sent:
+        return 0, {}, b""
+    return sent[0]["status"], dict(sent[0]["headers"]), b"".join(message.get("body", b"") for message in sent[1:])
+
+
+async def test_a_body_in_pieces_arrives_whole(handler: Handler) -> None:
+    status, _, body = await ask(handler, "/v1/echo", b"a" * 600, b"b" * 400)
+    assert (status, body) == (200, b"a" * 600 + b"b" * 400)
+
+
+async def test_a_body_over_the_limit_is_read_to_its_end_and_answered_with_the_limit(handler: Handler) -> None:
+    status, headers, body = await ask(handler, "/v1/echo", b"a" * 600, b"b" * 401)
+    assert status == 413
+    assert headers[b"Content-Type"] == b"application/problem+json"
+    assert (json.loads(body)["code"], json.loads(body)["limit"]) == ("too_large", 1000)
+
+
+async def test_a_client_that_leaves_in_mid_body_costs_nothing(handler: Handler) -> None:
+    assert await ask(handler, "/v1/echo", b"a", ends=False) == (0, {}, b"")
+
+
+async def test_a_stream_is_sent_whole_with_its_headers_and_cookies(handler: Handler) -> None:
+    status, headers, body = await ask(handler, "/stream")
+    assert (status, body, headers[b"X-Kept"]) == (203, b"one two", b"yes")
+    assert headers[b"Set-Cookie"].startswith(b"taste=sweet")
+
+
+async def test_threads_are_kept_from_request_to_request(handler: Handler) -> None:
+    names = {(await ask(handler, "/v1/echo", b"x"))[1][b"X-Thread"] for _ in range(6)}
+    assert names <= {b"web_0", b"web_1"}
