@@ -260,7 +260,7 @@ def _append(batch: Batch, now: datetime) -> Outcome:
             ],
             ignore_conflicts=True,
         )
-    missed = rows(batch.document, after=batch.known, up_to=first - 1) if first - 1 > batch.known else []
+    missed = rows(batch.document, after=batch.known, up_to=first - 1) if first - 1 > batch.known else ()
     return Stored(last=last, missed=missed)
 
 

@@ -29,6 +29,8 @@ class Replica:
         self.kind = kind
         self.known: dict[int, int] = {}
         """Its state vector."""
+        self.size_bound = 0
+        """It is not larger than this: what was inserted since it was measured is added, what was deleted is not."""
         self._doc: Doc[Any] | None = Doc(client_id=client)
         self._roots: dict[str, Any] = {
             name: self._doc.get(name, type=ROOT_TYPES[of_type]) for name, of_type in kind.roots.items()
@@ -47,6 +49,7 @@ class Replica:
         for update in updates:
             replica._apply(update)
         replica.known = inspection.state_vector(replica.state_vector())
+        replica.size()
         return replica
 
     def apply(self, update: bytes, found: inspection.Contents | None = None) -> bool:
@@ -57,6 +60,7 @@ class Replica:
         found = found or inspection.contents(update, self.kind)
         self._last = None
         self._apply(update)
+        self.size_bound += found.inserted
         for client, _, end in found.structs:
             if end > self.known.get(client, 0):
                 self.known[client] = end
@@ -69,6 +73,7 @@ class Replica:
         """Applies a snapshot's state. Raises BadUpdate."""
         self._apply(state)
         self.known = inspection.state_vector(self.state_vector())
+        self.size()
 
     def state(self) -> bytes:
         """Everything in it, as one update."""
@@ -89,7 +94,8 @@ class Replica:
     def size(self) -> int:
         """How many bytes of text it holds; for other kinds, how large its state is."""
         root = self.kind.text_root
-        return self._guarded(lambda doc: len(self._roots[root])) if root else len(self.state())
+        self.size_bound = self._guarded(lambda doc: len(self._roots[root])) if root else len(self.state())
+        return self.size_bound
 
     def edit(self, edits: Sequence[Edit]) -> bytes:
         """Changes the text by this replica's own client, in one transaction; returns that as an update."""
@@ -107,6 +113,7 @@ class Replica:
         self._guarded(change)
         update = bytes(self._last.update) if self._last is not None else inspection.EMPTY
         self.known = inspection.state_vector(self.state_vector())
+        self.size()
         return update
 
     def observe_text(self, callback: Callable[[list[dict[str, Any]]], None]) -> None:

@@ -77,7 +77,7 @@ def claims(
 
 def check_size(edit: Edit, found: Contents, replica: Replica, limit: int) -> None:
     """Raises DocumentFull for what would make a document too large; what makes it smaller always fits."""
-    if not found.inserted:
+    if not found.inserted or replica.size_bound + found.inserted <= limit:
         return
     size = replica.size()
     if size + found.inserted <= limit:

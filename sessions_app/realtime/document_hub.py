@@ -49,6 +49,7 @@ class DocumentHub:
         self._saves: dict[UUID, Save] = {}
         self._compacting: set[UUID] = set()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._endless: list[asyncio.Task[None]] = []
         self._store = update_store or update_log.DatabaseStore()
         self._writer = Writer(self._store, on_idle=update_log.close_connection)
         self._around = Surroundings(
@@ -64,17 +65,19 @@ class DocumentHub:
     def start(self) -> None:
         """Begins to look; called with the first socket."""
         hub.current()  # it listens to the channel layer for all
-        for work in (self._keep_looking, self._keep_seen):
-            self._spawn(work())
+        self._endless = [asyncio.ensure_future(work) for work in (self._keep_looking(), self._keep_seen())]
 
     async def stop(self) -> None:
         """Saves what is open and stops; the sockets have to be closed already."""
         _hubs.pop(asyncio.get_running_loop(), None)
-        for room in list(self.rooms.values()):
-            await room.settled()
-        for task in list(self._tasks):
+        for task in self._endless:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*self._endless, return_exceptions=True)
+        for room in list(self.rooms.values()):
+            self._save_soon(room, 0.0)
+            await room.settled()
+        while self._tasks:
+            await asyncio.wait(self._tasks)
 
     # Sockets ----------------------------------------------------------------------------------------
 
