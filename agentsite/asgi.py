@@ -10,7 +10,7 @@ django.setup(set_prefix=False)  # first: it loads the apps, whose models the soc
 from channels.routing import ProtocolTypeRouter  # noqa: E402
 
 from agentsite.checks import refuse_unsafe_production  # noqa: E402
-from agentsite.handler import Handler  # noqa: E402
+from agentsite.http import HttpApplication  # noqa: E402
 from agentsite.sockets import sockets  # noqa: E402
 
 refuse_unsafe_production()  # whichever server imports this, not `manage.py serve` alone
@@ -25,4 +25,4 @@ async def lifespan(scope, receive, send):  # type: ignore[no-untyped-def]  # ASG
             return
 
 
-application = ProtocolTypeRouter({"http": Handler(), "websocket": sockets, "lifespan": lifespan})
+application = ProtocolTypeRouter({"http": HttpApplication(), "websocket": sockets, "lifespan": lifespan})

@@ -62,7 +62,7 @@ class RequestId:
 
 
 class BodyLimit:
-    """Answers a request whose body was over the limit, and was not kept (agentsite.handler)."""
+    """Answers a request whose body was over the limit, and was not kept (agentsite.http)."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response

@@ -66,7 +66,7 @@ def stop_all() -> None:
 def _watch(server: Server) -> None:
     """Stops the server when the run's folder is still there but nobody of the run is (SIGKILL, a closed terminal)."""
     owner = folder() / "owner"
-    script = '(while kill -0 "$(cat "$0")" 2>/dev/null; do sleep 2; done; [ -e "$0" ] && exec "$@") &'
+    script = '(while kill -0 "$(cat "$0")" 2>/dev/null; do sleep 2; done; [ -e "$0" ] && "$@"; rm -rf "${0%/*}") &'
     subprocess.run(
         ["sh", "-c", script, str(owner), *server.stop],
         stdin=subprocess.DEVNULL,

@@ -11,7 +11,7 @@ from django.test import override_settings
 from django.urls import path
 from django.views.decorators.csrf import csrf_exempt
 
-from agentsite.handler import Handler
+from agentsite.http import HttpApplication
 
 pytestmark = pytest.mark.once
 
@@ -36,14 +36,16 @@ urlpatterns = [path("v1/echo", echo), path("stream", stream)]
 
 
 @pytest.fixture
-def handler() -> Iterator[Handler]:
+def handler() -> Iterator[HttpApplication]:
     with override_settings(ROOT_URLCONF=__name__, REQUEST_BODY_MAX_BYTES=1000, WEB_THREADS=2):
-        made = Handler()
+        made = HttpApplication()
         yield made
         made.threads.shutdown()
 
 
-async def ask(handler: Handler, at: str, *chunks: bytes, ends: bool = True) -> tuple[int, dict[bytes, bytes], bytes]:
+async def ask(
+    handler: HttpApplication, at: str, *chunks: bytes, ends: bool = True
+) -> tuple[int, dict[bytes, bytes], bytes]:
     """Sends a request in chunks and gathers the answer."""
     waiting = [{"type": "http.request", "body": chunk, "more_body": True} for chunk in chunks]
     waiting.append({"type": "http.request", "body": b""} if ends else {"type": "http.disconnect"})
@@ -72,28 +74,28 @@ async def ask(handler: Handler, at: str, *chunks: bytes, ends: bool = True) -> t
     return sent[0]["status"], dict(sent[0]["headers"]), b"".join(message.get("body", b"") for message in sent[1:])
 
 
-async def test_a_body_in_pieces_arrives_whole(handler: Handler) -> None:
+async def test_a_body_in_pieces_arrives_whole(handler: HttpApplication) -> None:
     status, _, body = await ask(handler, "/v1/echo", b"a" * 600, b"b" * 400)
     assert (status, body) == (200, b"a" * 600 + b"b" * 400)
 
 
-async def test_a_body_over_the_limit_is_read_to_its_end_and_answered_with_the_limit(handler: Handler) -> None:
+async def test_a_body_over_the_limit_is_read_to_its_end_and_answered_with_the_limit(handler: HttpApplication) -> None:
     status, headers, body = await ask(handler, "/v1/echo", b"a" * 600, b"b" * 401)
     assert status == 413
     assert headers[b"Content-Type"] == b"application/problem+json"
     assert (json.loads(body)["code"], json.loads(body)["limit"]) == ("too_large", 1000)
 
 
-async def test_a_client_that_leaves_in_mid_body_costs_nothing(handler: Handler) -> None:
+async def test_a_client_that_leaves_in_mid_body_costs_nothing(handler: HttpApplication) -> None:
     assert await ask(handler, "/v1/echo", b"a", ends=False) == (0, {}, b"")
 
 
-async def test_a_stream_is_sent_whole_with_its_headers_and_cookies(handler: Handler) -> None:
+async def test_a_stream_is_sent_whole_with_its_headers_and_cookies(handler: HttpApplication) -> None:
     status, headers, body = await ask(handler, "/stream")
     assert (status, body, headers[b"X-Kept"]) == (203, b"one two", b"yes")
     assert headers[b"Set-Cookie"].startswith(b"taste=sweet")
 
 
-async def test_threads_are_kept_from_request_to_request(handler: Handler) -> None:
+async def test_threads_are_kept_from_request_to_request(handler: HttpApplication) -> None:
     names = {(await ask(handler, "/v1/echo", b"x"))[1][b"X-Thread"] for _ in range(6)}
     assert names <= {b"web_0", b"web_1"}

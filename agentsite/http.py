@@ -31,7 +31,7 @@ class TooLarge(Exception):
     """Raised when a body is over the limit; what was over it has been read and thrown away."""
 
 
-class Handler(ASGIHandler):
+class HttpApplication(ASGIHandler):
     def __init__(self) -> None:
         super().__init__()
         self.load_middleware(is_async=False)
