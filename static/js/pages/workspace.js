@@ -11,16 +11,15 @@ import { loadGrammar } from "../refine/hunk.js";
 import { isActive } from "../refine/reduce.js";
 import { ReviewPanel } from "../refine/review.js";
 import { SessionStore } from "../refine/store.js";
+import { LifeNotice } from "../ui/life.js";
 import { byId, fill, pageData } from "../ui/dom.js";
 import { announce, banner, copy, errorBanner, toast } from "../ui/notices.js";
 import { showPill } from "../ui/pill.js";
-import { remaining } from "../ui/time.js";
 import { Views } from "../ui/views.js";
 import { startShell } from "./shell.js";
 
 const page = pageData("page");
 const notices = byId("notices");
-const banners = { life: byId("life-notice"), read: byId("read-notice") };
 const nonce = /** @type {HTMLScriptElement | null} */ (document.querySelector("script[nonce]"))?.nonce ?? "";
 
 /** @type {import("../net/socket.js").SocketState} */
@@ -343,37 +342,27 @@ function drawSession(force = false) {
   drawLife();
 }
 
-/** @type {string | null} */
-let shownLife = null;
-
-/** The banner that says why nothing can be changed, or that the session ends soon. */
-function drawLife() {
-  const { session } = store.state;
-  const left = session.expires_at ? new Date(session.expires_at).getTime() - Date.now() : Infinity;
-  const expiring = !isExpired() && left < 15 * 60_000;
-  const life = isExpired() ? "expired" : expiring ? `expiring ${Math.ceil(left / 60_000)}` : isViewer() ? "viewer" : socketState === "signed-out" ? "signed-out" : "";
-  if (life === shownLife) return;
-  shownLife = life;
-  const act = (/** @type {string} */ verb, /** @type {string} */ what) => async () => {
+const life = new LifeNotice(byId("life-notice"), {
+  act: async (verb, what) => {
     try {
       store.apply({ type: "session", session: await post(`${store.path}/${verb}`) });
-      shownLife = null;
       if (socketState !== "open") store.socket.open();
       draw();
     } catch (error) {
       fail(error, what);
     }
-  };
-  const notice =
-    life === "expired" ? banner({ tone: "warn", title: "This session has expired", words: "It is read-only. Its owner can reopen it, with all that is in it.",
-      actions: isOwner() ? [{ label: "Reopen", icon: "rotate-ccw", primary: true, run: act("reopen", "The session was not reopened") }] : [] })
-    : expiring ? banner({ tone: "warn", title: `This session ends in ${remaining(left)}`, words: "Then it turns read-only.",
-      actions: isOwner() ? [{ label: "Extend", icon: "timer", primary: true, run: act("extend", "The session was not extended") }] : [] })
-    : life === "viewer" ? banner({ title: "You are a viewer here", words: "You can read the code and follow the runs. Ask the owner for the editor's role to change it." })
-    : life === "signed-out" ? banner({ tone: "bad", title: "You are signed out", words: "What you type is kept in this browser. Sign in again in another tab, then go on here.",
-      actions: [{ label: "Try again", icon: "rotate-ccw", primary: true, run: () => store.socket.open() }] })
-    : null;
-  fill(banners.life, notice);
+  },
+  rejoin: () => store.socket.open(),
+});
+
+function drawLife() {
+  life.show({
+    expired: isExpired(),
+    viewer: isViewer(),
+    owner: isOwner(),
+    signedOut: socketState === "signed-out",
+    left: store.state.session.expires_at ? new Date(store.state.session.expires_at).getTime() - Date.now() : Infinity,
+  });
 }
 
 // Keys and start ---------------------------------------------------------------------------------
@@ -432,7 +421,7 @@ document.addEventListener("keydown", (event) => {
 });
 
 if (editor.large) {
-  fill(banners.read, banner({ title: "This is a large document", words: "Colours, folding help and bracket matching are off, so that typing stays quick." }));
+  fill(byId("read-notice"), banner({ title: "This is a large document", words: "Colours, folding help and bracket matching are off, so that typing stays quick." }));
 }
 const suggested = page.suggestion;
 if (suggested && !composer.input.value) {
