@@ -28,7 +28,7 @@ def _start(folder: Path) -> Server:
                 *("--daemonize", "yes", "--pidfile", str(pid_file)),
             ],
             stdout=subprocess.DEVNULL,
-            check=True,
+            check=False,  # it says no when the port is taken; the next round tries another
         )
         url = f"redis://127.0.0.1:{port}/0"
         if _answers(url, pid_file):
