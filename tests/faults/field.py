@@ -1,0 +1,135 @@
+"""Where faults are made: real workers over a real PostgreSQL and Redis, the runs they work on, and the oracle.
+
+The oracle holds after every fault (faults.md, I1 to I6, as far as they concern runs):
+I1 every run has come to its one end; I2 events are numbered without holes and each step's result is there once;
+I3 a run's totals are the sums of its node runs; I4 what the events tell is what the rows say; I6 nothing holds a lease.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import psycopg
+from psycopg.rows import dict_row
+
+from tests.faults.tools import TRACE
+from tests.servers.site import ROOT, Site
+
+TERMINAL = ("completed", "failed", "cancelled")
+Process = "subprocess.Popen[bytes]"
+
+
+def wait_until(condition: Callable[[], bool], what: str, within_s: float = 60.0) -> None:
+    """Looks again and again; processes cannot be waited for otherwise."""
+    deadline = time.monotonic() + within_s
+    while not condition():
+        if time.monotonic() > deadline:
+            raise AssertionError(f"{what} did not happen within {within_s} s")
+        time.sleep(0.05)
+
+
+@dataclass
+class Field:
+    """One site without its web process."""
+
+    site: Site
+    session: str = ""
+    runs: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.site.environment[TRACE] = str(self.site.var_dir / "trace")
+
+    # Making things happen --------------------------------------------------------------------------
+
+    def worker(self, name: str, *, crash_at: str = "", sweeps: bool = False) -> "subprocess.Popen[bytes]":
+        """Starts a worker; one that sweeps has the beat with it."""
+        command = [sys.executable, "-m", "tests.faults.worker", name, "runs,upkeep" if sweeps else "runs"]
+        environment = self.site.environment | ({"CRASH_AT": crash_at} if crash_at else {})
+        with (self.site.var_dir / f"{name}.log").open("ab") as log:
+            process = subprocess.Popen(
+                [*command, *(["--beat"] if sweeps else [])],
+                env=environment,
+                cwd=ROOT,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+        self.site.processes.append(process)
+        return process
+
+    def start(self, *, steps: int, seconds: float = 0.0, runs: int = 1, times: int = 1) -> None:
+        """Starts runs in a new session, without waiting for them."""
+        done = subprocess.run(
+            [sys.executable, "-m", "tests.faults.start", str(steps), str(seconds), str(runs), str(times)],
+            env=self.site.environment,
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        started = json.loads(done.stdout)
+        self.session, self.runs = started["session"], started["runs"]
+
+    def send(self, process: "subprocess.Popen[bytes]", what: signal.Signals) -> None:
+        os.kill(process.pid, what)
+
+    # Looking ---------------------------------------------------------------------------------------
+
+    def rows(self, sql: str, *arguments: Any) -> list[dict[str, Any]]:
+        with psycopg.connect(self.site.database_url, autocommit=True, row_factory=dict_row) as connection:
+            return connection.execute(sql, arguments).fetchall()  # type: ignore[arg-type]
+
+    def run_rows(self) -> list[dict[str, Any]]:
+        return self.rows("SELECT * FROM graphs_app_run WHERE id = ANY(%s::uuid[])", self.runs)
+
+    def checkpoints(self) -> int:
+        """How many steps are durable, of all runs."""
+        return sum(row["checkpoints"] for row in self.run_rows())
+
+    def wait_for_checkpoints(self, count: int) -> None:
+        wait_until(lambda: self.checkpoints() >= count, f"checkpoint {count}")
+
+    def wait_for_the_end(self, within_s: float = 90.0) -> None:
+        wait_until(lambda: all(row["status"] in TERMINAL for row in self.run_rows()), "the end of all runs", within_s)
+
+    def executions(self) -> Counter[str]:
+        """How often each node run was executed, by the trace that its tool left."""
+        trace = self.site.var_dir / "trace"
+        lines = trace.read_text().splitlines() if trace.exists() else []
+        return Counter(line.split()[1] for line in lines)
+
+    # The oracle ------------------------------------------------------------------------------------
+
+    def check(self, *, steps: int, crashes: int = 0) -> None:
+        """Everything that must hold when all runs have completed after at most so many crashes."""
+        events = self.rows("SELECT * FROM sessions_app_sessionevent WHERE session_id = %s ORDER BY seq", self.session)
+        assert [event["seq"] for event in events] == list(range(1, len(events) + 1))
+        for run in self.run_rows():
+            self._check_run(run, [event for event in events if event["run"] == run["id"]], steps)
+        repeated = sum(times - 1 for times in self.executions().values())
+        assert repeated <= crashes * len(self.runs), self.executions()
+
+    def _check_run(self, run: dict[str, Any], events: list[dict[str, Any]], steps: int) -> None:
+        assert (run["status"], run["error"]) == ("completed", None)
+        assert (run["lease_owner"], run["lease_until"]) == ("", None)
+        node_runs = self.rows("SELECT * FROM graphs_app_noderun WHERE run_id = %s ORDER BY activation", run["id"])
+        assert [one["number"] for one in node_runs] == list(range(1, steps + 1))
+        assert [one["writes"]["n"] for one in node_runs] == list(range(1, steps + 1))
+        assert run["checkpoints"] == steps
+        assert run["state"]["n"] == steps
+        assert run["prompt_tokens"] == sum(one["prompt_tokens"] for one in node_runs)
+        ends = [event["type"] for event in events if event["type"] in ("run.completed", "run.failed", "run.cancelled")]
+        assert ends == ["run.completed"]
+        told = Counter(event["data"]["node_run"] for event in events if event["type"] == "node.completed")
+        assert told == Counter(str(one["id"]) for one in node_runs)
+        assert [event["type"] for event in events].count("run.queued") == 1
+        assert events[-1]["type"] == "run.completed"

@@ -1,0 +1,111 @@
+"""Workers that die, freeze, stop or lose their database, and runs that come to their one end all the same."""
+
+import random
+import signal
+import subprocess
+
+import psycopg
+import pytest
+from redis import Redis
+
+from tests.faults.field import Field, wait_until
+
+STEPS = 6
+
+pytestmark = [pytest.mark.once, pytest.mark.timeout(300)]
+
+
+@pytest.mark.parametrize(
+    "failpoint", ["before_checkpoint:3", "in_checkpoint:3", "after_checkpoint:3", "after_commit", "before_ack"]
+)
+def test_a_worker_that_dies_at_any_point_of_a_nodes_life_loses_and_repeats_nothing(
+    field: Field, failpoint: str
+) -> None:
+    field.start(steps=STEPS)
+    victim = field.worker("victim", crash_at=failpoint)
+    assert victim.wait(60) == -signal.SIGKILL
+    field.worker("heir", sweeps=True)
+    field.wait_for_the_end()
+    field.check(steps=STEPS, crashes=1 if failpoint.startswith(("before_checkpoint", "in_checkpoint")) else 0)
+
+
+def test_a_frozen_worker_that_wakes_after_its_lease_writes_nothing(field: Field) -> None:
+    field.start(steps=STEPS, seconds=0.5)
+    zombie = field.worker("zombie")
+    field.wait_for_checkpoints(2)
+    field.send(zombie, signal.SIGSTOP)
+    field.worker("heir", sweeps=True)
+    field.wait_for_the_end()
+    field.send(zombie, signal.SIGCONT)
+    log = field.site.var_dir / "zombie.log"
+    wait_until(lambda: "another worker" in log.read_text() or "given back" in log.read_text(), "the zombie's insight")
+    field.check(steps=STEPS, crashes=2)
+    assert all(row["attempt"] == 2 for row in field.run_rows())
+
+
+def test_a_message_that_is_delivered_many_times_is_one_execution(field: Field) -> None:
+    field.worker("one")
+    field.worker("two", sweeps=True)
+    field.start(steps=STEPS, seconds=0.1, runs=5, times=4)
+    field.wait_for_the_end()
+    field.check(steps=STEPS)
+    assert {row["attempt"] for row in field.run_rows()} == {1}
+
+
+def test_a_broker_that_forgets_everything_costs_time_only(field: Field) -> None:
+    field.start(steps=STEPS, runs=3)
+    with Redis.from_url(field.site.environment["BROKER_URL"]) as redis:
+        redis.flushdb()
+    field.worker("worker", sweeps=True)
+    field.wait_for_the_end()
+    field.check(steps=STEPS)
+
+
+def test_a_database_that_cuts_every_connection_stops_no_run(field: Field) -> None:
+    field.worker("worker", sweeps=True)
+    field.start(steps=20, seconds=0.1, runs=3)
+    for count in (6, 20, 40):
+        field.wait_for_checkpoints(count)
+        with psycopg.connect(field.site.database_url, autocommit=True) as connection:
+            connection.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+    field.wait_for_the_end()
+    field.check(steps=20)
+
+
+def test_a_worker_that_is_told_to_stop_hands_its_runs_to_another_within_seconds(field: Field) -> None:
+    leaving = field.worker("leaving")
+    field.start(steps=20, seconds=0.3, runs=2)
+    field.wait_for_checkpoints(2)
+    field.worker("heir", sweeps=True)
+    heartbeats = "SELECT count(*) AS n FROM graphs_app_workerheartbeat"
+    wait_until(lambda: field.rows(heartbeats)[0]["n"] == 2, "the heir's readiness")
+    field.send(leaving, signal.SIGTERM)
+    wait_until(lambda: all(row["attempt"] == 2 for row in field.run_rows()), "the second claims", within_s=10)
+    assert leaving.wait(30) == 0
+    field.wait_for_the_end()
+    field.check(steps=20)
+    assert {row["crashes"] for row in field.run_rows()} == {0}
+
+
+def test_workers_that_are_killed_at_random_finish_a_long_loop_with_each_result_once(field: Field) -> None:
+    chance = random.Random(20261121)  # noqa: S311 -- to be the same every time
+    field.start(steps=50, seconds=0.05, runs=2)
+    workers = {name: field.worker(name, sweeps=name == "w0") for name in ("w0", "w1", "w2")}
+    kills = 0
+    for goal in range(5, 80, 10):
+        field.wait_for_checkpoints(goal)
+        name = chance.choice(sorted(workers))
+        victim = workers[name]
+        field.send(victim, signal.SIGKILL)
+        victim.wait()
+        kills += 1
+        workers[name] = _again(field, name)
+    field.wait_for_the_end(150)
+    field.check(steps=50, crashes=kills)
+
+
+def _again(field: Field, name: str) -> "subprocess.Popen[bytes]":
+    return field.worker(name, sweeps=name == "w0")
