@@ -65,10 +65,19 @@ def stop_all() -> None:
 
 def _watch(server: Server) -> None:
     """Stops the server when the run's folder is still there but nobody of the run is (SIGKILL, a closed terminal)."""
-    owner = folder() / "owner"
-    script = '(while kill -0 "$(cat "$0")" 2>/dev/null; do sleep 2; done; [ -e "$0" ] && "$@"; rm -rf "${0%/*}") &'
+    script = 'while kill -0 "$(cat "$0")"; do sleep 2; done; [ -e "$0" ] && "$@"; rm -rf "${0%/*}"'
+    _in_background(script, *server.stop)
+
+
+def watch_process(pid: int) -> None:
+    """Kills a process when the run that it belongs to is gone; looks no longer than either lives."""
+    _in_background('while kill -0 "$1"; do kill -0 "$(cat "$0")" || kill -9 "$1"; sleep 2; done', str(pid))
+
+
+def _in_background(script: str, *arguments: str) -> None:
+    """Runs a shell script whose $0 is the file that names the run's process."""
     subprocess.run(
-        ["sh", "-c", script, str(owner), *server.stop],
+        ["sh", "-c", f"({script}) &", str(folder() / "owner"), *arguments],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

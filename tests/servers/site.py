@@ -113,6 +113,7 @@ class Site:
                 command, env=self.environment, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT
             )
         self.processes.append(process)
+        shared.watch_process(process.pid)
         return process
 
     def _wait(self) -> None:
