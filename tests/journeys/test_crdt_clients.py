@@ -1,0 +1,108 @@
+"""Stock y-websocket clients against the real site: killed right after it answered, restarted, and in two processes."""
+
+import json
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from tests.journeys.crdt_clients import FOLDER, Person, YClient, has_node, install, wait_for
+from tests.servers.ports import free_port
+from tests.servers.site import Site, StartSite
+
+pytestmark = pytest.mark.skipif(not has_node(), reason="needs Node.js and npm")
+
+
+@contextmanager
+def clients(site: Site, session: str, *people: Person) -> Iterator[list[YClient]]:
+    opened = [YClient(site, session, person) for person in people]
+    try:
+        yield [client.wait_until_synced() for client in opened]
+    finally:
+        for client in opened:
+            client.stop()
+
+
+def test_stock_clients_edit_together_and_keep_what_they_typed_while_the_site_was_killed(start_site: StartSite) -> None:
+    site = start_site()
+    ana, ben = Person(site, "Ana"), Person(site, "Ben")
+    session = ana.open_session("one\n")
+    ana.let_in(session, ben)
+    with clients(site, session, ana, ben) as (first, second):
+        for round_ in range(2):
+            for n in range(20):
+                first.do("append", text=f"a{round_}.{n} ")
+                second.do("insert", at=0, text=f"b{round_}.{n} ")
+            site.kill(site.web)
+            first.do("append", text=f"alone{round_} ")
+            site.start()
+            expected = {f"{who}{round_}.{n}" for who in "ab" for n in range(20)} | {f"alone{round_}"}
+            wait_for(lambda: first.text() == second.text() == ana.text_of(session), "all to have the same text")
+            words = first.text().split()
+            assert expected <= set(words)
+            assert len(words) == len(set(words)), "something was doubled"
+    assert words.count("one") == 1
+
+
+def test_an_edit_that_was_answered_for_outlives_a_kill(start_site: StartSite) -> None:
+    """Our own messages, from a client that kills the site in the moment the answer arrives."""
+    site = start_site()
+    ana = Person(site, "Ana")
+    session = ana.open_session("one\n")
+    install()
+    for n in range(3):
+        assert site.web is not None
+        url = f"{site.socket_url}/ws/sessions/{session}/document/?agentsite=1&ticket={ana.ticket()}"
+        told = subprocess.run(
+            ["node", str(FOLDER / "killer.mjs"), url, f"kept{n} ", str(site.web.pid)],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=True,
+        ).stdout
+        site.kill(site.web)
+        site.start()
+        assert json.loads(told)["number"] == n + 2
+        assert f"kept{n} " in ana.text_of(session)
+    assert ana.text_of(session).split() == ["kept2", "kept1", "kept0", "one"]
+
+
+def test_a_viewer_with_a_stock_client_changes_nothing(start_site: StartSite) -> None:
+    site = start_site()
+    ana, vic = Person(site, "Ana"), Person(site, "Vic")
+    session = ana.open_session("one\n")
+    ana.let_in(session, vic, role="viewer")
+    with clients(site, session, vic) as [viewer]:
+        assert viewer.text() == "one\n"
+        viewer.do("append", text="vandalism")
+        wait_for(lambda: 4403 in viewer.closes(), "the viewer to be closed with 4403")
+        assert ana.text_of(session) == "one\n"
+
+
+def test_two_processes_show_each_others_edits_and_people(start_site: StartSite) -> None:
+    site = start_site(scaled=True)
+    other = Site(port=free_port(), var_dir=site.var_dir, environment=dict(site.environment), scaled=False)
+    other.environment["PORT"] = str(other.port)
+    try:
+        other.start()
+        ana, ben = Person(site, "Ana"), Person(site, "Ben")
+        session = ana.open_session("one\n")
+        ana.let_in(session, ben)
+        ben.site = other
+        with clients(site, session, ana) as [here], clients(other, session, ben) as [there]:
+            here.do("presence", state={"cursor": 1})
+            for n in range(20):
+                here.do("append", text=f"a{n} ")
+                there.do("insert", at=0, text=f"b{n} ")
+            wait_for(lambda: here.text() == there.text() == ana.text_of(session), "both to have the same text")
+            assert len(set(here.text().split())) == 41
+            wait_for(
+                lambda: any(
+                    state.get("cursor") == 1 and state["user"]["name"] == "Ana"
+                    for state in there.ask("here")["here"].values()
+                ),
+                "Ben to see Ana's cursor",
+            )
+    finally:
+        other.kill()

@@ -1,0 +1,91 @@
+"""Invitations, members by name, timeline and blame over REST."""
+
+from collections.abc import Callable
+
+from rest_framework.test import APIClient
+
+from sessions_app.models import User
+from sessions_app.services import documents
+from tests.sessions_app.conftest import Cast
+
+AsUser = Callable[[User], APIClient]
+
+
+def test_an_invitation_goes_from_its_owner_to_a_new_member(cast: Cast, as_user: AsUser) -> None:
+    owner, stranger = as_user(cast.ana), as_user(cast.eve)
+    made = owner.post(
+        f"/v1/sessions/{cast.session.pk}/invites",
+        {"role": "viewer", "expires_in_s": 3600, "max_uses": 1},
+        format="json",
+    )
+    assert made.status_code == 201
+    token = made.data["token"]
+    assert made.data["url"].endswith(f"/join/{token}/")
+    look = stranger.get(f"/v1/invites/{token}")
+    assert (look.data["title"], look.data["role"], look.data["invited_by"]) == ("Parsers", "viewer", "Ana")
+    joined = stranger.post(f"/v1/invites/{token}/accept")
+    assert (joined.status_code, str(joined.data["session"]), joined.data["role"]) == (
+        200,
+        str(cast.session.pk),
+        "viewer",
+    )
+    assert stranger.get(f"/v1/sessions/{cast.session.pk}").status_code == 200
+    over = as_user(cast.ben).get(f"/v1/invites/{token}")
+    assert (over.status_code, over.data["code"]) == (409, "invite_over")
+
+
+def test_invitations_are_listed_without_their_tokens_and_revoked(cast: Cast, as_user: AsUser) -> None:
+    owner = as_user(cast.ana)
+    path = f"/v1/sessions/{cast.session.pk}/invites"
+    made = owner.post(path, {}, format="json").data
+    [listed] = owner.get(path).data["results"]
+    assert (listed["id"], listed["role"], "token" in listed) == (made["id"], "editor", False)
+    assert as_user(cast.ben).get(path).status_code == 403
+    assert as_user(cast.eve).get(path).status_code == 404
+    assert owner.delete(f"{path}/{made['id']}").status_code == 204
+    assert owner.get(path).data["results"] == []
+
+
+def test_a_member_is_added_by_name(cast: Cast, as_user: AsUser) -> None:
+    path = f"/v1/sessions/{cast.session.pk}/members"
+    added = as_user(cast.ana).post(path, {"user": "eve", "role": "viewer"}, format="json")
+    assert (added.status_code, added.data["user"]["name"], added.data["role"]) == (201, "Eve", "viewer")
+    assert as_user(cast.ana).post(path, {"user": "nobody"}, format="json").status_code == 404
+    assert as_user(cast.ben).post(path, {"user": "eve"}, format="json").status_code == 403
+
+
+def test_every_line_knows_who_wrote_it(cast: Cast, as_user: AsUser) -> None:
+    session = cast.session.pk
+    documents.replace_text(user=cast.ben, session_id=session, text="one\ntwé 😀 of ben\nlast\n")
+    documents.change_text(
+        user=cast.ana,
+        document_id=cast.document.pk,
+        transform=lambda text: text.replace("😀", "three"),
+        origin={"kind": "proposal", "run": "r", "endpoint": "e", "hunks": [1]},
+        by="refine via Ana",
+    )
+    blame = as_user(cast.vic).get(f"/v1/sessions/{session}/document/blame").data
+    assert blame["revision"] == 3
+    told = [(line["text"], [(it["number"], it["origin"]["kind"]) for it in line["authors"]]) for line in blame["lines"]]
+    assert told == [
+        ("one\n", [(1, "create")]),
+        ("twé three of ben\n", [(2, "edit"), (3, "proposal")]),
+        ("last\n", [(2, "edit")]),
+    ]
+    assert blame["lines"][1]["authors"][1]["origin"]["by"] == "refine via Ana"
+    assert as_user(cast.eve).get(f"/v1/sessions/{session}/document/blame").status_code == 404
+
+
+def test_the_timeline_tells_stretches_of_work_newest_first(cast: Cast, as_user: AsUser) -> None:
+    for n in range(3):
+        documents.replace_text(user=cast.ben, session_id=cast.session.pk, text=f"by ben {n}\n")
+    documents.replace_text(user=cast.ana, session_id=cast.session.pk, text="by ana\n")
+    client = as_user(cast.vic)
+    results = client.get(f"/v1/sessions/{cast.session.pk}/document/timeline").data["results"]
+    assert [(it["first"], it["last"], it["user"]["name"]) for it in results] == [
+        (5, 5, "Ana"),
+        (2, 4, "Ben"),
+        (1, 1, "Ana"),
+    ]
+    older = client.get(f"/v1/sessions/{cast.session.pk}/document/timeline?before=5&limit=1").data["results"]
+    assert [(it["first"], it["last"]) for it in older] == [(2, 4)]
