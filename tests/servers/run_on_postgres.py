@@ -16,7 +16,6 @@ def main(command: list[str]) -> int:
         sys.stderr.write("usage: python -m tests.servers.run_on_postgres COMMAND...\n")
         return 2
     shared.make_folder()
-    shared.own()
     try:
         url = create_database(start_postgres().url, name="agentsite")
         return subprocess.run(command, env={**os.environ, "DATABASE_URL": url}, check=False).returncode

@@ -34,6 +34,8 @@ def make_folder() -> bool:
     folder = tempfile.mkdtemp(prefix="agentsite-servers-")
     os.chmod(folder, 0o755)  # noqa: S103  # PostgreSQL refuses to be root, so its user must be able to get in
     os.environ[FOLDER_VARIABLE] = folder
+    # The watchdogs look at which process the run belongs to.
+    (Path(folder) / "owner").write_text(str(os.getpid()))
     return True
 
 
@@ -84,8 +86,3 @@ def _in_background(script: str, *arguments: str) -> None:
         start_new_session=True,
         check=True,
     )
-
-
-def own() -> None:
-    """Writes down which process the run belongs to; the watchdogs look at it."""
-    (folder() / "owner").write_text(str(os.getpid()))
