@@ -49,8 +49,7 @@ def pytest_configure(config: pytest.Config) -> None:
         "markers", "once: does not depend on the configured database; left out with --only-database."
     )
     is_xdist_worker = hasattr(config, "workerinput")
-    if not is_xdist_worker:
-        shared.make_folder()
+    if not is_xdist_worker and shared.make_folder():
         config.add_cleanup(shared.stop_all)
     config.add_cleanup(lambda: shutil.rmtree(_var_dir, ignore_errors=True))
 
