@@ -78,6 +78,7 @@ class Part:
             run = self.journal.run
             row = RunRow(run.pk, run.lease_epoch, run.lease_owner, self.journal.journaled + len(self.entries))
             row.take_all(self.entries)
+            row.is_fresh = self.journal.with_rows.isdisjoint(row.nodes)
             self.row = row
         return self.row
 
@@ -125,7 +126,7 @@ class Writing:
             self._refuse(foldable, calls, error)
         for part in parts:
             if part.failure is None and part.row is not None:
-                part.journal.journaled = part.row.journaled
+                part.journal.stored(part.row)
         failpoints.reach("after_checkpoint")
 
     def _refuse(self, parts: Sequence[Part], calls: Sequence[Call], error: Exception) -> None:
@@ -148,6 +149,7 @@ class Writing:
         logger.warning("journal: a batch of %d runs was refused (%s); writing them one by one", len(parts), error)
         for part in parts:
             part.told = []
+            part.fold().is_fresh = False
             try:
                 self._write_stubbornly([part], ())
             except DatabaseError as refusal:

@@ -8,7 +8,7 @@ milliseconds: a node that ends by then costs one row and no commit of its own.
 import asyncio
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from queue import SimpleQueue
 from typing import Any
 
@@ -17,10 +17,11 @@ from django.db import connection
 from graphs_app.batch import Call, Part, Writing
 from graphs_app.definitions import LoadedGraph
 from graphs_app.diff_pace import DiffPace
-from graphs_app.engine.checkpoint import Emitted, Entry, NodeDone, NodeFailed, NodeStarted
+from graphs_app.engine.checkpoint import Emitted, Entry, Interrupted, NodeDone, NodeFailed, NodeStarted
 from graphs_app.engine.errors import LeaseLost
 from graphs_app.errors import JournalClosed
 from graphs_app.models import Run
+from graphs_app.rows import RunRow
 from graphs_app.store import store_for
 
 logger = logging.getLogger(__name__)
@@ -33,16 +34,38 @@ Flushed = tuple[list[Part], list[Call]]
 class JournalOf:
     """One run's journal, as the engine sees it; it keeps what the writer must know of the run."""
 
-    __slots__ = ("_pace", "_part", "_writer", "draining", "failure", "graph", "journaled", "on_node_end", "run")
+    __slots__ = (
+        "_pace",
+        "_part",
+        "_writer",
+        "asked",
+        "draining",
+        "failure",
+        "graph",
+        "journaled",
+        "on_node_end",
+        "run",
+        "with_rows",
+    )
 
     def __init__(
-        self, writer: "Writer", run: Run, graph: LoadedGraph, *, on_node_end: Callable[[int], None] | None = None
+        self,
+        writer: "Writer",
+        run: Run,
+        graph: LoadedGraph,
+        *,
+        with_rows: Iterable[int] = (),
+        on_node_end: Callable[[int], None] | None = None,
     ) -> None:
         self.run = run
         self.graph = graph
         self.journaled = run.journaled
+        self.with_rows = set(with_rows)
+        """Activations that are not done and have a row already. The writer's."""
         self.failure: BaseException | None = None
         """Why nothing more can be written: the lease is lost, or the database refused an entry."""
+        self.asked: set[int] = set()
+        """Activations that people were asked in this claim; answers may come while other branches go on."""
         self.draining = False
         """Set when the worker stops: no further node may start."""
         self.on_node_end = on_node_end
@@ -68,6 +91,8 @@ class JournalOf:
         if self.failure is not None:
             raise self.failure
         self._before(entry)
+        if isinstance(entry, Interrupted):
+            self.asked.add(entry.activation)
         part = self._keep(entry)
         done = self._writer.loop.create_future()
         part.waiting.append(done)
@@ -86,6 +111,15 @@ class JournalOf:
             self._writer.add(part)
         part.entries.append(entry)
         return part
+
+    def stored(self, row: RunRow) -> None:
+        """Called by the writer: this is durable now."""
+        self.journaled = row.journaled
+        for activation, node in row.nodes.items():
+            if node.number is None:
+                self.with_rows.add(activation)
+            else:
+                self.with_rows.discard(activation)
 
     def detach(self) -> None:
         """The writer has taken the part; what comes now belongs to the next batch."""

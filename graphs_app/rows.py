@@ -24,12 +24,10 @@ from graphs_app.engine.errors import clean_text
 from graphs_app.jsontext import dump
 from graphs_app.models import node_run_id
 
-NOTHING_SPENT = Usage()
-
 
 @dataclass(slots=True)
 class NodeRow:
-    """One node run; the fields are the columns, in the order in which the store writes them."""
+    """One node run; the fields are the columns."""
 
     id: UUID
     run_id: UUID
@@ -42,18 +40,30 @@ class NodeRow:
     attempt: int
     writes: str | None
     edges_taken: str | None
-    error: str | None
-    text: str
     started_at: datetime | None
     finished_at: datetime | None
     duration_ms: float | None
-    endpoint: str
-    prompt_tokens: int
-    completion_tokens: int
-    cost_usd: Decimal | None
+    is_plain: bool = True
+    """Whether what follows has its defaults."""
+    error: str | None = None
+    text: str = ""
+    endpoint: str = ""
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cost_usd: Decimal | None = None
 
-
-NODE_COLUMNS: tuple[str, ...] = tuple(NodeRow.__dataclass_fields__)
+    def add(self, error: Json | None, text: str, usage: Usage | None) -> "NodeRow":
+        """Takes what only some node runs have."""
+        if error is not None or text or usage is not None:
+            self.is_plain = False
+            self.error = None if error is None else dump(error)
+            self.text = clean_text(text)
+            if usage is not None:
+                self.endpoint = usage.endpoint
+                self.prompt_tokens = usage.prompt_tokens
+                self.completion_tokens = usage.completion_tokens
+                self.cost_usd = usage.cost_usd
+        return self
 
 
 @dataclass(slots=True)
@@ -78,6 +88,10 @@ class RunRow:
     has_effects: bool = False
     has_more: bool = False
     """Whether more than these rows is to be written with them."""
+    is_plain: bool = True
+    """Whether the run neither ends nor spends."""
+    is_fresh: bool = True
+    """Whether none of the node runs has a row yet."""
 
     def take_all(self, entries: Sequence[Entry]) -> None:
         """Takes what the run said, from the last entry to the first: a start whose end is known needs no row."""
@@ -109,6 +123,7 @@ class RunRow:
         self.nodes[entry.activation] = _failed_row(self.id, entry)
 
     def take_end(self, entry: RunEnded) -> None:
+        self.is_plain = False
         self.status = entry.status
         self.state = dump(entry.state)
         self.error = _json_or_none(entry.error)
@@ -117,6 +132,7 @@ class RunRow:
     def _spend(self, usage: Usage | None) -> None:
         if usage is None:
             return
+        self.is_plain = False
         self.prompt_tokens += usage.prompt_tokens
         self.completion_tokens += usage.completion_tokens
         if usage.cost_usd is not None:
@@ -138,8 +154,7 @@ def _json_or_none(value: Json | None) -> str | None:
 
 
 def _done_row(run_id: UUID, entry: NodeDone) -> NodeRow:
-    usage = entry.usage or NOTHING_SPENT
-    return NodeRow(
+    row = NodeRow(
         node_run_id(run_id, entry.activation),
         run_id,
         entry.activation,
@@ -151,16 +166,11 @@ def _done_row(run_id: UUID, entry: NodeDone) -> NodeRow:
         entry.attempt,
         dump(entry.writes),
         _indexes(entry.edges_taken),
-        _json_or_none(entry.error),
-        clean_text(entry.text),
         entry.started_at,
         entry.finished_at,
         entry.duration_ms,
-        usage.endpoint,
-        usage.prompt_tokens,
-        usage.completion_tokens,
-        usage.cost_usd,
     )
+    return row.add(entry.error, entry.text, entry.usage)
 
 
 def _indexes(edges: Sequence[int]) -> str:
@@ -181,21 +191,14 @@ def _open_row(run_id: UUID, entry: NodeStarted | Interrupted, attempt: int) -> N
         attempt,
         None,
         None,
-        None,
-        "",
         entry.at,
         None,
-        None,
-        "",
-        0,
-        0,
         None,
     )
 
 
 def _failed_row(run_id: UUID, entry: NodeFailed) -> NodeRow:
-    usage = entry.usage or NOTHING_SPENT
-    return NodeRow(
+    row = NodeRow(
         node_run_id(run_id, entry.activation),
         run_id,
         entry.activation,
@@ -207,13 +210,8 @@ def _failed_row(run_id: UUID, entry: NodeFailed) -> NodeRow:
         entry.attempt,
         None,
         None,
-        dump(entry.error),
-        clean_text(entry.text),
         entry.started_at,
         entry.finished_at,
         entry.duration_ms,
-        usage.endpoint,
-        usage.prompt_tokens,
-        usage.completion_tokens,
-        usage.cost_usd,
     )
+    return row.add(entry.error, entry.text, entry.usage)

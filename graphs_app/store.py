@@ -9,6 +9,7 @@ time. All SQL here is put together from this module's constants; values are para
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from operator import attrgetter
 from typing import Any, Protocol
 from uuid import UUID
@@ -16,7 +17,7 @@ from uuid import UUID
 import psycopg
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from graphs_app.rows import NODE_COLUMNS, NodeRow, RunRow
+from graphs_app.rows import NodeRow, RunRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,10 @@ class Fenced:
     prompt_tokens: int
     completion_tokens: int
     cost_usd: str | None
+
+
+GOING_ON = Fenced("running", None, 0, 0, None)
+"""How a run stands that neither ends nor spends; its totals are not asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,23 +78,23 @@ NODE_TYPES = {
     "tool": "text",
     "status": "text",
     "attempt": "int",
-    "writes": "text",
-    "edges_taken": "text",
-    "error": "text",
-    "text": "text",
+    "writes": "jsonb",
+    "edges_taken": "jsonb",
     "started_at": "timestamptz",
     "finished_at": "timestamptz",
     "duration_ms": "float8",
+    "error": "jsonb",
+    "text": "text",
     "endpoint": "text",
     "prompt_tokens": "int",
     "completion_tokens": "int",
     "cost_usd": "numeric",
 }
-JSON_COLUMNS = frozenset({"writes", "edges_taken", "error"})
-NODE_LIST = ", ".join(f'"{name}"' for name in NODE_COLUMNS)
-NODE_UPDATES = ", ".join(f'"{name}" = excluded."{name}"' for name in NODE_COLUMNS if name not in ("id", "run_id"))
+PLAIN_NODE = tuple(NODE_TYPES)[:14]
+"""The columns of a node run that neither failed, nor spoke, nor spent; the others then have their defaults."""
+DEFAULTS = {"text": "''", "endpoint": "''", "prompt_tokens": "0", "completion_tokens": "0"}
 
-RUN_FIELDS = {
+RUN_TYPES = {
     "id": "uuid",
     "lease_epoch": "bigint",
     "lease_owner": "text",
@@ -99,45 +104,97 @@ RUN_FIELDS = {
     "completion_tokens": "bigint",
     "cost_usd": "numeric",
     "status": "text",
-    "state": "text",
-    "error": "text",
+    "state": "jsonb",
+    "error": "jsonb",
 }
+PLAIN_RUN = tuple(RUN_TYPES)[:5]
+"""What is needed of a run that neither ends nor spends in this batch."""
 
-PAUSED_OR_CANCELLED = (
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """What kind of batch a statement is for: the plainer, the cheaper."""
+
+    is_single: bool
+    """One run with one node run: its parameters are plain values; else they are arrays, one for each column."""
+    is_plain_run: bool
+    has_nodes: bool
+    is_plain_node: bool
+    is_fresh: bool
+    """No node run has a row yet, so that nothing needs to be looked for before it is inserted."""
+
+
+def form_of(runs: Sequence[RunRow], nodes: Sequence[NodeRow]) -> Form:
+    """The plainest form that all of the batch fits."""
+    return Form(
+        is_single=len(runs) == 1 and len(nodes) == 1,
+        is_plain_run=all(run.is_plain for run in runs),
+        has_nodes=bool(nodes),
+        is_plain_node=all(node.is_plain for node in nodes),
+        is_fresh=all(run.is_fresh for run in runs),
+    )
+
+
+STATUS = (
     "CASE WHEN v.status = 'interrupted' AND r.cancel_requested_at IS NOT NULL THEN 'cancelled' "
     "ELSE coalesce(v.status, r.status) END"
 )
 """A run that pauses for a person after somebody cancelled it would wait for ever."""
 
-POSTGRES_FENCE = f"""
-UPDATE graphs_app_run r SET
-  journaled = v.journaled,
-  checkpoints = greatest(r.checkpoints, v.checkpoints),
+PLAIN_SETS = "journaled = v.journaled, checkpoints = greatest(r.checkpoints, v.checkpoints)"
+SETS = f"""{PLAIN_SETS},
   prompt_tokens = r.prompt_tokens + v.prompt_tokens,
   completion_tokens = r.completion_tokens + v.completion_tokens,
   cost_usd = CASE WHEN v.cost_usd IS NULL THEN r.cost_usd ELSE coalesce(r.cost_usd, 0) + v.cost_usd END,
-  status = {PAUSED_OR_CANCELLED},
-  state = coalesce(v.state::jsonb, r.state),
-  error = coalesce(v.error::jsonb, r.error),
-  finished_at = CASE WHEN v.status IS NULL OR {PAUSED_OR_CANCELLED} = 'interrupted' THEN r.finished_at
+  status = {STATUS},
+  state = coalesce(v.state, r.state),
+  error = coalesce(v.error, r.error),
+  finished_at = CASE WHEN v.status IS NULL OR {STATUS} = 'interrupted' THEN r.finished_at
                 ELSE statement_timestamp() END,
   lease_owner = CASE WHEN v.status IS NULL THEN r.lease_owner ELSE '' END,
-  lease_until = CASE WHEN v.status IS NULL THEN r.lease_until END
-FROM unnest({", ".join(f"%s::{kind}[]" for kind in RUN_FIELDS.values())}) AS v({", ".join(RUN_FIELDS)})
-WHERE r.id = v.id AND r.lease_epoch = v.lease_epoch AND r.lease_owner = v.lease_owner
-RETURNING r.id, r.status, r.started_at, r.finished_at, r.prompt_tokens, r.completion_tokens, r.cost_usd"""  # noqa: S608
+  lease_until = CASE WHEN v.status IS NULL THEN r.lease_until END"""
+RETURNED = "r.id, r.status, r.started_at, r.finished_at, r.prompt_tokens, r.completion_tokens, r.cost_usd"
 
-POSTGRES_NODES = f"""
-INSERT INTO graphs_app_noderun AS n ({NODE_LIST})
-SELECT {", ".join(f'v."{name}"' + ("::jsonb" if name in JSON_COLUMNS else "") for name in NODE_COLUMNS)}
-FROM unnest({", ".join(f"%s::{NODE_TYPES[name]}[]" for name in NODE_COLUMNS)}) AS v({NODE_LIST})
-JOIN fenced ON fenced.id = v.run_id
-ON CONFLICT (run_id, activation) DO UPDATE SET {NODE_UPDATES} WHERE n.number IS NULL"""  # noqa: S608
+
+@cache
+def postgres_sql(form: Form) -> str:
+    """Fence, counters and node runs of a batch of this form, as one statement."""
+    run_columns = PLAIN_RUN if form.is_plain_run else tuple(RUN_TYPES)
+    fence = f"""
+UPDATE graphs_app_run r SET {PLAIN_SETS if form.is_plain_run else SETS}
+FROM {_source(run_columns, RUN_TYPES, form.is_single)}
+WHERE r.id = v.id AND r.lease_epoch = v.lease_epoch AND r.lease_owner = v.lease_owner
+RETURNING {"r.id" if form.is_plain_run else RETURNED}"""  # noqa: S608
+    if not form.has_nodes:
+        return fence
+    columns = PLAIN_NODE if form.is_plain_node else tuple(NODE_TYPES)
+    defaults = DEFAULTS if form.is_plain_node else {}
+    updates = ", ".join(f'"{name}" = excluded."{name}"' for name in columns[2:])
+    insert = f"""
+INSERT INTO graphs_app_noderun AS n ({_names((*columns, *defaults))})
+SELECT {", ".join([*(f'v."{name}"' for name in columns), *defaults.values()])}
+FROM {_source(columns, NODE_TYPES, form.is_single)} JOIN fenced ON fenced.id = v.run_id"""  # noqa: S608
+    if not form.is_fresh:
+        insert += f" ON CONFLICT (run_id, activation) DO UPDATE SET {updates} WHERE n.number IS NULL"
+    return f"WITH fenced AS ({fence}), written AS ({insert}) SELECT * FROM fenced"  # noqa: S608
+
+
+def _names(columns: Iterable[str]) -> str:
+    return ", ".join(f'"{name}"' for name in columns)
+
+
+def _source(columns: Sequence[str], types: dict[str, str], is_single: bool) -> str:
+    """The parameters as a table v. Arrays carry JSON as text, because an array of jsonb would be parsed twice."""
+    if is_single:
+        values = ", ".join(f'%s::{types[name]} AS "{name}"' for name in columns)
+        return f"(SELECT {values}) AS v"
+    arrays = ", ".join(f"%s::{'text' if types[name] == 'jsonb' else types[name]}[]" for name in columns)
+    values = ", ".join(f'"{name}"::jsonb' if types[name] == "jsonb" else f'"{name}"' for name in columns)
+    return f"(SELECT {values} FROM unnest({arrays}) AS u({_names(columns)})) AS v"  # noqa: S608
+
 
 POSTGRES_STANDING = """
 SELECT id, journaled, lease_epoch, lease_owner FROM graphs_app_run WHERE id = ANY(%s::uuid[]) ORDER BY id FOR UPDATE"""
-
-POSTGRES_WRITE = f"WITH fenced AS ({POSTGRES_FENCE}), written AS ({POSTGRES_NODES}) SELECT * FROM fenced"  # noqa: S608
 
 
 class PostgresStore:
@@ -164,17 +221,27 @@ class PostgresStore:
             )
 
     def write(self, runs: Sequence[RunRow]) -> dict[UUID, Fenced]:
-        arguments = [literal(map(value_of, runs)) for value_of, literal in RUN_WRITERS]
         nodes = [node for run in runs for node in run.nodes.values()]
-        if nodes:
-            arguments += [literal(map(value_of, nodes)) for value_of, literal in NODE_WRITERS]
-        return {row[0]: _fenced(row) for row in self._fetch(POSTGRES_WRITE if nodes else POSTGRES_FENCE, arguments)}
+        form = form_of(runs, nodes)
+        run_columns = PLAIN_RUN if form.is_plain_run else tuple(RUN_TYPES)
+        node_columns = () if not nodes else PLAIN_NODE if form.is_plain_node else tuple(NODE_TYPES)
+        arguments: list[Any]
+        if form.is_single:
+            arguments = [getattr(runs[0], name) for name in run_columns]
+            arguments += [getattr(nodes[0], name) for name in node_columns]
+        else:
+            arguments = [LITERALS[RUN_TYPES[name]](map(GETTERS[name], runs)) for name in run_columns]
+            arguments += [LITERALS[NODE_TYPES[name]](map(GETTERS[name], nodes)) for name in node_columns]
+        rows = self._fetch(postgres_sql(form), arguments)
+        if form.is_plain_run:
+            return {row[0]: GOING_ON for row in rows}
+        return {row[0]: _fenced(row) for row in rows}
 
     def standing(self, run_ids: Sequence[UUID]) -> dict[UUID, Standing]:
         rows = self._fetch(POSTGRES_STANDING, [_uuids(run_ids)])
         return {row[0]: Standing(row[1], row[2], row[3]) for row in rows}
 
-    def _fetch(self, sql: str, arguments: list[str]) -> list[tuple[Any, ...]]:
+    def _fetch(self, sql: str, arguments: list[Any]) -> list[tuple[Any, ...]]:
         """By a cursor of the driver's own: Django's binds on the client, so that nothing could be prepared."""
         with self.connection.wrap_database_errors, psycopg.Cursor(self.connection.connection) as cursor:
             rows: list[tuple[Any, ...]] = cursor.execute(sql, arguments).fetchall()
@@ -204,11 +271,18 @@ def _times(values: Iterable[datetime | None]) -> str:
     return "{" + ",".join(["NULL" if value is None else value.isoformat() for value in values]) + "}"
 
 
-LITERALS: dict[str, Callable[[Iterable[Any]], str]] = {"uuid": _uuids, "text": _texts, "timestamptz": _times}
-"""How a column of a type is written as an array; other types are numbers."""
-
-RUN_WRITERS = [(attrgetter(name), LITERALS.get(kind, _numbers)) for name, kind in RUN_FIELDS.items()]
-NODE_WRITERS = [(attrgetter(name), LITERALS.get(NODE_TYPES[name], _numbers)) for name in NODE_COLUMNS]
+LITERALS: dict[str, Callable[[Iterable[Any]], str]] = {
+    "uuid": _uuids,
+    "text": _texts,
+    "jsonb": _texts,
+    "timestamptz": _times,
+    "int": _numbers,
+    "bigint": _numbers,
+    "float8": _numbers,
+    "numeric": _numbers,
+}
+"""How a column of a type is written as an array."""
+GETTERS = {name: attrgetter(name) for name in (*RUN_TYPES, *NODE_TYPES)}
 
 
 def _fenced(row: Sequence[Any]) -> Fenced:
@@ -245,9 +319,10 @@ WHERE id = :id AND lease_epoch = :lease_epoch AND lease_owner = :lease_owner
 RETURNING status, CAST(round((julianday(finished_at) - julianday(started_at)) * 86400000) AS INTEGER),
   prompt_tokens, completion_tokens, cost_usd"""  # noqa: S608
 
+SQLITE_UPDATES = ", ".join(f'"{name}" = excluded."{name}"' for name in tuple(NODE_TYPES)[2:])
 SQLITE_NODES = f"""
-INSERT INTO graphs_app_noderun ({NODE_LIST}) VALUES ({", ".join("?" * len(NODE_COLUMNS))})
-ON CONFLICT (run_id, activation) DO UPDATE SET {NODE_UPDATES} WHERE number IS NULL"""  # noqa: S608
+INSERT INTO graphs_app_noderun ({_names(NODE_TYPES)}) VALUES ({", ".join("?" * len(NODE_TYPES))})
+ON CONFLICT (run_id, activation) DO UPDATE SET {SQLITE_UPDATES} WHERE number IS NULL"""  # noqa: S608
 
 
 class SqliteStore:
@@ -294,14 +369,14 @@ def _fenced_from_sqlite(row: Sequence[Any]) -> Fenced:
 
 
 def _sqlite_run(run: RunRow) -> dict[str, Any]:
-    values = {name: getattr(run, name) for name in RUN_FIELDS}
+    values = {name: getattr(run, name) for name in RUN_TYPES}
     values["id"] = run.id.hex
     values["cost_usd"] = None if run.cost_usd is None else str(run.cost_usd)
     return values
 
 
 def _sqlite_node(node: NodeRow) -> tuple[Any, ...]:
-    return tuple(_sqlite_value(getattr(node, name)) for name in NODE_COLUMNS)
+    return tuple(_sqlite_value(getattr(node, name)) for name in NODE_TYPES)
 
 
 def _sqlite_value(value: Any) -> Any:

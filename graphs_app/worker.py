@@ -27,6 +27,7 @@ from graphs_app.engine.checkpoint import History, RunEnded
 from graphs_app.engine.durability import Durability
 from graphs_app.engine.errors import LeaseLost, error_json
 from graphs_app.engine.host import Control
+from graphs_app.engine.watchdog import Watchdog
 from graphs_app.errors import JournalClosed
 from graphs_app.host import HostOf
 from graphs_app.journal import JournalOf, Writer
@@ -36,7 +37,7 @@ from graphs_app.streams import TextStreams
 
 logger = logging.getLogger(__name__)
 
-CANCEL_POLL_S = 0.5
+LOOK_FOR_PEOPLE_S = 0.5
 
 
 @dataclass(slots=True, eq=False)
@@ -68,12 +69,15 @@ class Worker:
     def _run_loop(self) -> None:
         asyncio.set_event_loop(self.loop)
         self.writer = Writer(self.loop)
+        watchdog = Watchdog()
+        self.loop.call_soon(watchdog.start)
         keeping = self.loop.create_task(self._keep_leases())
-        watching = self.loop.create_task(self._watch_for_cancellation())
+        watching = self.loop.create_task(self._watch_for_people())
         self.loop.call_soon(self._ready.set)
         try:
             self.loop.run_forever()
         finally:
+            watchdog.stop()
             for task in (keeping, watching):
                 task.cancel()
             self.loop.run_until_complete(asyncio.gather(keeping, watching, return_exceptions=True))
@@ -126,7 +130,7 @@ class Worker:
         """Executes a claimed run until it ends or pauses; None when it did neither here."""
         control = control or Control()
         streams = TextStreams(self.loop, self._upkeep, run)
-        journal = JournalOf(self.writer, run, graph, on_node_end=streams.end)
+        journal = JournalOf(self.writer, run, graph, with_rows=_open_activations(history), on_node_end=streams.end)
         journal.draining = self.is_draining
         active = Active(run, journal, control, asyncio.current_task())
         self._active[run.pk] = active
@@ -212,20 +216,36 @@ class Worker:
         for run_id in renewed.cancelled:
             self._cancel(run_id)
 
-    async def _watch_for_cancellation(self) -> None:
-        """Asks for cancellations, which other processes can only write into the database."""
+    async def _watch_for_people(self) -> None:
+        """Asks for cancellations and answers, which other processes can only write into the database."""
         while True:
-            await asyncio.sleep(CANCEL_POLL_S)
+            await asyncio.sleep(LOOK_FOR_PEOPLE_S)
             if not self._active:
                 continue
             try:
                 for run_id in await self._in_upkeep(claims.cancel_requests, owner=self.name):
                     self._cancel(run_id)
+                await self._pass_on_answers()
             except (DatabaseError, InterfaceError) as error:
-                logger.warning("worker %s could not read cancellations: %s", self.name, error)
+                logger.warning("worker %s could not read what people want: %s", self.name, error)
+
+    async def _pass_on_answers(self) -> None:
+        """Gives runs that still work on other branches the answers to what they asked in this claim."""
+        asking = [run_id for run_id, active in self._active.items() if active.journal.asked]
+        if not asking:
+            return
+        for run_id, activation, value in await self._in_upkeep(claims.answers_for, run_ids=asking):
+            active = self._active.get(run_id)
+            if active is not None and activation in active.journal.asked:
+                active.journal.asked.discard(activation)
+                active.control.answer(activation, value)
 
     async def _in_upkeep(self, function: Callable[..., Any], **arguments: Any) -> Any:
         return await self.loop.run_in_executor(self._upkeep, _with_fresh_connection, function, arguments)
+
+
+def _open_activations(history: History) -> set[int]:
+    return {*history.attempts, *history.answers, *history.interrupted}
 
 
 def _say_goodbye(name: str) -> None:
