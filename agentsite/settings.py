@@ -60,6 +60,9 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "drf_spectacular_sidecar",
 ]
+if DEBUG:
+    # `runserver` speaks ASGI through it; nobody else should pay for loading Twisted.
+    INSTALLED_APPS.insert(0, "daphne")
 
 MIDDLEWARE = [
     "agentsite.middleware.RequestId",
