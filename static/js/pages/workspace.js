@@ -5,8 +5,10 @@ import { Editor } from "../collab/editor.js";
 import { SharedDocument } from "../collab/document.js";
 import { Unsaved } from "../collab/unsaved.js";
 import { call, post } from "../net/api.js";
+import { Asking } from "../refine/asking.js";
 import { Composer } from "../refine/composer.js";
 import { Conversation } from "../refine/conversation.js";
+import { Deciding } from "../refine/deciding.js";
 import { loadGrammar } from "../refine/hunk.js";
 import { isActive } from "../refine/reduce.js";
 import { ReviewPanel } from "../refine/review.js";
@@ -15,6 +17,7 @@ import { LifeNotice } from "../ui/life.js";
 import { byId, fill, pageData } from "../ui/dom.js";
 import { announce, banner, copy, errorBanner, toast } from "../ui/notices.js";
 import { showPill } from "../ui/pill.js";
+import { SessionFields } from "../ui/session_fields.js";
 import { Views } from "../ui/views.js";
 import { startShell } from "./shell.js";
 
@@ -26,8 +29,6 @@ const nonce = /** @type {HTMLScriptElement | null} */ (document.querySelector("s
 let socketState = "connecting";
 /** The run whose review is shown. */
 let selectedRun = new URLSearchParams(location.search).get("run");
-/** @type {Set<number | "all">} */
-let busy = new Set();
 
 const isExpired = () => store.state.session.status === "expired" || socketState === "expired";
 const isViewer = () => store.state.session.role === "viewer";
@@ -36,9 +37,13 @@ const isOwner = () => store.state.session.role === "owner";
 const runs = () => store.state.order.map((id) => store.state.runs[store.state.requests[id].run]).filter(Boolean);
 const activeRun = () => runs().findLast((run) => isActive(run));
 
-/** @param {unknown} error @param {string} what @param {{kept?: string, retry?: () => void}} [more] */
+/** Shows a failure, in the place of the same failure before. @param {unknown} error @param {string} what @param {{kept?: string, retry?: () => void}} [more] */
 function fail(error, what, more = {}) {
-  notices.replaceChildren(errorBanner(error, { what, ...more }));
+  const element = errorBanner(error, { what, ...more });
+  element.dataset.what = what;
+  const before = [...notices.children].find((each) => /** @type {HTMLElement} */ (each).dataset.what === what);
+  if (before) before.replaceWith(element);
+  else notices.append(element);
 }
 
 // The document -----------------------------------------------------------------------------------
@@ -76,14 +81,15 @@ async function saveNow() {
 async function recover() {
   const { changes, texts } = await doc.recover();
   if (changes > 0) {
-    notices.append(banner({
+    const back = banner({
       title: `${changes} unsaved ${changes === 1 ? "change" : "changes"} brought back`,
       words: "They were typed here before and had not reached the server. They are merged into the text.",
       actions: [
-        { label: "Keep", icon: "check", primary: true, run: () => notices.replaceChildren() },
-        { label: "Discard", icon: "undo-2", run: () => (doc.discardRecovered(), notices.replaceChildren()) },
+        { label: "Keep", icon: "check", primary: true, run: () => back.remove() },
+        { label: "Discard", icon: "undo-2", run: () => (doc.discardRecovered(), back.remove()) },
       ],
-    }));
+    });
+    notices.append(back);
   }
   if (texts.length > 0) {
     notices.append(banner({
@@ -122,8 +128,8 @@ const store = new SessionStore({
 const views = new Views(byId("workspace"));
 
 const review = new ReviewPanel(byId("review"), {
-  decide,
-  decideAll,
+  decide: (n, verdict, reason) => deciding.decide(n, verdict, reason),
+  decideAll: (verdict) => deciding.decideAll(verdict),
   goTo: (line) => {
     views.show("code");
     editor.goToLine(line);
@@ -138,10 +144,12 @@ const conversation = new Conversation(byId("conversation"), {
     views.show("review");
     byId("review-panel").focus();
   },
-  retry: (id) => {
+  askAgain: (id) => {
     const { instruction, intent, parent } = store.state.requests[id];
-    ask({ instruction, intent, parent });
+    asking.ask({ instruction, intent, parent });
   },
+  retry: (run) => asking.retry(run),
+  answer: (id, interrupt, value) => asking.answer(store.state.requests[id].run, interrupt, value),
   followUp: (id) => {
     composer.setParent(store.state.requests[id]);
     views.show("chat");
@@ -150,7 +158,31 @@ const conversation = new Conversation(byId("conversation"), {
   planned: (run) => store.planned(run),
 });
 
-const composer = new Composer({ send: ask, stop, draftKey: `agentsite:draft:${page.session.id}` });
+const composer = new Composer({
+  send: (wanted) => asking.ask(wanted),
+  stop: () => asking.stop(),
+  draftKey: `agentsite:draft:${page.session.id}`,
+});
+
+const flush = () => doc.flush();
+
+const asking = new Asking({
+  store,
+  flush,
+  fail,
+  activeRun,
+  resend: (wanted) => (composer.input.value ? composer.submit() : asking.ask(wanted)),
+  began: select,
+});
+
+const deciding = new Deciding({
+  store,
+  flush,
+  fail,
+  proposal: () => store.state.runs[selectedRun ?? ""]?.proposal ?? null,
+  draw: () => draw(),
+  next: (n) => review.moveToOpen(n),
+});
 
 /** Keeps the address such that it opens what is seen now. @param {Record<string, string | null>} change */
 function remember(change) {
@@ -182,7 +214,7 @@ function announceRuns() {
     const first = !said.has(run.id);
     said.set(run.id, status);
     if (first && !isActive(run)) continue;
-    const words = { running: "The agent is working.", failed: "The run failed.", cancelled: "The run was stopped.",
+    const words = { running: "The agent is working.", interrupted: "The agent asks you something.", failed: "The run failed.", cancelled: "The run was stopped.",
       completed: proposal ? `Done. ${proposal.hunks.length} hunks to review.` : "Done." };
     announce(Reflect.get(words, status) ?? "");
   }
@@ -193,6 +225,11 @@ let newestRun = "";
 /** @param {import("../refine/reduce.js").State} [state] @param {boolean} [tick] only clocks have moved */
 function draw(state = store.state, tick = false) {
   const newest = runs().at(-1)?.id ?? "";
+  const takenOver = Object.values(state.requests).find((request) => request.earlier?.includes(selectedRun ?? ""));
+  if (takenOver) {
+    selectedRun = takenOver.run;
+    remember({ run: selectedRun, hunk: null });
+  }
   if (newest && newest !== newestRun) {
     // A run that began while the page was open is what people want to see; on opening, the address decides.
     if (newestRun || !selectedRun || !state.runs[selectedRun]) selectedRun = newest;
@@ -201,7 +238,8 @@ function draw(state = store.state, tick = false) {
       remember({ run: newest, hunk: null });
     }
     newestRun = newest;
-    composer.setParent(state.requests[requestOf(newest)?.id ?? ""] ?? null);
+    const request = requestOf(newest);
+    composer.setParent(request && !request.graph ? request : null);
   }
   const run = selectedRun ? state.runs[selectedRun] ?? null : null;
   const proposal = run?.proposal ? state.proposals[run.proposal] ?? null : null;
@@ -214,96 +252,17 @@ function draw(state = store.state, tick = false) {
     hasRequests: state.order.length > 0,
   });
   if (tick) return;
-  review.show({ run, request: run ? requestOf(run.id) : null, proposal, canDecide: mayEdit() && proposal?.status !== "superseded", language: state.session.language, busy });
+  review.show({ run, request: run ? requestOf(run.id) : null, proposal, canDecide: mayEdit() && proposal?.status !== "superseded", language: state.session.language, busy: deciding.busy });
   const open = proposal?.hunks.filter((/** @type {any} */ hunk) => hunk.status === "open").length ?? 0;
   views.count("review", open);
-  document.title = `${active ? "Working · " : open ? `(${open}) ` : ""}${state.session.title} · agentsite`;
+  const questions = active?.interrupts.length ?? 0;
+  views.count("chat", questions);
+  document.title = `${questions ? "Asks you · " : active ? "Working · " : open ? `(${open}) ` : ""}${state.session.title} · agentsite`;
   announceRuns();
   drawSession();
 }
 
-// Asking and deciding ----------------------------------------------------------------------------
-
-const newKey = () => [...crypto.getRandomValues(new Uint32Array(4))].map((n) => n.toString(36)).join("-");
-
-/** @param {{instruction: string, intent: string, parent: string | null}} wanted @returns {Promise<boolean>} whether it was taken */
-async function ask(wanted) {
-  const idempotencyKey = newKey();
-  try {
-    await doc.flush();
-    const request = await post(`${store.path}/requests`, wanted, { idempotencyKey });
-    store.apply({ type: "requests", requests: [request] });
-    return true;
-  } catch (error) {
-    fail(error, "The request was not sent", {
-      kept: "Your words are still in the box.",
-      retry: () => (composer.input.value ? composer.submit() : ask(wanted)),
-    });
-    return false;
-  }
-}
-
-async function stop() {
-  const run = activeRun();
-  if (!run) return;
-  try {
-    const answer = await post(`/v1/runs/${run.id}/cancel`);
-    if (answer) store.apply({ type: "run", run: answer });
-  } catch (error) {
-    fail(error, "The run could not be stopped", { retry: stop });
-  }
-}
-
-/** @param {string} path @param {object} body @param {number | "all"} what */
-async function decideAt(path, body, what) {
-  if (busy.has(what)) return;
-  busy = new Set([...busy, what]);
-  draw();
-  try {
-    // What was typed last belongs to the text that the hunk is merged into.
-    await doc.flush();
-    const proposal = await post(path, body, { idempotencyKey: newKey() });
-    if (proposal?.hunks) store.apply({ type: "proposals", proposals: [proposal] });
-    announceDecision(proposal, what);
-  } catch (error) {
-    fail(error, "The decision was not taken", { kept: "Your code is as it was.", retry: () => decideAt(path, body, what) });
-  } finally {
-    busy = new Set([...busy].filter((each) => each !== what));
-    draw();
-  }
-}
-
-/** @param {any} proposal @param {number | "all"} what */
-function announceDecision(proposal, what) {
-  const hunks = proposal?.hunks ?? [];
-  const conflicted = hunks.filter((/** @type {any} */ hunk) => hunk.status === "conflicted").length;
-  if (what === "all") {
-    announce(conflicted ? `${conflicted} hunks no longer fit.` : "All hunks decided.");
-    return;
-  }
-  announce(`Hunk ${what}: ${hunks.find((/** @type {any} */ hunk) => hunk.n === what)?.status ?? "decided"}`);
-}
-
-/** @param {number} n @param {"accept" | "reject"} verdict @param {string} [reason] */
-async function decide(n, verdict, reason) {
-  const { proposal } = store.state.runs[selectedRun ?? ""] ?? {};
-  const decided = decideAt(`/v1/proposals/${proposal}/hunks/${n}/${verdict}`, reason ? { reason } : {}, n);
-  // At once, so that keys pressed quickly meet the next hunk, not the one that is being decided.
-  review.moveToOpen(n);
-  await decided;
-}
-
-/** @param {"accept" | "reject"} verdict */
-async function decideAll(verdict) {
-  const { proposal } = store.state.runs[selectedRun ?? ""] ?? {};
-  await decideAt(`/v1/proposals/${proposal}/${verdict}`, {}, "all");
-}
-
 // The session itself -----------------------------------------------------------------------------
-
-const title = /** @type {HTMLInputElement} */ (byId("title"));
-const language = /** @type {HTMLSelectElement} */ (byId("language"));
-let shownLanguage = "";
 
 /** @param {object} change @param {string} what */
 async function changeSession(change, what) {
@@ -315,25 +274,16 @@ async function changeSession(change, what) {
   }
 }
 
-title.addEventListener("change", () => title.value.trim() && changeSession({ title: title.value.trim() }, "The session was not renamed"));
-title.addEventListener("keydown", (event) => {
-  if (event.key === "Enter") title.blur();
-  if (event.key === "Escape") (drawSession(true), title.blur());
+const fields = new SessionFields({
+  change: changeSession,
+  languageChanged: (language) => {
+    editor.setLanguage(language);
+    loadGrammar(language).then(() => draw());
+  },
 });
-language.addEventListener("change", () => changeSession({ language: language.value }, "The language was not changed"));
 
 function drawSession(force = false) {
-  const { session } = store.state;
-  if (force || document.activeElement !== title) title.value = session.title;
-  byId("heading").textContent = session.title;
-  title.readOnly = language.disabled = !isOwner() || isExpired();
-  if (shownLanguage !== session.language || force) {
-    shownLanguage = session.language;
-    if (![...language.options].some((option) => option.value === session.language)) language.append(new Option(session.language, session.language));
-    language.value = session.language;
-    editor.setLanguage(session.language);
-    loadGrammar(session.language).then(() => draw());
-  }
+  fields.show(store.state.session, isOwner() && !isExpired(), force);
   if (doc.readOnly === mayEdit()) {
     doc.setReadOnly(!mayEdit());
     editor.setReadOnly(!mayEdit());
@@ -382,9 +332,9 @@ const hasReview = () => review.list.children.length > 0;
 startShell({
   commands: () => [
     { label: "Ask for a change", icon: "message-square", keys: "Mod-Enter", run: () => (views.show("chat"), composer.input.focus()), when: mayEdit },
-    { label: "Stop the run", icon: "circle-stop", keys: "Mod-.", run: stop, when: () => activeRun() !== undefined },
-    { label: "Accept all hunks", icon: "check-check", run: () => decideAll("accept"), when: () => mayEdit() && review.scene?.proposal?.status === "open" },
-    { label: "Reject all hunks", icon: "x", run: () => decideAll("reject"), when: () => mayEdit() && review.scene?.proposal?.status === "open" },
+    { label: "Stop the run", icon: "circle-stop", keys: "Mod-.", run: () => asking.stop(), when: () => activeRun() !== undefined },
+    { label: "Accept all hunks", icon: "check-check", run: () => deciding.decideAll("accept"), when: () => mayEdit() && review.scene?.proposal?.status === "open" },
+    { label: "Reject all hunks", icon: "x", run: () => deciding.decideAll("reject"), when: () => mayEdit() && review.scene?.proposal?.status === "open" },
     { label: "Show the code", icon: "code-xml", run: () => (views.show("code"), editor.focus()) },
     { label: "Show code and review side by side", icon: "columns-2", run: () => views.show("split") },
     { label: "Show the review", icon: "file-diff", run: () => views.show("review") },
@@ -407,8 +357,8 @@ startShell({
   single: {
     j: () => hasReview() && (views.show("review", "if hidden"), review.move(1)),
     k: () => hasReview() && (views.show("review", "if hidden"), review.move(-1)),
-    a: () => review.decidable !== null && void decide(review.decidable, "accept"),
-    r: () => review.decidable !== null && void decide(review.decidable, "reject"),
+    a: () => review.decidable !== null && void deciding.decide(review.decidable, "accept"),
+    r: () => review.decidable !== null && void deciding.decide(review.decidable, "reject"),
     R: () => review.decidable !== null && review.askReason(review.decidable),
     e: () => (views.show("code", "if hidden"), editor.focus()),
     c: () => (views.show("chat", "if hidden"), composer.input.focus()),
@@ -416,7 +366,7 @@ startShell({
 });
 
 document.addEventListener("keydown", (event) => {
-  if ((event.ctrlKey || event.metaKey) && event.key === "." && activeRun()) (event.preventDefault(), stop());
+  if ((event.ctrlKey || event.metaKey) && event.key === "." && activeRun()) (event.preventDefault(), asking.stop());
   if ((event.ctrlKey || event.metaKey) && event.key === "s") (event.preventDefault(), saveNow());
 });
 

@@ -5,16 +5,18 @@ import { banner } from "../ui/notices.js";
 import { button, fill, h, icon } from "../ui/dom.js";
 import { full, relative } from "../ui/time.js";
 import { isActive } from "./reduce.js";
-import { showProgress } from "./steps.js";
+import { Questions } from "./questions.js";
+import { nodeName, showProgress } from "./steps.js";
 
 /**
  * @typedef {import("./reduce.js").State} State
- * @typedef {{review: (run: string) => void, retry: (request: string) => void, followUp: (request: string) => void,
+ * @typedef {{review: (run: string) => void, askAgain: (request: string) => void, followUp: (request: string) => void,
+ *   retry: (run: string) => void, answer: (request: string, interrupt: string, value: any) => Promise<void>,
  *   planned: (run: import("./reduce.js").RunView) => string[]}} Actions
  */
 
 /** @type {Record<string, string>} */
-export const INTENTS = { auto: "Choose for me", refine_code: "Refine code", code_review: "Review" };
+export const INTENTS = { auto: "Choose for me", refine_code: "Refine code", code_review: "Review", graph: "Graph" };
 
 export class Conversation {
   /** @param {HTMLElement} root @param {Actions} actions */
@@ -25,7 +27,7 @@ export class Conversation {
     this.empty = h("div", { class: "empty" }, icon("message-square"), h("h3", null, "Say what you want"),
       h("p", null, "Ask for a change or a review of the code. Everything that is asked in this session stays here."));
     fill(root, this.empty, this.list);
-    /** @type {Map<string, {element: HTMLElement, parts: Record<string, HTMLElement>, seen: unknown[]}>} */
+    /** @type {Map<string, {element: HTMLElement, parts: Record<string, HTMLElement>, questions: Questions, seen: unknown[]}>} */
     this.turns = new Map();
   }
 
@@ -44,11 +46,13 @@ export class Conversation {
       const proposal = run?.proposal ? state.proposals[run.proposal] : null;
       const seen = [request, run, proposal, canAsk, selected === request.run, state.order.length];
       const same = seen.every((value, at) => value === turn.seen[at]);
+      if (tick) turn.questions.tick(Date.now());
       if (same && !(tick && isActive(run))) continue;
       turn.seen = seen;
       turn.element.classList.toggle("selected", selected === request.run);
       turn.element.dataset.status = run?.status ?? "";
       if (!same) this.#showTurn(turn.parts, state, id, canAsk, selected === request.run);
+      turn.questions.show(run?.interrupts ?? [], canAsk);
       if (run) showProgress(turn.parts.progress, run, this.actions.planned(run), { clock: Date.now(), monotonic: performance.now() });
     }
     if (follows && !tick) this.root.scrollTop = this.root.scrollHeight;
@@ -57,7 +61,11 @@ export class Conversation {
   /** @param {string} id */
   #newTurn(id) {
     const parts = { ask: h("div", { class: "turn-ask" }), progress: h("div", { class: "turn-progress" }), outcome: h("div", { class: "turn-outcome" }) };
-    const turn = { element: h("li", { class: "turn", data: { request: id } }, parts.ask, parts.progress, parts.outcome), parts, seen: [] };
+    const asked = h("div", { class: "turn-questions" });
+    // A retry gives the turn another run, so whose question it is is looked up when it is answered.
+    const questions = new Questions(asked, (interrupt, value) => this.actions.answer(id, interrupt, value));
+    const element = h("li", { class: "turn", data: { request: id } }, parts.ask, parts.progress, asked, parts.outcome);
+    const turn = { element, parts, questions, seen: [] };
     this.turns.set(id, turn);
     return turn;
   }
@@ -69,7 +77,7 @@ export class Conversation {
     const parent = request.parent ? state.requests[request.parent] : null;
     fill(parts.ask,
       parent && h("p", { class: "note turn-parent" }, icon("corner-down-right"), ` Follow-up to “${shorten(parent.instruction)}”`),
-      h("p", { class: "turn-words" }, request.instruction),
+      h("p", { class: "turn-words" }, request.graph ? nodeName(request.graph) : request.instruction),
       h("p", { class: "note", title: request.routing_reason },
         INTENTS[request.intent] ?? request.intent, " · ",
         h("time", { datetime: request.created_at, "data-relative": "", title: full(request.created_at) }, relative(request.created_at))));
@@ -82,7 +90,6 @@ export class Conversation {
     const proposal = run.proposal ? state.proposals[run.proposal] : null;
     const over = !isActive(run);
     const open = proposal?.hunks.filter((/** @type {any} */ hunk) => hunk.status === "open").length ?? 0;
-    const again = () => this.actions.retry(request.id);
     const label = proposal
       ? open > 0 ? `Review ${open} ${open === 1 ? "hunk" : "hunks"}` : "Show the changes"
       : run.proposal ? null
@@ -97,9 +104,19 @@ export class Conversation {
       proposal?.summary && h("p", { class: "turn-summary" }, proposal.summary),
       h("div", { class: "row" },
         label && button(label, () => this.actions.review(run.id), { icon: proposal ? "file-diff" : "eye", class: `small ${open > 0 && !selected ? "primary" : ""}` }),
-        over && canAsk && run.status !== "completed" && button("Ask again", again, { icon: "rotate-ccw", class: "small" }),
-        over && canAsk && run.status === "completed" && button("Follow up", () => this.actions.followUp(request.id), { icon: "corner-down-right", class: "small quiet" })),
+        over && canAsk && this.#ways(request, run)),
     ].filter(Boolean);
+  }
+
+  /** How to go on from a run that is over. @param {any} request @param {import("./reduce.js").RunView} run */
+  #ways(request, run) {
+    const completed = run.status === "completed";
+    const title = "Goes on from the last step that was done";
+    return [
+      !completed && button(run.status === "failed" ? "Retry" : "Go on", () => this.actions.retry(run.id), { icon: "play", class: `small ${run.status === "failed" ? "primary" : ""}`, title }),
+      completed && !request.graph && button("Follow up", () => this.actions.followUp(request.id), { icon: "corner-down-right", class: "small quiet" }),
+      !request.graph && button("Ask again", () => this.actions.askAgain(request.id), { icon: "rotate-ccw", class: "small quiet", title: "Asks the same, of the code as it is now" }),
+    ];
   }
 }
 

@@ -10,7 +10,8 @@
 
 /**
  * @typedef {{id: string, intent: string, instruction: string, parent: string | null, created_at: string, run: string, by?: string,
- *   routing_reason?: string}} RequestView
+ *   routing_reason?: string, earlier?: string[], graph?: string}} RequestView `earlier`: runs that a retry took the place of;
+ *   `graph`: a graph was run by itself, without a request, and this entry stands for its run
  * @typedef {{id: string, node_id: string, tool: string, status: "started" | "retrying" | "completed" | "failed" | "skipped",
  *   attempt: number, started_at: string | null, duration_ms: number | null, error: any, activation: number | null,
  *   done: number | null, total: number | null}} NodeView
@@ -46,6 +47,7 @@ function newRun(id, at) {
 /**
  * @param {State} state
  * @param {{type: "session", session: any} | {type: "requests", requests: any[]} | {type: "run", run: any}
+ *   | {type: "graph-runs", runs: any[]} | {type: "retried", run: any} | {type: "answered", run: string, interrupt: string}
  *   | {type: "nodes", run: string, nodes: any[]} | {type: "proposals", proposals: any[]}
  *   | {type: "past-hunks", run: string, frames: Frame[]} | {type: "frame", frame: Frame, now: number} | {type: "fetched"}} action
  * @returns {State}
@@ -58,6 +60,15 @@ export function reduce(state, action) {
       return action.requests.reduce(withRequest, state);
     case "run":
       return withRun(state, action.run);
+    case "graph-runs":
+      return action.runs.filter((run) => !run.metadata?.request && !run.parent).reduce(withGraphRun, state);
+    case "retried": {
+      const request = state.requests[action.run.metadata?.request];
+      const known = request && request.run !== action.run.id;
+      return request ? withRun(known ? retried(state, request, action.run.id) : state, action.run) : withGraphRun(state, action.run);
+    }
+    case "answered":
+      return changeRun(state, action.run, (run) => without(run, action.interrupt));
     case "nodes":
       return changeRun(state, action.run, (run) => action.nodes.reduce(withNodeRow, run));
     case "proposals":
@@ -111,6 +122,17 @@ function withRequest(state, row) {
   return typeof row.run === "string" ? next : withRun(next, row.run);
 }
 
+/** A run of a graph by itself stands in the conversation like a request. @param {State} state @param {any} run @returns {State} */
+function withGraphRun(state, run) {
+  const next = withRequest(state, {
+    id: run.id, intent: "graph", instruction: "", graph: run.graph, parent: null, created_at: run.created_at, run: run.id,
+  });
+  return withRun(next, run);
+}
+
+/** @param {RunView} run @param {string} interrupt @returns {RunView} */
+const without = (run, interrupt) => ({ ...run, interrupts: run.interrupts.filter((each) => each.id !== interrupt) });
+
 /** @param {RequestView} request */
 const time = (request) => new Date(request.created_at).getTime();
 
@@ -132,7 +154,8 @@ function withRun(state, row) {
       finished_at: row.finished_at ?? run.finished_at,
       duration_ms: row.duration_ms ?? run.duration_ms,
       total: row.progress?.total ?? run.total,
-      interrupts: row.interrupts ?? run.interrupts,
+      // A run that is queued to go on tells no questions, though others may still wait.
+      interrupts: row.status === "queued" ? run.interrupts : row.interrupts ?? run.interrupts,
       tokens: row.tokens ?? run.tokens,
       cost_usd: row.cost_usd ?? run.cost_usd,
     };
@@ -211,23 +234,32 @@ const HANDLERS = {
   "run.queued": (state, frame) => {
     const { graph, graph_version, metadata } = frame.data;
     const next = changeRun(state, runOf(frame), (run) => ({ ...run, graph, graph_version, created_at: run.created_at || frame.at }), frame.at);
-    if (!metadata?.request || state.requests[metadata.request]) return next;
+    if (!metadata?.request) return withGraphRun(next, { id: runOf(frame), status: "queued", graph, graph_version, created_at: frame.at });
+    const known = state.requests[metadata.request];
+    if (known) return known.run === runOf(frame) ? next : want(retried(next, known, runOf(frame)), `nodes:${frame.run}`);
     const request = {
       id: metadata.request, intent: metadata.intent, instruction: metadata.instruction, parent: metadata.parent ?? null,
       created_at: frame.at, run: runOf(frame), base_revision: metadata.base_revision,
     };
     return want(withRequest(next, request), `run:${frame.run}`);
   },
-  "run.started": (state, frame) =>
-    changeRun(state, runOf(frame), (run) => ({ ...run, status: "running", started_at: run.started_at ?? frame.at })),
+  "run.started": (state, frame) => {
+    const next = changeRun(state, runOf(frame), (run) => ({ ...run, status: "running", started_at: run.started_at ?? frame.at }));
+    return next.runs[runOf(frame)].interrupts.length ? want(next, `run:${frame.run}`) : next;
+  },
   "run.cancel_requested": (state, frame) => changeRun(state, runOf(frame), (run) => ({ ...run, cancelling: true })),
   "run.completed": (state, frame) => ended(state, frame, "completed"),
   "run.failed": (state, frame) => ended(state, frame, "failed"),
   "run.cancelled": (state, frame) => ended(state, frame, "cancelled"),
   "run.interrupted": (state, frame) =>
     changeRun(state, runOf(frame), (run) => ({ ...run, status: "interrupted", interrupts: frame.data.interrupts ?? [] })),
-  "run.resumed": (state, frame) => changeRun(state, runOf(frame), (run) => ({ ...run, status: "running", interrupts: [] })),
-  "node.started": (state, frame) => nodeChanged(state, frame, { status: "started", started_at: frame.at, error: null, duration_ms: null }),
+  // One question was answered, which the event does not name; the others still wait.
+  "run.resumed": (state, frame) => want(changeRun(state, runOf(frame), (run) => ({ ...run, status: "running" })), `run:${frame.run}`),
+  "node.started": (state, frame) => {
+    const next = nodeChanged(state, frame, { status: "started", started_at: frame.at, error: null, duration_ms: null });
+    // While other branches work on, no event tells that a question waits.
+    return frame.data.tool === "ask_human" ? want(next, `run:${frame.run}`) : next;
+  },
   "node.retried": (state, frame) => nodeChanged(state, frame, { status: "retrying", error: frame.data.error }),
   "node.completed": (state, frame) => nodeChanged(state, frame, { status: "completed", duration_ms: frame.data.duration_ms, error: null }),
   "node.failed": (state, frame) =>
@@ -274,6 +306,13 @@ const HANDLERS = {
     state.session ? { ...state, session: { ...state.session, expires_at: frame.data.expires_at, expiring: true } } : state,
   "session.expired": (state) => (state.session ? { ...state, session: { ...state.session, status: "expired", expiring: false } } : state),
 };
+
+/** A new run goes on with a request in the place of one that failed. @param {State} state @param {RequestView} request @param {string} run @returns {State} */
+function retried(state, request, run) {
+  const earlier = [...(request.earlier ?? []), request.run];
+  if (earlier.includes(run)) return state;
+  return { ...state, requests: { ...state.requests, [request.id]: { ...request, run, earlier } } };
+}
 
 /** @param {State} state @param {Frame} frame @param {string} status @returns {State} */
 function ended(state, frame, status) {

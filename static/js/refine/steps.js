@@ -17,6 +17,7 @@ const STATES = {
   completed: { icon: "circle-check", text: "done", tone: "good" },
   failed: { icon: "circle-x", text: "failed", tone: "bad" },
   skipped: { icon: "skip-forward", text: "skipped", tone: "" },
+  asking: { icon: "hourglass", text: "waiting for an answer", tone: "warn" },
   stopped: { icon: "circle-slash", text: "stopped", tone: "" },
 };
 
@@ -48,16 +49,19 @@ function elapsed(run, now) {
   return run.started_at ? Math.max(0, now - new Date(run.started_at).getTime()) : null;
 }
 
-/** @param {NodeView} node @param {boolean} active @param {number} now */
-function nodeRow(node, active, now) {
+/** @param {NodeView} node @param {RunView} run @param {number} now */
+function nodeRow(node, run, now) {
+  const active = isActive(run);
   const unfinished = node.status === "started" || node.status === "retrying";
-  const state = STATES[unfinished && !active ? "stopped" : node.status] ?? STATES.waiting;
-  const took = node.duration_ms ?? (unfinished && active && node.started_at ? now - new Date(node.started_at).getTime() : null);
+  // In a run that waits, what has begun is a question, or holds one further down.
+  const asks = unfinished && (run.status === "interrupted" || run.interrupts.some((each) => each.node_id === node.node_id));
+  const state = STATES[unfinished && !active ? "stopped" : asks ? "asking" : node.status] ?? STATES.waiting;
+  const took = node.duration_ms ?? (unfinished && active && !asks && node.started_at ? now - new Date(node.started_at).getTime() : null);
   const part = unfinished && node.total ? `${node.done} of ${node.total}` : "";
   return h(
     "li",
     { class: `step ${state.tone}`, data: { node: node.node_id, status: node.status } },
-    icon(state.icon, active && node.status === "started" ? "spin" : ""),
+    icon(state.icon, active && !asks && node.status === "started" ? "spin" : ""),
     h("span", { class: "step-name" }, nodeName(node.node_id)),
     h("span", { class: "step-more" },
       [state.text, part, node.attempt > 1 && `attempt ${node.attempt}`, took !== null && took >= 0 && duration(took)].filter(Boolean).join(" · ")),
@@ -86,14 +90,15 @@ export function runProgress(run, planned, now) {
     run.tokens && run.tokens.prompt + run.tokens.completion > 0 && `${run.tokens.prompt + run.tokens.completion} tokens`,
     run.cost_usd && `$${run.cost_usd}`,
   ].filter(Boolean).join(" · ");
-  const quiet = active && run.status === "running" && run.news > 0 && now.monotonic - run.news > QUIET_MS;
+  // The monotonic clock counts from the page's opening, as does `news` while nothing has come yet.
+  const quiet = active && run.status === "running" && now.monotonic - run.news > QUIET_MS;
   return [
     h("div", { class: "row run-line" }, runTag(run), h("span", { class: "note" }, summary)),
     active && total !== null && total > 0 && h("progress", { class: "meter", max: String(total), value: String(done), "aria-label": "Steps done" }),
-    active && (total === null || total === 0) && h("progress", { class: "meter", "aria-label": "Running" }),
-    quiet && h("p", { class: "note quiet-note" }, icon("timer"), " No news for 30 s. The run is still held by its worker; you can wait or stop it."),
+    run.status !== "interrupted" && active && (total === null || total === 0) && h("progress", { class: "meter", "aria-label": "Running" }),
+    quiet && h("p", { class: "note quiet-note" }, icon("timer"), " No news for 30 s. A model may be slow or waking up; you can wait, or stop the run."),
     (nodes.length > 0 || active) &&
-      h("ul", { class: "steps", "aria-label": "Steps" }, nodes.map((node) => nodeRow(node, active, now.clock)),
+      h("ul", { class: "steps", "aria-label": "Steps" }, nodes.map((node) => nodeRow(node, run, now.clock)),
         active && planned.filter((id) => !seen.has(id)).map(waitingRow)),
   ];
 }

@@ -8,6 +8,7 @@ import { emptyState, isActive, reduce } from "./reduce.js";
 /** @typedef {import("./reduce.js").State} State */
 
 const EVENTS_PAGE = 1000;
+const GRAPH_RUNS_READ = 200;
 const REPORTS_READ = 20;
 
 export class SessionStore {
@@ -59,8 +60,13 @@ export class SessionStore {
 
   async load() {
     try {
-      const [requests, proposals] = await Promise.all([list(`${this.path}/requests`, 200), list(`${this.path}/proposals`, 200)]);
+      const [requests, proposals, runs] = await Promise.all([
+        list(`${this.path}/requests`, 200),
+        list(`${this.path}/proposals`, 200),
+        list(`/v1/runs?session=${this.state.session.id}`, GRAPH_RUNS_READ),
+      ]);
       this.apply({ type: "requests", requests });
+      this.apply({ type: "graph-runs", runs });
       this.apply({ type: "proposals", proposals });
       // A list leaves out the states of its runs, and a review's report is in its run's state.
       const reports = Object.values(this.state.runs).filter((run) => run.status === "completed" && !run.proposal && !run.state);
@@ -140,7 +146,8 @@ export class SessionStore {
 
   /** @param {string} what @param {string} id */
   async #fetchOne(what, id) {
-    if (what === "run") this.apply({ type: "run", run: await get(`/v1/runs/${id}`) });
+    if (what === "nodes") await this.loadNodes(id);
+    else if (what === "run") this.apply({ type: "run", run: await get(`/v1/runs/${id}`) });
     else if (what === "proposal") this.apply({ type: "proposals", proposals: [await get(`/v1/proposals/${id}`)] });
     else if (what === "session") this.apply({ type: "session", session: await get(this.path) });
     else if (what === "events") {

@@ -46,6 +46,15 @@ export function remaining(ms) {
 }
 
 /**
+ * "0:42", "12:05", and from an hour on as remaining() says it: what is looked at while it runs out.
+ * @param {number} ms
+ */
+export function countdown(ms) {
+  const seconds = Math.max(0, Math.ceil(ms / 1000));
+  return seconds < 3600 ? `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}` : remaining(ms);
+}
+
+/**
  * "840 ms", "3.2 s", "1 min 04 s".
  * @param {number} ms
  */
