@@ -182,10 +182,6 @@ class DocumentAdmin(ReadOnlyAdmin[Document]):
     search_fields = ("session__title", "session__id", "id")
     ordering = ("-updated_at",)
 
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Document]:
-        """A list does not need megabytes of text."""
-        return super().get_queryset(request).defer("text")
-
     @admin.display(description="session")
     def session_link(self, document: Document) -> SafeString | str:
         return link_to(document.session)
@@ -203,7 +199,7 @@ class OfDocumentAdmin(ReadOnlyAdmin[M]):
     heavy: tuple[str, ...] = ()
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[M]:
-        return super().get_queryset(request).defer("document__text", *self.heavy)
+        return super().get_queryset(request).defer(*self.heavy)
 
     @admin.display(description="document")
     def document_link(self, part: Any) -> SafeString | str:

@@ -117,9 +117,6 @@ class Document(models.Model):
     """Which root types it has: a name in crdt.kinds."""
     epoch = models.PositiveIntegerField(default=1)
     """Raised when its history is begun anew; copies that people hold of an older epoch are not merged."""
-    text = models.TextField(blank=True, default="")
-    """Its text at `text_revision`: written with every change by a service, and by typing a moment later."""
-    text_revision = models.PositiveBigIntegerField(default=0)
     revision = models.PositiveBigIntegerField(default=0)
     """The number of its newest update; a Revision row is kept for some of these numbers."""
     updated_at = models.DateTimeField(default=timezone.now)
@@ -130,14 +127,47 @@ class Document(models.Model):
     def __str__(self) -> str:
         return f"{self.name} at revision {self.revision}"
 
+    @property
+    def text(self) -> str:
+        """The text that was set on this instance (selectors and locks set the newest), or the one written down last."""
+        if "_text" not in self.__dict__:
+            written = DocumentText.objects.filter(pk=self.pk).first()
+            self.__dict__["_text"] = written.text if written else ""
+        text: str = self.__dict__["_text"]
+        return text
+
+    @text.setter
+    def text(self, text: str) -> None:
+        self.__dict__["_text"] = text
+
+    def refresh_from_db(self, *args: Any, **kwargs: Any) -> None:
+        self.__dict__.pop("_text", None)
+        super().refresh_from_db(*args, **kwargs)
+
+
+class DocumentText(models.Model):
+    """A document's text as it was at a revision: with every change by a service, and a moment after people typed.
+
+    It is not in the document's row, because that one changes with every keystroke and has to be small.
+    """
+
+    document = models.OneToOneField(Document, on_delete=models.CASCADE, primary_key=True, related_name="written")
+    text = models.TextField(blank=True)
+    revision = models.PositiveBigIntegerField()
+
+    def __str__(self) -> str:
+        return f"the text at revision {self.revision}"
+
 
 class DocumentUpdate(models.Model):
     """One CRDT delta in a document's log; numbered without holes in the order of commits, and never changed."""
 
-    document = models.ForeignKey(Document, on_delete=models.CASCADE, related_name="updates")
+    document = models.ForeignKey(Document, on_delete=models.CASCADE, related_name="updates", db_index=False)
     number = models.PositiveBigIntegerField()
     update = models.BinaryField()
-    user = models.ForeignKey(User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    user = models.ForeignKey(
+        User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+", db_index=False
+    )  # every index is one more page to write for every keystroke
     origin = models.JSONField(default=dict, blank=True)
     """What made it: {"kind": "edit"}, or {"kind": "proposal", "run": id, "node": id, "endpoint": id, "hunks": [n]}."""
     created_at = models.DateTimeField(default=timezone.now)

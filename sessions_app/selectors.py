@@ -4,8 +4,8 @@ from collections.abc import Collection
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from django.db.models import Exists, OuterRef, QuerySet, Subquery
-from django.db.models.functions import Length
+from django.db.models import Exists, OuterRef, QuerySet, Subquery, Value
+from django.db.models.functions import Coalesce, Length
 
 from sessions_app import update_log
 from sessions_app.errors import NotFound
@@ -36,7 +36,9 @@ def _described(sessions: QuerySet[Session], user: User) -> QuerySet[Session]:
         role=Subquery(role[:1]),
         document_id=Subquery(document.values("id")[:1]),
         document_revision=Subquery(document.values("revision")[:1]),
-        document_length=Subquery(document.annotate(length=Length("text")).values("length")[:1]),
+        document_length=Coalesce(
+            Subquery(document.annotate(length=Length("written__text")).values("length")[:1]), Value(0)
+        ),
     )
 
 

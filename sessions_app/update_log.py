@@ -11,6 +11,7 @@ import logging
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -27,6 +28,7 @@ from sessions_app.models import (
     Document,
     DocumentClient,
     DocumentSnapshot,
+    DocumentText,
     DocumentUpdate,
     Member,
     QuarantinedUpdate,
@@ -99,7 +101,7 @@ def _failing() -> Iterator[None]:
 def load(document_id: UUID) -> Loaded:
     """A document's newest snapshot, the updates after it, and whose its clients are."""
     with _failing():
-        document = Document.objects.filter(pk=document_id).defer("text").first()
+        document = Document.objects.filter(pk=document_id).first()
         if document is None:
             raise NoSuchDocument(document_id)
         snapshot = _snapshot(document_id, up_to=None)
@@ -157,9 +159,11 @@ def _build_without_bad(loaded: Loaded, client: int | None) -> Replica:
 
 def text_at(document: Document, number: int | None = None) -> str:
     """The text at a number, or as it is now: the kept column when it is that, or made from the log."""
-    wanted = document.revision if number is None else number
-    if wanted == document.text_revision and (wanted or not document.text):
-        return document.text
+    written = DocumentText.objects.filter(pk=document.pk).first()
+    if written is not None and written.revision == (document.revision if number is None else number):
+        return written.text
+    if written is None and not document.revision:
+        return ""
     if number is None:
         return build(load(document.pk)).text()
     snapshot = _snapshot(document.pk, up_to=number)
@@ -187,7 +191,7 @@ def _owners(found: Any) -> dict[int, Owner]:
 
 
 def _has_only_text(document_id: UUID) -> bool:
-    return Document.objects.filter(pk=document_id).exclude(text="").exists()
+    return DocumentText.objects.filter(pk=document_id).exclude(text="").exists()
 
 
 def _begin(document_id: UUID) -> UUID:
@@ -197,7 +201,6 @@ def _begin(document_id: UUID) -> UUID:
         if not document.snapshots.exists() and not document.updates.exists():
             state = Replica(KINDS[document.kind]).edit(edits.between("", document.text))
             _keep_snapshot(document, document.revision, state, starts_epoch=True)
-            Document.objects.filter(pk=document_id).update(text_revision=document.revision)
     return document_id
 
 
@@ -216,6 +219,11 @@ def append_locked(
         document=document, number=document.revision, update=update, user=user, origin=origin, created_at=now
     )
     return document.revision
+
+
+def write_down(document: Document, text: str, number: int) -> None:
+    """Writes down the text of a locked document at a number, so that it can be read without the log."""
+    DocumentText.objects.update_or_create(document=document, defaults={"text": text, "revision": number})
 
 
 def keep_snapshot(document: Document, number: int, state: bytes) -> bool:
@@ -264,6 +272,7 @@ def _append(batch: Batch, now: datetime) -> Outcome:
     return Stored(last=last, missed=missed)
 
 
+@lru_cache(maxsize=64)
 def _allot_sql(users: int) -> str:
     """Written out: this runs for every keystroke, and composing it takes the ORM longer than the database runs it."""
     document, session = Document._meta.db_table, Session._meta.db_table
@@ -310,7 +319,7 @@ def _rows_of(batch: Batch, first: int, now: datetime) -> list[list[Any]]:
 
 
 def _why_not(batch: Batch, users: Collection[UUID]) -> NotStored:
-    document = Document.objects.select_related("session").filter(pk=batch.document).defer("text").first()
+    document = Document.objects.select_related("session").filter(pk=batch.document).first()
     if document is None:
         return NotStored(Refusal.GONE)
     if document.epoch != batch.epoch:

@@ -25,7 +25,7 @@ from sessions_app.crdt.kinds import TEXT
 from sessions_app.crdt.replica import Replica
 from sessions_app.errors import NotFound, StaleRevision
 from sessions_app.events import DocumentSaved
-from sessions_app.models import Document, Revision, Session, User
+from sessions_app.models import Document, DocumentText, Revision, Session, User
 from sessions_app.permissions import Action, require, require_active
 from sessions_app.realtime import publish
 from sessions_app.services import events, texts
@@ -173,14 +173,15 @@ def autosave(
         return False
     with transaction.atomic():
         locked = _lock_as_stored(document)
-        if locked.text_revision >= number or number > locked.revision:
+        written = DocumentText.objects.filter(pk=document_id).first()
+        if number > locked.revision or (written is not None and written.revision >= number):
             return False
-        locked.text, locked.text_revision = text, number
-        locked.save(update_fields=["text", "text_revision"])
-        _keep(locked, user=user, origin={"kind": EDIT}, now=now)
+        update_log.write_down(locked, text, number)
+        locked.text = text
+        _keep(locked, number, user=user, origin={"kind": EDIT}, now=now)
         names = list(writers.values())
         by = " and ".join(names[:NAMES_SHOWN]) + (" and others" if len(names) > NAMES_SHOWN else "")
-        _tell_saved(locked, by=by, by_id=user.pk, origin=EDIT)
+        _tell_saved(locked, number, by=by, by_id=user.pk, origin=EDIT)
     return True
 
 
@@ -217,8 +218,8 @@ def _change(
         _check(text)
         shown = origin if by == str(user) else {**origin, "by": by}
         _append(locked, replica, text, user=user, origin=shown, now=now)
-        _keep(locked, user=user, origin=origin, now=now)
-        _tell_saved(locked, by=by, by_id=user.pk, origin=origin["kind"])
+        _keep(locked, locked.revision, user=user, origin=origin, now=now)
+        _tell_saved(locked, locked.revision, by=by, by_id=user.pk, origin=origin["kind"])
     return locked
 
 
@@ -228,15 +229,16 @@ def _append(
     """Turns the replica's text into a new one, as one update of the document, whose row is locked or new."""
     update = replica.edit(edits.between(replica.text(), text))
     update_log.append_locked(document, update, user=user, origin=origin, now=now, client=_client)
-    document.text, document.text_revision, document.updated_at = text, document.revision, now
-    document.save(update_fields=["text", "text_revision", "revision", "updated_at"])
+    document.text, document.updated_at = text, now
+    document.save(update_fields=["revision", "updated_at"])
+    update_log.write_down(document, text, document.revision)
     transaction.on_commit(partial(publish.document, document.pk, str(document.revision)))
 
 
-def _tell_saved(document: Document, *, by: str, by_id: UUID, origin: str) -> None:
+def _tell_saved(document: Document, revision: int, *, by: str, by_id: UUID, origin: str) -> None:
     saved = DocumentSaved(
         document=document.pk,
-        revision=document.text_revision,
+        revision=revision,
         length=len(document.text),
         by=by,
         by_id=by_id,
@@ -245,15 +247,15 @@ def _tell_saved(document: Document, *, by: str, by_id: UUID, origin: str) -> Non
     events.append(document.session_id, [saved])
 
 
-def _keep(document: Document, *, user: User, origin: dict[str, Any], now: datetime) -> None:
+def _keep(document: Document, number: int, *, user: User, origin: dict[str, Any], now: datetime) -> None:
     """Adds a revision, or lets the newest one grow when it is the same person's, a moment ago, and nothing needs it."""
     newest = Revision.objects.filter(document=document).defer("text").order_by("-number").first()
     if newest is not None and _coalesces(newest, user=user, origin=origin, now=now):
-        Revision.objects.filter(pk=newest.pk).update(number=document.text_revision, text=document.text)
+        Revision.objects.filter(pk=newest.pk).update(number=number, text=document.text)
         return
     Revision.objects.update_or_create(
         document=document,
-        number=document.text_revision,
+        number=number,
         defaults={"text": document.text, "author": user, "origin": origin, "created_at": now},
     )
     _thin_out(document)

@@ -13,7 +13,7 @@ from sessions_app.crdt import edits
 from sessions_app.crdt.kinds import TEXT
 from sessions_app.crdt.replica import Replica
 from sessions_app.crdt.store import Batch, Entry, NoSuchDocument, NotStored, Refusal, Stored, UpdateStore
-from sessions_app.models import Document, DocumentSnapshot, DocumentUpdate, Member, QuarantinedUpdate, Role
+from sessions_app.models import Document, DocumentSnapshot, DocumentText, DocumentUpdate, Member, QuarantinedUpdate, Role
 from sessions_app.services import compaction, lifetimes
 from tests.sessions_app.conftest import Cast, make_cast
 
@@ -130,7 +130,8 @@ def test_a_refused_update_is_kept_for_somebody_to_look_at(cast: Cast, store: Upd
 
 
 def test_a_text_from_before_there_was_a_log_begins_one(cast: Cast, store: UpdateStore) -> None:
-    Document.objects.filter(pk=cast.document.pk).update(text="as it was\n", revision=4)
+    Document.objects.filter(pk=cast.document.pk).update(revision=4)
+    DocumentText.objects.create(document=cast.document, text="as it was\n", revision=4)
     loaded = store.load(cast.document.pk)
     assert (loaded.number, update_log.build(loaded).text()) == (4, "as it was\n")
     assert store.load(cast.document.pk).state == loaded.state
