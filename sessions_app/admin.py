@@ -20,6 +20,7 @@ from sessions_app.models import (
     Document,
     DocumentClient,
     DocumentSnapshot,
+    DocumentText,
     DocumentUpdate,
     IdempotencyKey,
     Invite,
@@ -204,6 +205,13 @@ class OfDocumentAdmin(ReadOnlyAdmin[M]):
     @admin.display(description="document")
     def document_link(self, part: Any) -> SafeString | str:
         return link_to(part.document)
+
+
+@admin.register(DocumentText)
+class DocumentTextAdmin(OfDocumentAdmin[DocumentText]):
+    list_display = ("document_link", "revision")
+    list_select_related = ("document",)
+    heavy = ("text",)
 
 
 @admin.register(Revision)
