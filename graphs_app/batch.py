@@ -5,7 +5,7 @@ What a batch may meet, in the order in which it is handled:
 2. An entry that the database refuses: the batch is written again a run at a time, and only that run is refused.
 3. A deadlock or a serialization failure: again, at most three times.
 4. A connection that goes while it commits: the writer reconnects, and reads how far each run's journal has come. A
-   batch is all or nothing and raises `journaled` of every run in it, so that tells what became of it.
+   batch is all or nothing, so a run's `journaled`, or the node runs that were written with it, tell what became of it.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from graphs_app import aftermath, failpoints
 from graphs_app.engine.checkpoint import Entry, NodeDone
 from graphs_app.errors import EffectFailed, JournalClosed, JournalRefused, UnknownEffect
-from graphs_app.models import node_run_id
+from graphs_app.models import NodeRun, node_run_id
 from graphs_app.rows import RunRow
 from graphs_app.store import Fenced, Store
 from graphs_app.telling import events_of
@@ -79,6 +79,8 @@ class Part:
             row = RunRow(run.pk, run.lease_epoch, run.lease_owner, self.journal.journaled + len(self.entries))
             row.take_all(self.entries)
             row.is_fresh = self.journal.with_rows.isdisjoint(row.nodes)
+            if self.journal.counters_are_due():
+                row.is_plain = False
             self.row = row
         return self.row
 
@@ -203,7 +205,7 @@ class Writing:
             row = part.fold()
             if standing is None or standing.lease_epoch != row.lease_epoch:
                 part.failure = aftermath.lease_lost(part.journal.run.pk)
-            elif standing.journaled < row.journaled:
+            elif standing.journaled < row.journaled and not (row.is_plain and _has_rows(row)):
                 part.told = []
                 still_open.append(part)
         return still_open
@@ -281,6 +283,13 @@ class Writing:
         for session_id in sorted(told):
             if told[session_id]:
                 events.append(session_id, told[session_id])
+
+
+def _has_rows(row: RunRow) -> bool:
+    """Whether the node runs of a part are there as it would have written them; all of them are, or none."""
+    node = next(iter(row.nodes.values()))
+    same = NodeRun.objects.filter(pk=node.id, status=node.status, attempt=node.attempt, number=node.number)
+    return same.exists()
 
 
 def _has_more(part: Part) -> bool:

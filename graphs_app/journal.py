@@ -10,6 +10,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from queue import SimpleQueue
+from time import monotonic
 from typing import Any
 
 from django.db import connection
@@ -27,6 +28,8 @@ from graphs_app.store import store_for
 logger = logging.getLogger(__name__)
 
 LINGER_S = 0.003
+COUNT_EVERY_S = 0.25
+"""How often a run's row is brought up to its node runs while it goes on; at its end it always is."""
 
 Flushed = tuple[list[Part], list[Call]]
 
@@ -35,6 +38,7 @@ class JournalOf:
     """One run's journal, as the engine sees it; it keeps what the writer must know of the run."""
 
     __slots__ = (
+        "_counted_at",
         "_pace",
         "_part",
         "_writer",
@@ -72,6 +76,7 @@ class JournalOf:
         """Told of each node run's end before it is written."""
         self._writer = writer
         self._part: Part | None = None
+        self._counted_at = 0.0
         self._pace = DiffPace(writer.loop, self._keep)
 
     def note(self, entry: Entry) -> None:
@@ -112,9 +117,15 @@ class JournalOf:
         part.entries.append(entry)
         return part
 
+    def counters_are_due(self) -> bool:
+        """Whether the run's row is to tell its progress again. Called by the writer, as is stored()."""
+        return monotonic() - self._counted_at > COUNT_EVERY_S
+
     def stored(self, row: RunRow) -> None:
-        """Called by the writer: this is durable now."""
+        """This is durable now."""
         self.journaled = row.journaled
+        if not row.is_plain:
+            self._counted_at = monotonic()
         for activation, node in row.nodes.items():
             if node.number is None:
                 self.with_rows.add(activation)

@@ -191,7 +191,6 @@ class NodeRun(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["run", "activation"], name="one_node_run_per_activation"),
-            models.UniqueConstraint(fields=["run", "number"], name="one_checkpoint_per_number"),
         ]
 
     def __str__(self) -> str:

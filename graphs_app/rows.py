@@ -89,7 +89,7 @@ class RunRow:
     has_more: bool = False
     """Whether more than these rows is to be written with them."""
     is_plain: bool = True
-    """Whether the run neither ends nor spends."""
+    """Whether the run's own row can stay as it is, since its node runs tell all."""
     is_fresh: bool = True
     """Whether none of the node runs has a row yet."""
 
@@ -99,6 +99,8 @@ class RunRow:
             take = TAKERS.get(type(entry))
             if take is not None:
                 take(self, entry)
+        if not self.nodes:
+            self.is_plain = False
 
     def take_done(self, entry: NodeDone) -> None:
         self.checkpoints = max(self.checkpoints, entry.number)

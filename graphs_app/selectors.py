@@ -5,7 +5,7 @@ from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, Max, OuterRef, Q, QuerySet
 
 from graphs_app import definitions
 from graphs_app.engine import replan
@@ -131,6 +131,11 @@ def node_runs_of(run: Run) -> QuerySet[NodeRun]:
 def checkpoints_of(run: Run) -> QuerySet[NodeRun]:
     """The node runs that are checkpoints, in order."""
     return NodeRun.objects.filter(run=run, number__isnull=False).order_by("number")
+
+
+def checkpoint_count(run: Run) -> int:
+    """How many checkpoints there are now; the run's own row may be a moment behind."""
+    return checkpoints_of(run).aggregate(last=Max("number"))["last"] or 0
 
 
 def state_at(run: Run, number: int) -> dict[str, Any]:

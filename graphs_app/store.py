@@ -107,8 +107,8 @@ RUN_TYPES = {
     "state": "jsonb",
     "error": "jsonb",
 }
-PLAIN_RUN = tuple(RUN_TYPES)[:5]
-"""What is needed of a run that neither ends nor spends in this batch."""
+PLAIN_RUN = tuple(RUN_TYPES)[:3]
+"""What the fence alone needs to know."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,8 +141,13 @@ STATUS = (
 )
 """A run that pauses for a person after somebody cancelled it would wait for ever."""
 
-PLAIN_SETS = "journaled = v.journaled, checkpoints = greatest(r.checkpoints, v.checkpoints)"
-SETS = f"""{PLAIN_SETS},
+HOLDS = "r.id = v.id AND r.lease_epoch = v.lease_epoch AND r.lease_owner = v.lease_owner"
+PLAIN_FENCE = f"SELECT r.id FROM graphs_app_run r, {{source}} WHERE {HOLDS} FOR SHARE OF r"  # noqa: S608
+"""A claim has to wait for this lock, and it costs less than a new version of the run's row."""
+FENCE = f"""
+UPDATE graphs_app_run r SET
+  journaled = v.journaled,
+  checkpoints = greatest(r.checkpoints, v.checkpoints),
   prompt_tokens = r.prompt_tokens + v.prompt_tokens,
   completion_tokens = r.completion_tokens + v.completion_tokens,
   cost_usd = CASE WHEN v.cost_usd IS NULL THEN r.cost_usd ELSE coalesce(r.cost_usd, 0) + v.cost_usd END,
@@ -152,19 +157,17 @@ SETS = f"""{PLAIN_SETS},
   finished_at = CASE WHEN v.status IS NULL OR {STATUS} = 'interrupted' THEN r.finished_at
                 ELSE statement_timestamp() END,
   lease_owner = CASE WHEN v.status IS NULL THEN r.lease_owner ELSE '' END,
-  lease_until = CASE WHEN v.status IS NULL THEN r.lease_until END"""
-RETURNED = "r.id, r.status, r.started_at, r.finished_at, r.prompt_tokens, r.completion_tokens, r.cost_usd"
+  lease_until = CASE WHEN v.status IS NULL THEN r.lease_until END
+FROM {{source}} WHERE {HOLDS}
+RETURNING r.id, r.status, r.started_at, r.finished_at, r.prompt_tokens, r.completion_tokens, r.cost_usd"""  # noqa: S608
 
 
 @cache
 def postgres_sql(form: Form) -> str:
     """Fence, counters and node runs of a batch of this form, as one statement."""
     run_columns = PLAIN_RUN if form.is_plain_run else tuple(RUN_TYPES)
-    fence = f"""
-UPDATE graphs_app_run r SET {PLAIN_SETS if form.is_plain_run else SETS}
-FROM {_source(run_columns, RUN_TYPES, form.is_single)}
-WHERE r.id = v.id AND r.lease_epoch = v.lease_epoch AND r.lease_owner = v.lease_owner
-RETURNING {"r.id" if form.is_plain_run else RETURNED}"""  # noqa: S608
+    source = _source(run_columns, RUN_TYPES, form.is_single)
+    fence = (PLAIN_FENCE if form.is_plain_run else FENCE).format(source=source)
     if not form.has_nodes:
         return fence
     columns = PLAIN_NODE if form.is_plain_node else tuple(NODE_TYPES)
@@ -319,6 +322,9 @@ WHERE id = :id AND lease_epoch = :lease_epoch AND lease_owner = :lease_owner
 RETURNING status, CAST(round((julianday(finished_at) - julianday(started_at)) * 86400000) AS INTEGER),
   prompt_tokens, completion_tokens, cost_usd"""  # noqa: S608
 
+SQLITE_PLAIN_FENCE = (
+    "SELECT 1 FROM graphs_app_run WHERE id = :id AND lease_epoch = :lease_epoch AND lease_owner = :lease_owner"
+)
 SQLITE_UPDATES = ", ".join(f'"{name}" = excluded."{name}"' for name in tuple(NODE_TYPES)[2:])
 SQLITE_NODES = f"""
 INSERT INTO graphs_app_noderun ({_names(NODE_TYPES)}) VALUES ({", ".join("?" * len(NODE_TYPES))})
@@ -326,7 +332,7 @@ ON CONFLICT (run_id, activation) DO UPDATE SET {SQLITE_UPDATES} WHERE number IS 
 
 
 class SqliteStore:
-    """The same in a transaction: an UPDATE for each run, one executemany for the node runs."""
+    """The same in a transaction, which locks the database: a look at each run, one executemany for the node runs."""
 
     is_atomic = False
 
@@ -341,9 +347,9 @@ class SqliteStore:
         fenced: dict[UUID, Fenced] = {}
         with self.connection.wrap_database_errors:
             for run in runs:
-                row = raw.execute(SQLITE_FENCE, _sqlite_run(run)).fetchone()
+                row = raw.execute(SQLITE_PLAIN_FENCE if run.is_plain else SQLITE_FENCE, _sqlite_run(run)).fetchone()
                 if row is not None:
-                    fenced[run.id] = _fenced_from_sqlite(row)
+                    fenced[run.id] = GOING_ON if run.is_plain else _fenced_from_sqlite(row)
             nodes = [_sqlite_node(node) for run in runs if run.id in fenced for node in run.nodes.values()]
             if nodes:
                 raw.executemany(SQLITE_NODES, nodes)

@@ -23,9 +23,13 @@ from sessions_app.services.events import append
 
 POISON = "poison"
 
+COUNTED = "coalesce((SELECT max(n.number) FROM graphs_app_noderun n WHERE n.run_id = graphs_app_run.id), checkpoints)"
+"""How far the run is: its own row may lag behind its node runs when a worker died."""
+
 CLAIM_FORM = """
 UPDATE graphs_app_run SET
-  crashes = CASE WHEN checkpoints > claimed_checkpoints THEN 0
+  checkpoints = {counted},
+  crashes = CASE WHEN {counted} > claimed_checkpoints THEN 0
             WHEN status = 'running' THEN crashes + 1 ELSE crashes END,
   status = 'running',
   lease_owner = %s,
@@ -33,14 +37,15 @@ UPDATE graphs_app_run SET
   lease_epoch = lease_epoch + 1,
   attempt = attempt + 1,
   started_at = coalesce(started_at, {now}),
-  claimed_checkpoints = checkpoints
+  claimed_checkpoints = {counted}
 WHERE id = %s AND parent_id IS NULL AND (status = 'queued' OR (status = 'running' AND lease_until < {now}))
 RETURNING *"""
 CLAIM = {
     "postgresql": CLAIM_FORM.format(
-        now="statement_timestamp()", lease_end="statement_timestamp() + make_interval(secs => %s)"
+        counted=COUNTED, now="statement_timestamp()", lease_end="statement_timestamp() + make_interval(secs => %s)"
     ),
     "sqlite": CLAIM_FORM.format(
+        counted=COUNTED,
         now="strftime('%%Y-%%m-%%d %%H:%%M:%%f', 'now')",
         lease_end="strftime('%%Y-%%m-%%d %%H:%%M:%%f', 'now', '+' || %s || ' seconds')",
     ),

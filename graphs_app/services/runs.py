@@ -276,8 +276,9 @@ def fork_run(*, user: User, run: Run, checkpoint: int, state: Mapping[str, Any] 
     if run.session_id is not None:
         permissions.require(user, run.session_id, Action.EDIT)
     edit = checked_state({} if state is None else state, "/state")
-    if not 0 <= checkpoint <= run.checkpoints:
-        raise CheckpointNotFound(f"Run {str(run.pk)!r} has checkpoints 0 to {run.checkpoints}, not {checkpoint}.")
+    last = selectors.checkpoint_count(run)
+    if not 0 <= checkpoint <= last:
+        raise CheckpointNotFound(f"Run {str(run.pk)!r} has checkpoints 0 to {last}, not {checkpoint}.")
     loaded = definitions.load(run.graph_version_id)
     try:
         history = replan.fork(
