@@ -16,7 +16,7 @@ from sessions_app.crdt.kinds import TEXT
 from sessions_app.crdt.lib0 import Reader
 from sessions_app.crdt.replica import Replica
 from sessions_app.crdt.store import StoreFailed
-from sessions_app.models import DocumentUpdate, QuarantinedUpdate, Revision, Role, User
+from sessions_app.models import DocumentText, DocumentUpdate, QuarantinedUpdate, Revision, Role, User
 from sessions_app.realtime import document_hub, document_socket, hub, yprotocol
 from sessions_app.realtime.document_consumer import document_socket as application
 from sessions_app.services import auth, documents, lifetimes, members
@@ -511,7 +511,8 @@ async def test_the_text_is_written_down_when_the_last_one_leaves(cast: Cast, joi
     await ana.leave()
     await document_hub.current().stop()
     document = await cast.session.documents.aget()
-    assert document.text == "one\ntwo\n"
+    written = await DocumentText.objects.aget(document=document)
+    assert (written.text, written.revision) == ("one\ntwo\n", 2)
     assert await Revision.objects.filter(document=document, number=2, text="one\ntwo\n").aexists()
     saved = await cast.session.events.filter(type="document.saved").alast()
     assert saved is not None
