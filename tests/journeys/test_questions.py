@@ -135,7 +135,7 @@ def test_what_is_wrong_is_said_at_its_field_and_nothing_is_sent_or_lost(page: Pa
 
 def test_several_questions_wait_at_once_and_answering_one_leaves_the_others_as_they_are(page: Page) -> None:
     nodes = [
-        {"node_id": "begin", "tool": "set_state", "config": {"values": {"ready": "true"}}, "routing": "every"},
+        {"node_id": "begin", "tool": "set_state", "config": {"values": {"ready": "true"}}, "route": "every"},
         ask("one", "What is the first?"),
         ask("two", "What is the second?", schema={"type": "number"}),
         ask("three", "Which one?", schema={"enum": list("abcdefg")}, default="c"),
@@ -200,7 +200,7 @@ def test_an_answer_that_came_too_late_is_told_and_the_next_question_shows(page: 
 
 def test_a_question_shows_while_another_branch_still_works(page: Page) -> None:
     nodes = [
-        {"node_id": "begin", "tool": "set_state", "config": {"values": {"ready": "true"}}, "routing": "every"},
+        {"node_id": "begin", "tool": "set_state", "config": {"values": {"ready": "true"}}, "route": "every"},
         ask("one", "Meanwhile?"),
         {"node_id": "slow", "tool": "sleep", "config": {"seconds": 30}},
     ]

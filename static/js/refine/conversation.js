@@ -4,7 +4,7 @@
 import { banner } from "../ui/notices.js";
 import { button, fill, h, icon } from "../ui/dom.js";
 import { full, relative } from "../ui/time.js";
-import { isActive } from "./reduce.js";
+import { isActive, progressOf } from "./reduce.js";
 import { Questions } from "./questions.js";
 import { nodeName, showProgress } from "./steps.js";
 
@@ -98,7 +98,7 @@ export class Conversation {
       run.status === "failed" && banner({
         tone: "bad",
         title: "The run failed",
-        words: `${run.error?.message ?? "No reason was given."} Your code is as it was.`,
+        words: [run.error?.message ?? "No reason was given.", "Your code is as it was.", keptWords(run)].filter(Boolean).join(" "),
         code: [run.error?.type, run.error?.node_id, `run ${run.id}`].filter(Boolean).join(" · "),
       }),
       proposal?.summary && h("p", { class: "turn-summary" }, proposal.summary),
@@ -118,6 +118,12 @@ export class Conversation {
       !request.graph && button("Ask again", () => this.actions.askAgain(request.id), { icon: "rotate-ccw", class: "small quiet", title: "Asks the same, of the code as it is now" }),
     ];
   }
+}
+
+/** What a failed run leaves that a retry can use. @param {import("./reduce.js").RunView} run */
+function keptWords(run) {
+  const { done } = progressOf(run);
+  return done === 0 ? "" : `${done} ${done === 1 ? "step is" : "steps are"} kept; Retry goes on from there.`;
 }
 
 /** @param {string} text @param {number} [most] */

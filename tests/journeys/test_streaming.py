@@ -1,0 +1,147 @@
+"""A real model that is slow, fails or is cut off, seen from the page: its text, its hunks, its end, and a way on."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.journeys import steps
+from tests.journeys.conftest import OpenPage, Problems
+from tests.model_server import Behaviour, ModelServer
+from tests.servers.site import Site, StartSite
+
+FUNCTIONS = 24
+CODE = "\n\n".join(
+    f"def function_{n}(value):\n    first = value\n    second = [first]\n    third = (second, first)\n"
+    f"    if value == None:\n        return third\n    return {n}\n"
+    for n in range(FUNCTIONS)
+)
+SLOW = Behaviour(drip_s=0.06, chunk=32)
+STALLED = Behaviour(stall_after=60, keep_alive=True)
+
+RECORD = """() => {
+  window.seen = [];
+  const note = (words) => words && window.seen.at(-1) !== words && window.seen.push(words);
+  new MutationObserver(() => note(document.querySelector(".turn .run-line .tag")?.textContent))
+    .observe(document.querySelector("#conversation"), { subtree: true, childList: true, characterData: true });
+}"""
+
+
+@pytest.fixture
+def model() -> Iterator[ModelServer]:
+    with ModelServer() as server:
+        yield server
+
+
+@pytest.fixture
+def site(start_site: StartSite, model: ModelServer) -> Site:
+    return start_site(environment={"MODEL_ENDPOINT_URL": model.url, "MODEL_ENDPOINT_MODEL": "stand-in"})
+
+
+def ask(page: Page, site: Site) -> None:
+    steps.start_as_guest(page, site.url)
+    steps.open_session(page, CODE)
+    page.get_by_label("What do you want?").fill("Compare with None by identity")
+    page.get_by_label("What kind of request").select_option("refine_code")
+    steps.send(page)
+
+
+def written(page: Page) -> str:
+    return page.locator(".stream-text").text_content() or ""
+
+
+def wait_for_text(page: Page, least: int) -> str:
+    """What the agent has written, once it is so long."""
+    longer = f"() => document.querySelector('.stream-text')?.textContent.length >= {least}"
+    page.wait_for_function(longer, timeout=steps.RUN_ENDS_MS)
+    return written(page)
+
+
+def test_text_grows_and_hunks_come_while_the_model_writes(
+    site: Site, model: ModelServer, open_page: OpenPage, problems: Problems
+) -> None:
+    model.then(SLOW)
+    page = open_page()
+    ask(page, site)
+    first = wait_for_text(page, 100)
+    later = wait_for_text(page, len(first) + 400)
+    assert later.startswith(first)
+    expect(page.locator('.hunk[data-status="provisional"]').first).to_be_visible()
+    expect(page.locator(".turn")).to_have_attribute("data-status", "running")
+    assert page.locator(".hunk").count() < FUNCTIONS
+    steps.wait_for_outcome(page)
+    expect(page.locator('.hunk[data-status="open"]')).to_have_count(FUNCTIONS)
+    expect(page.locator('.hunk[data-status="provisional"]')).to_have_count(0)
+    assert problems.found == []
+
+
+def test_who_comes_in_mid_run_sees_what_was_written_and_stop_is_told_in_two_stages(
+    site: Site, model: ModelServer, open_page: OpenPage, problems: Problems
+) -> None:
+    model.then(STALLED)
+    page = open_page()
+    ask(page, site)
+    text = wait_for_text(page, 60 * STALLED.chunk)
+    hunks = page.locator('.hunk[data-status="provisional"]').count()
+    page.reload()
+    steps.wait_until_ready(page)
+    expect(page.locator(".stream-text")).to_have_text(text, use_inner_text=False)
+    expect(page.locator('.hunk[data-status="provisional"]')).to_have_count(hunks)
+    page.evaluate(RECORD)
+    page.get_by_role("button", name="Stop").click()
+    steps.wait_for_outcome(page, "cancelled")
+    assert page.evaluate("window.seen") == ["Stopping…", "Stopped"]
+    expect(page.get_by_role("button", name="Send")).to_be_visible()
+    expect(page.locator(".stream")).to_be_visible()
+    assert written(page) == text, "what was written stays to be read"
+    assert problems.found == []
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        pytest.param(Behaviour(status=503, headers={"Retry-After": "0"}), id="503"),
+        pytest.param(Behaviour(answer="I would rather not."), id="no code in the answer"),
+        pytest.param(Behaviour(raw=b"data: {not json\n\n"), id="garbage"),
+    ],
+)
+def test_a_model_that_fails_is_told_with_what_is_kept_and_retry_goes_on_from_there(
+    site: Site, model: ModelServer, open_page: OpenPage, problems: Problems, fault: Behaviour
+) -> None:
+    model.default = fault
+    page = open_page()
+    ask(page, site)
+    steps.wait_for_outcome(page, "failed")
+    failure = page.locator(".turn").get_by_role("alert")
+    expect(failure).to_contain_text("The run failed")
+    expect(failure).to_contain_text("Your code is as it was")
+    expect(failure).to_contain_text(re.compile(r"\d steps? (is|are) kept"))
+    expect(failure).to_contain_text(re.compile(r"run [0-9a-f-]{36}"))
+    assert steps.stored_text(page) == CODE
+
+    model.default = Behaviour()
+    page.get_by_role("button", name="Retry").click()
+    steps.wait_for_outcome(page)
+    expect(page.locator(".turn")).to_have_count(1)
+    expect(page.locator('.hunk[data-status="open"]')).to_have_count(FUNCTIONS)
+    expect(page.locator('.step[data-status="completed"]').first).to_be_visible()
+    assert problems.found == []
+
+
+def test_a_server_that_is_killed_in_mid_run_goes_on_and_so_does_the_page(
+    site: Site, model: ModelServer, open_page: OpenPage
+) -> None:
+    model.then(STALLED)
+    page = open_page()
+    ask(page, site)
+    wait_for_text(page, 60 * STALLED.chunk)
+    model.default = SLOW
+    site.kill()
+    expect(page.locator("#pill")).to_have_text("Offline")
+    steps.type_at_end(page, "after = 1\n")
+    site.start()
+    expect(page.locator("#pill")).to_have_text(re.compile("^Saved"), timeout=steps.RUN_ENDS_MS)
+    steps.wait_for_outcome(page)
+    expect(page.locator('.hunk[data-status="open"]')).to_have_count(FUNCTIONS)
+    assert steps.stored_text(page) == CODE + "after = 1\n"
