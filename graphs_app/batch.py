@@ -76,7 +76,13 @@ class Part:
         """The part as rows; folded once, however often the batch is tried."""
         if self.row is None:
             run = self.journal.run
-            row = RunRow(run.pk, run.lease_epoch, run.lease_owner, self.journal.journaled + len(self.entries))
+            row = RunRow(
+                run.pk,
+                run.lease_epoch,
+                run.lease_owner,
+                self.journal.journaled + len(self.entries),
+                self.journal.checkpoints,
+            )
             row.take_all(self.entries)
             row.is_fresh = self.journal.with_rows.isdisjoint(row.nodes)
             if self.journal.counters_are_due():
@@ -211,7 +217,7 @@ class Writing:
         return still_open
 
     def _write_once(self, parts: Sequence[Part], calls: Sequence[Call]) -> None:
-        has_checkpoint = any(part.row is not None and part.row.checkpoints for part in parts)
+        has_checkpoint = any(part.fold().has_checkpoint for part in parts)
         if has_checkpoint:
             failpoints.reach("before_checkpoint")
         alone = not calls and self._store.is_atomic and not any(map(_has_more, parts))

@@ -43,6 +43,7 @@ class JournalOf:
         "_part",
         "_writer",
         "asked",
+        "checkpoints",
         "draining",
         "failure",
         "graph",
@@ -64,6 +65,7 @@ class JournalOf:
         self.run = run
         self.graph = graph
         self.journaled = run.journaled
+        self.checkpoints = run.checkpoints
         self.with_rows = set(with_rows)
         """Activations that are not done and have a row already. The writer's."""
         self.failure: BaseException | None = None
@@ -124,6 +126,7 @@ class JournalOf:
     def stored(self, row: RunRow) -> None:
         """This is durable now."""
         self.journaled = row.journaled
+        self.checkpoints = row.checkpoints
         if not row.is_plain:
             self._counted_at = monotonic()
         for activation, node in row.nodes.items():

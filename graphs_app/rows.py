@@ -74,7 +74,7 @@ class RunRow:
     lease_epoch: int
     lease_owner: str
     journaled: int
-    checkpoints: int = 0
+    checkpoints: int
     prompt_tokens: int = 0
     completion_tokens: int = 0
     cost_usd: Decimal | None = None
@@ -85,6 +85,7 @@ class RunRow:
     nodes: dict[int, NodeRow] = field(default_factory=dict)
     """By activation."""
 
+    has_checkpoint: bool = False
     has_effects: bool = False
     has_more: bool = False
     """Whether more than these rows is to be written with them."""
@@ -103,6 +104,7 @@ class RunRow:
             self.is_plain = False
 
     def take_done(self, entry: NodeDone) -> None:
+        self.has_checkpoint = True
         self.checkpoints = max(self.checkpoints, entry.number)
         self._spend(entry.usage)
         self.nodes[entry.activation] = _done_row(self.id, entry)

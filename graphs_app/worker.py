@@ -170,7 +170,7 @@ class Worker:
         """Gives the lease back, unless it is another's already."""
         run = active.run
         if active.is_lost or (isinstance(error, LeaseLost) and not active.journal.draining):
-            logger.warning("run %s: %s", run.pk, error)
+            logger.warning("run %s belongs to another worker now; it is left alone here", run.pk)
             return
         logger.info("run %s is given back to the queue", run.pk)
         await asyncio.shield(self._in_upkeep(claims.release_lease, run=run))
