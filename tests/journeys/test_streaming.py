@@ -102,7 +102,6 @@ def test_who_comes_in_mid_run_sees_what_was_written_and_stop_is_told_in_two_stag
     "fault",
     [
         pytest.param(Behaviour(status=503, headers={"Retry-After": "0"}), id="503"),
-        pytest.param(Behaviour(answer="I would rather not."), id="no code in the answer"),
         pytest.param(Behaviour(raw=b"data: {not json\n\n"), id="garbage"),
     ],
 )
@@ -127,6 +126,21 @@ def test_a_model_that_fails_is_told_with_what_is_kept_and_retry_goes_on_from_the
     expect(page.locator('.hunk[data-status="open"]')).to_have_count(FUNCTIONS)
     expect(page.locator('.step[data-status="completed"]').first).to_be_visible()
     assert problems.found == []
+
+
+def test_where_a_retry_fails_in_the_same_way_the_page_says_to_ask_again(
+    site: Site, model: ModelServer, open_page: OpenPage
+) -> None:
+    model.default = Behaviour(answer="I would rather not.")
+    page = open_page()
+    ask(page, site)
+    steps.wait_for_outcome(page, "failed")
+    model.default = Behaviour()
+    page.get_by_role("button", name="Retry").click()
+    expect(page.locator(".turn").get_by_role("alert")).to_contain_text("in the same way")
+    page.get_by_role("button", name="Ask again").click()
+    steps.wait_for_outcome(page, turn=1)
+    expect(page.locator('.hunk[data-status="open"]')).to_have_count(FUNCTIONS)
 
 
 def test_a_server_that_is_killed_in_mid_run_goes_on_and_so_does_the_page(

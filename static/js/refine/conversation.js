@@ -38,6 +38,8 @@ export class Conversation {
   show(state, { selected, canAsk, tick }) {
     this.empty.hidden = state.order.length > 0;
     const follows = this.root.scrollHeight - this.root.scrollTop - this.root.clientHeight < 60;
+    /** @type {HTMLElement | null} */
+    let first = null;
     for (const [i, id] of state.order.entries()) {
       const turn = this.turns.get(id) ?? this.#newTurn(id);
       if (this.list.children[i] !== turn.element) this.list.insertBefore(turn.element, this.list.children[i] ?? null);
@@ -52,10 +54,13 @@ export class Conversation {
       turn.element.classList.toggle("selected", selected === request.run);
       turn.element.dataset.status = run?.status ?? "";
       if (!same) this.#showTurn(turn.parts, state, id, canAsk, selected === request.run);
-      turn.questions.show(run?.interrupts ?? [], canAsk);
+      const asks = turn.questions.show(run?.interrupts ?? [], canAsk);
+      first ??= asks;
       if (run) showProgress(turn.parts.progress, run, this.actions.planned(run), { clock: Date.now(), monotonic: performance.now() });
     }
-    if (follows && !tick) this.root.scrollTop = this.root.scrollHeight;
+    // A new question is read from its beginning, not from its last field.
+    if (follows && first) first.scrollIntoView({ block: "start" });
+    else if (follows && !tick && !this.list.querySelector(".question")) this.root.scrollTop = this.root.scrollHeight;
   }
 
   /** @param {string} id */
@@ -93,35 +98,46 @@ export class Conversation {
     const label = proposal
       ? open > 0 ? `Review ${open} ${open === 1 ? "hunk" : "hunks"}` : "Show the changes"
       : run.proposal ? null
-      : run.status === "completed" ? "Show the result" : run.draft ? "Watch the changes" : null;
+      : run.status === "completed" ? "Show the result" : run.draft ? (over ? "Show what it wrote" : "Watch the changes") : null;
     return [
       run.status === "failed" && banner({
         tone: "bad",
         title: "The run failed",
-        words: [run.error?.message ?? "No reason was given.", "Your code is as it was.", keptWords(run)].filter(Boolean).join(" "),
+        words: [sentence(run.error?.message ?? "No reason was given"), "Your code is as it was.", keptWords(run, failedTheSame(state, request, run))].filter(Boolean).join(" "),
         code: [run.error?.type, run.error?.node_id, `run ${run.id}`].filter(Boolean).join(" · "),
       }),
       proposal?.summary && h("p", { class: "turn-summary" }, proposal.summary),
       h("div", { class: "row" },
         label && button(label, () => this.actions.review(run.id), { icon: proposal ? "file-diff" : "eye", class: `small ${open > 0 && !selected ? "primary" : ""}` }),
-        over && canAsk && this.#ways(request, run)),
+        over && canAsk && this.#ways(request, run, failedTheSame(state, request, run))),
     ].filter(Boolean);
   }
 
-  /** How to go on from a run that is over. @param {any} request @param {import("./reduce.js").RunView} run */
-  #ways(request, run) {
+  /** How to go on from a run that is over. @param {any} request @param {import("./reduce.js").RunView} run @param {boolean} stuck */
+  #ways(request, run, stuck) {
     const completed = run.status === "completed";
+    const first = run.status === "failed" ? (stuck ? "again" : "retry") : "";
     const title = "Goes on from the last step that was done";
     return [
-      !completed && button(run.status === "failed" ? "Retry" : "Go on", () => this.actions.retry(run.id), { icon: "play", class: `small ${run.status === "failed" ? "primary" : ""}`, title }),
+      !completed && button(run.status === "failed" ? "Retry" : "Go on", () => this.actions.retry(run.id), { icon: "play", class: `small ${first === "retry" ? "primary" : ""}`, title }),
       completed && !request.graph && button("Follow up", () => this.actions.followUp(request.id), { icon: "corner-down-right", class: "small quiet" }),
-      !request.graph && button("Ask again", () => this.actions.askAgain(request.id), { icon: "rotate-ccw", class: "small quiet", title: "Asks the same, of the code as it is now" }),
+      !request.graph && button("Ask again", () => this.actions.askAgain(request.id), { icon: "rotate-ccw", class: `small ${first === "again" ? "primary" : "quiet"}`, title: "Asks the same, of the code as it is now" }),
     ];
   }
 }
 
-/** What a failed run leaves that a retry can use. @param {import("./reduce.js").RunView} run */
-function keptWords(run) {
+/** Whether a retry failed at the same place with the same words. @param {State} state @param {any} request @param {import("./reduce.js").RunView} run */
+function failedTheSame(state, request, run) {
+  const before = state.runs[request.earlier?.at(-1) ?? ""];
+  return run.status === "failed" && before?.error?.message === run.error?.message && before?.error?.node_id === run.error?.node_id;
+}
+
+/** @param {string} words */
+const sentence = (words) => (/[.!?…]$/.test(words.trimEnd()) ? words : `${words}.`);
+
+/** What a failed run leaves that a retry can use. @param {import("./reduce.js").RunView} run @param {boolean} stuck */
+function keptWords(run, stuck) {
+  if (stuck) return "It failed in the same way as before; ask again to begin anew.";
   const { done } = progressOf(run);
   return done === 0 ? "" : `${done} ${done === 1 ? "step is" : "steps are"} kept; Retry goes on from there.`;
 }

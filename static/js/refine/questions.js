@@ -89,8 +89,10 @@ export class Questions {
     this.shown = new Map();
   }
 
-  /** Forms stay as they are while their question waits, so that what is half filled in stays. @param {Interrupt[]} interrupts @param {boolean} canAnswer */
+  /** Forms stay as they are while their question waits, so that what is half filled in stays. @param {Interrupt[]} interrupts @param {boolean} canAnswer @returns {HTMLElement | null} the first that is new */
   show(interrupts, canAnswer) {
+    /** @type {HTMLElement | null} */
+    let first = null;
     const waiting = new Set(interrupts.map((each) => each.id));
     for (const [id, question] of this.shown) {
       if (waiting.has(id)) continue;
@@ -105,10 +107,12 @@ export class Questions {
       if (!this.shown.has(interrupt.id)) {
         this.shown.set(interrupt.id, known);
         this.root.append(known.element);
+        first ??= known.element;
         known.tick(Date.now());
       }
       known.setCanAnswer(canAnswer);
     }
+    return first;
   }
 
   #focusNext() {

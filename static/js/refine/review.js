@@ -147,12 +147,15 @@ export class ReviewPanel {
     const signature = `${run.id}:${run.status}:${run.state !== null}:${hunks.length}:${proposal?.id}`;
     if (this.drawnReport === signature) return;
     this.drawnReport = signature;
-    const report = isActive(run) || proposal ? null : reviewReport(run.state, this.actions.goTo);
-    const waiting = isActive(run) && hunks.length === 0;
+    const report = run.status !== "completed" || proposal ? null : reviewReport(run.state, this.actions.goTo);
+    const asks = run.status === "interrupted";
+    const waiting = isActive(run) && !asks && hunks.length === 0;
     const nothing = run.status === "completed" && hunks.length === 0 && !report && (!run.proposal || proposal);
     fill(this.extra,
       report,
       waiting && h("div", { class: "empty small" }, icon("loader-circle", "spin"), h("p", null, "Working on it. Changes appear here as they are written.")),
+      asks && h("div", { class: "empty small" }, icon("circle-help"), h("p", null, "The run waits for an answer. Its question is in the conversation.")),
+      run.status === "failed" && hunks.length === 0 && h("div", { class: "empty small" }, icon("circle-x"), h("p", null, "The run failed before it proposed anything. Your code is as it was; the conversation says why, and how to go on.")),
       nothing && h("div", { class: "empty small" }, icon("check"), h("h3", null, "No changes proposed"), h("p", null, "The agent found nothing to change for this request.")),
       run.status === "cancelled" && hunks.length === 0 && h("div", { class: "empty small" }, icon("circle-slash"), h("p", null, "The run was stopped before it proposed anything. Your code is as it was.")));
   }

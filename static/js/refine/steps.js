@@ -49,6 +49,10 @@ function elapsed(run, now) {
   return run.started_at ? Math.max(0, now - new Date(run.started_at).getTime()) : null;
 }
 
+/** Whether a step tells its own error: not that it was stopped, nor what the run's failure says already. @param {NodeView} node @param {RunView} run */
+const saysError = (node, run) =>
+  Boolean(node.error?.message) && node.status !== "completed" && run.status !== "cancelled" && !run.cancelling && node.error.message !== run.error?.message;
+
 /** @param {NodeView} node @param {RunView} run @param {number} now */
 function nodeRow(node, run, now) {
   const active = isActive(run);
@@ -65,7 +69,7 @@ function nodeRow(node, run, now) {
     h("span", { class: "step-name" }, nodeName(node.node_id)),
     h("span", { class: "step-more" },
       [state.text, part, node.attempt > 1 && `attempt ${node.attempt}`, took !== null && took >= 0 && duration(took)].filter(Boolean).join(" · ")),
-    node.error?.message && node.status !== "completed" && h("span", { class: "step-error" }, node.error.message),
+    saysError(node, run) && h("span", { class: "step-error" }, node.error.message),
   );
 }
 
