@@ -65,6 +65,14 @@ def stored_text(page: Page) -> str:
     return text
 
 
+def wait_until_same(page: Page) -> None:
+    """Until the editor shows what the server has stored; a decision is told before its text has come."""
+    page.wait_for_function(
+        """async () => (await (await fetch(`/v1/sessions/${location.pathname.split('/')[2]}/document`)).json()).text
+             === document.querySelector('.cm-content').cmTile.view.state.doc.toString()"""
+    )
+
+
 def type_at_end(page: Page, text: str) -> None:
     page.locator(".cm-content").click()
     page.keyboard.press("Control+End")

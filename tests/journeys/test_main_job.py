@@ -29,6 +29,7 @@ def test_a_stranger_gets_from_a_sample_to_accepted_hunks_and_a_follow_up(
     page.get_by_role("button", name=f"Accept all {found - 2}").click()
     expect(page.locator('.hunk[data-status="accepted"]')).to_have_count(found - 1)
     expect(page.locator(".cm-content")).not_to_contain_text("import os, sys")
+    steps.wait_until_same(page)
     assert steps.editor_text(page) == steps.stored_text(page) != before
 
     expect(page.locator("#parent")).to_contain_text("Follow-up to")

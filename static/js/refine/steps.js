@@ -59,7 +59,9 @@ function nodeRow(node, run, now) {
   const unfinished = node.status === "started" || node.status === "retrying";
   // In a run that waits, what has begun is a question, or holds one further down.
   const asks = unfinished && (run.status === "interrupted" || run.interrupts.some((each) => each.node_id === node.node_id));
-  const state = STATES[unfinished && !active ? "stopped" : asks ? "asking" : node.status] ?? STATES.waiting;
+  // What was under way when a run was stopped did not fail by itself.
+  const stopped = (unfinished && !active) || (run.status === "cancelled" && node.status === "failed");
+  const state = STATES[stopped ? "stopped" : asks ? "asking" : node.status] ?? STATES.waiting;
   const took = node.duration_ms ?? (unfinished && active && !asks && node.started_at ? now - new Date(node.started_at).getTime() : null);
   const part = unfinished && node.total ? `${node.done} of ${node.total}` : "";
   return h(
