@@ -6,7 +6,6 @@ from datetime import timedelta
 from uuid import UUID
 
 from django.db.models.functions import Now
-from django.utils import timezone
 
 from graphs_app import dispatch, effects, selectors
 from graphs_app.engine.checkpoint import Effect, Entry, Interrupted, RunEnded
@@ -60,7 +59,6 @@ def lease_lost(run_id: UUID) -> LeaseLost:
 
 
 def _interrupt(run_id: UUID, entry: Interrupted) -> Interrupt:
-    now = timezone.now()
     return Interrupt(
         id=node_run_id(run_id, entry.activation),
         run_id=run_id,
@@ -70,6 +68,5 @@ def _interrupt(run_id: UUID, entry: Interrupted) -> Interrupt:
         schema=storable(entry.schema),
         default=storable(entry.default),
         has_default=entry.has_default,
-        created_at=now,
-        expires_at=None if entry.timeout_s is None else now + timedelta(seconds=entry.timeout_s),
+        expires_at=None if entry.timeout_s is None else Now() + timedelta(seconds=entry.timeout_s),
     )

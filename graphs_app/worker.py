@@ -283,11 +283,23 @@ def known() -> Worker | None:
     return _current
 
 
+_ending = threading.Event()
+
+
 def begin_stop() -> None:
-    """Starts to drain this process's worker and returns; for signal handlers, which must not wait."""
+    """Starts to drain this process's worker and returns; for signal handlers, which must not wait.
+
+    The process takes no runs from then on: a task that Celery had fetched before must not make a worker again.
+    """
+    _ending.set()
     if _current is not None and not _current.is_draining:
         _current.is_draining = True
         threading.Thread(target=stop, name="drain").start()
+
+
+def is_ending() -> bool:
+    """Whether this process was told to stop."""
+    return _ending.is_set()
 
 
 def stop(grace_s: float | None = None) -> None:

@@ -13,7 +13,6 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import QuerySet
 from django.db.models.functions import Now
-from django.utils import timezone
 
 from graphs_app import aftermath, dispatch, events, selectors
 from graphs_app.engine.checkpoint import Done, History
@@ -195,7 +194,7 @@ def read_history(run: Run) -> History:
 
 def stale_heartbeats(*, older_than: timedelta) -> int:
     """Forgets workers that have not been seen for long; returns how many."""
-    return WorkerHeartbeat.objects.filter(seen_at__lt=timezone.now() - older_than).delete()[0]
+    return WorkerHeartbeat.objects.filter(seen_at__lt=Now() - older_than).delete()[0]
 
 
 def expired_lease_ids(*, limit: int) -> Sequence[UUID]:

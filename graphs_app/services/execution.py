@@ -14,6 +14,8 @@ logger = logging.getLogger(__name__)
 
 def execute(*, run_id: UUID) -> "Future[RunEnded | None] | None":
     """Starts a run that is queued, or that lost its worker; None when there is nothing to do."""
+    if worker.is_ending():
+        return None
     here = worker.current()
     if here.is_draining:
         return None

@@ -1,0 +1,70 @@
+"""manage.py run_graph: the services of the site from a shell, with exit codes that mean something."""
+
+import json
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+from django.core.management import CommandError, call_command
+
+from graphs_app import worker
+from graphs_app.models import Graph
+from tests.graphs_app import cast
+from tests.graphs_app.cast import line, node
+
+
+def run_graph(*arguments: str) -> tuple[int, str, str]:
+    """Exit code, stdout, stderr."""
+    out, err = StringIO(), StringIO()
+    try:
+        call_command("run_graph", *arguments, stdout=out, stderr=err)
+    except CommandError as error:
+        return error.returncode, out.getvalue(), err.getvalue() + str(error)
+    return 0, out.getvalue(), err.getvalue()
+
+
+def keep(folder: Path, name: str, value: Any) -> str:
+    path = folder / name
+    path.write_text(json.dumps(value))
+    return str(path)
+
+
+def test_a_file_is_run_and_its_final_state_printed(here: worker.Worker, tmp_path: Path) -> None:
+    graph, state = keep(tmp_path, "sum.json", cast.SUM), keep(tmp_path, "state.json", {"seed": 7})
+    code, out, err = run_graph(graph, "--input", state, "--follow")
+    assert (code, json.loads(out)) == (0, {"seed": 7, "n": 5})
+    assert err.count("add completed") == 5
+
+
+def test_a_file_that_is_run_again_is_the_same_graph_in_the_same_version(here: worker.Worker, tmp_path: Path) -> None:
+    graph = keep(tmp_path, "sum.json", cast.SUM)
+    for version in (1, 1):
+        _, out, _ = run_graph(graph, "--json")
+        shown = json.loads(out)
+        assert (shown["graph"], shown["graph_version"], shown["status"]) == ("sum", version, "completed")
+        assert len(shown["result"]["logs"]) == 6
+    keep(tmp_path, "sum.json", {**cast.SUM, "name": "Other"})
+    assert json.loads(run_graph(graph, "--json")[1])["graph_version"] == 2
+    assert Graph.objects.filter(slug="sum").count() == 1
+
+
+def test_a_run_that_fails_and_one_that_waits_have_codes_of_their_own(here: worker.Worker, tmp_path: Path) -> None:
+    bad = keep(tmp_path, "bad.json", line("Bad", node("bad", "fail", {"message": "no luck"})))
+    code, _, err = run_graph(bad)
+    assert code == 1
+    assert "no luck" in err
+    ask = keep(tmp_path, "ask.json", line("Ask", node("ask", "ask_human", {"question": "Well?", "write": "x"})))
+    code, _, err = run_graph(ask)
+    assert code == 3
+    assert "Well?" in err
+
+
+def test_what_cannot_be_used_is_said(here: worker.Worker, tmp_path: Path) -> None:
+    assert run_graph("no-such-graph")[0] == 2
+    assert run_graph(str(tmp_path / "missing.json"))[0] == 2
+    (tmp_path / "text.json").write_text("no JSON")
+    assert run_graph(str(tmp_path / "text.json"))[0] == 2
+    code, _, err = run_graph(keep(tmp_path, "odd.json", {**cast.SUM, "entry_node": "nowhere"}))
+    assert code == 2
+    assert "/entry_node" in err
+    assert run_graph(keep(tmp_path, "sum.json", cast.SUM), "--input", keep(tmp_path, "list.json", [1]))[0] == 2
