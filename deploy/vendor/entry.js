@@ -42,8 +42,25 @@ export {
   lineNumbers,
   placeholder,
   rectangularSelection,
+  ViewPlugin,
+  WidgetType,
 } from "@codemirror/view";
 export { classHighlighter, highlightCode, tags } from "@lezer/highlight";
+export { createDecoder, hasContent, readVarString, readVarUint, readVarUint8Array } from "lib0/decoding";
+export { createEncoder, toUint8Array, writeVarString, writeVarUint, writeVarUint8Array } from "lib0/encoding";
+export { yCollab, ySyncAnnotation, ySyncFacet, yUndoManagerKeymap } from "y-codemirror.next";
+export { applyAwarenessUpdate, Awareness, encodeAwarenessUpdate, removeAwarenessStates } from "y-protocols/awareness";
+export {
+  applyUpdate,
+  createAbsolutePositionFromRelativePosition,
+  createRelativePositionFromJSON,
+  createRelativePositionFromTypeIndex,
+  Doc as SharedDoc,
+  encodeStateAsUpdate,
+  encodeStateVector,
+  mergeUpdates,
+  UndoManager,
+} from "yjs";
 
 /**
  * Grammars, each a file of its own that is fetched when a document needs it.

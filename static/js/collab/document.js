@@ -1,28 +1,36 @@
 // @ts-check
 /**
- * The document as the page knows it: what the server has stored, what is on its way, and what was typed since.
+ * The shared document as the page knows it: a CRDT that the editor is bound to, and what of it the server has stored.
  *
- * This module is the one place that knows how text reaches the server. The rest of the page asks it for an editor
- * extension and a status, tells it of other people's revisions, and waits on flush() before it asks an agent.
- * One save is in flight at a time; nothing counts as saved before the server's answer says so.
+ * The page comes with the text, so that typing can begin at once. The editor is bound to the CRDT when that has come
+ * too; what was typed until then is merged into it. Nothing counts as saved before the server says that it is stored.
  */
 
-import { Annotation, ChangeSet, EditorView, Transaction } from "../../vendor/agentsite-vendor-1.0.0.js";
-import { ApiError, call, get } from "../net/api.js";
-import { backoff } from "../net/backoff.js";
-import { applied, countChanges, rebase, toText, unchanged } from "./rebase.js";
+import {
+  Awareness,
+  applyUpdate,
+  Compartment,
+  EditorState,
+  EditorView,
+  keymap,
+  SharedDoc,
+  Transaction,
+  UndoManager,
+  yCollab,
+  ySyncFacet,
+  yUndoManagerKeymap,
+} from "../../vendor/agentsite-vendor-1.1.0.js";
+import { ApiError } from "../net/api.js";
+import { remoteCursors } from "./cursors.js";
+import { crlf, hasOnlyCrlf } from "./line_ends.js";
+import { Provider } from "./provider.js";
+import { changesBetween, rebase, toText, unchanged } from "./rebase.js";
 import { Unsaved } from "./unsaved.js";
 
-const PAUSE_MS = 400;
-const LONGEST_PAUSE_MS = 2_000;
 const KEEP_MS = 150;
-const CRLF = "\r\n";
-
-/** Marks transactions that bring the server's text, which must not be sent back. */
-export const fromServer = Annotation.define();
-
-/** @param {string} text */
-const hasOnlyCrlf = (text) => text.includes(CRLF) && !/\r(?!\n)|(?<!\r)\n/.test(text);
+const FLUSH_MS = 20_000;
+const DISCONNECTED_MS = 3_000;
+/** How long a connection may take before the page says that there is none. */
 
 /**
  * @typedef {{phase: "clean" | "saving" | "failing" | "refused", changes: number, savedAt: Date | null,
@@ -31,261 +39,242 @@ const hasOnlyCrlf = (text) => text.includes(CRLF) && !/\r(?!\n)|(?<!\r)\n/.test(
 
 export class SharedDocument {
   /**
-   * @param {{path: string, text: string, revision: number, unsaved: Unsaved, readOnly: boolean,
+   * @param {{session: string, text: string, revision: number, unsaved: Unsaved, readOnly: boolean,
    *   onStatus: (status: Status) => void}} options
    */
-  constructor({ path, text, revision, unsaved, readOnly, onStatus }) {
-    this.path = path;
+  constructor({ session, text, revision, unsaved, readOnly, onStatus }) {
+    this.pageText = text;
     this.unsaved = unsaved;
     this.readOnly = readOnly;
     this.onStatus = onStatus;
     this.revision = revision;
-    this.crlf = hasOnlyCrlf(text);
-    /** The text at `revision`, with bare line feeds. */
-    this.base = this.fromWire(text);
-    /** @type {import("@codemirror/state").ChangeSet | null} on its way, and perhaps stored */
-    this.sent = null;
-    this.pending = unchanged(this.base);
+    this.epoch = 0;
+    this.doc = new SharedDoc();
+    this.shared = this.doc.getText("text");
+    this.awareness = new Awareness(this.doc);
+    this.undoManager = new UndoManager(this.shared, { trackedOrigins: new Set() });
+    this.binding = new Compartment();
     /** @type {EditorView | null} */
     this.view = null;
-    /** The newest revision that someone told us of. */
-    this.newest = revision;
-    /** @type {Promise<void> | null} the save or the fetch that is under way */
-    this.work = null;
-    this.failures = 0;
-    this.dirtySince = 0;
-    /** What takes recovered typing away again; moved along with every later change. @type {import("@codemirror/state").ChangeSet | null} */
-    this.undoRecovered = null;
-    /** @type {ApiError | null} */
-    this.error = null;
+    /** What was typed before the editor was bound. @type {import("@codemirror/state").ChangeSet | null} */
+    this.early = unchanged(text);
     /** @type {Date | null} */
     this.savedAt = null;
-    /** @type {ReturnType<typeof setTimeout> | undefined} */
-    this.saveTimer = undefined;
+    /** What takes recovered typing away again; moved along with every later change. @type {import("@codemirror/state").ChangeSet | null} */
+    this.undoRecovered = null;
+    this.hadUnstored = false;
+    this.isBegunAnew = false;
+    this.triedSize = -1;
     /** @type {ReturnType<typeof setTimeout> | undefined} */
     this.keepTimer = undefined;
-    this.extension = EditorView.updateListener.of((update) => {
-      if (!update.docChanged) return;
-      if (this.undoRecovered) this.undoRecovered = this.undoRecovered.map(update.changes);
-      if (!update.transactions.some((each) => each.annotation(fromServer))) this.typed(update.changes);
+    this.openedAt = performance.now();
+    /** @type {(() => void)[]} who waits for the next change of what is stored */
+    this.waiting = [];
+    this.extension = [
+      EditorState.lineSeparator.of("\n"),
+      hasOnlyCrlf(text) ? crlf : [],
+      EditorView.updateListener.of((update) => {
+        if (!update.docChanged) return;
+        if (this.undoRecovered) this.undoRecovered = this.undoRecovered.map(update.changes);
+        if (this.early && update.transactions.some((each) => !each.annotation(Transaction.remote))) this.typedEarly(update.changes);
+      }),
+      this.binding.of([]),
+    ];
+    this.bound = new Promise((resolve) => (this.didBind = resolve));
+    this.provider = new Provider({
+      path: `/ws/sessions/${session}/document/`,
+      doc: this.doc,
+      awareness: this.awareness,
+      readOnly,
+      onSynced: () => this.bind(),
+      onChange: () => this.changed(),
+      onHello: (hello) => this.greeted(hello),
     });
     window.addEventListener("pagehide", () => this.keep());
-    window.addEventListener("online", () => this.isDirty && this.saveSoon(0));
     window.addEventListener("beforeunload", (event) => {
       this.keep();
-      if (this.isDirty && !this.readOnly) event.preventDefault();
+      if (this.changes > 0 && !this.readOnly) event.preventDefault();
     });
-  }
-
-  /** @param {string} text */
-  fromWire(text) {
-    this.crlf = hasOnlyCrlf(text);
-    return this.crlf ? text.replaceAll(CRLF, "\n") : text;
-  }
-
-  /** @param {string} text */
-  toWire(text) {
-    return this.crlf ? text.replaceAll("\n", CRLF) : text;
-  }
-
-  get isDirty() {
-    return this.sent !== null || !this.pending.empty;
+    setTimeout(() => this.tell(), DISCONNECTED_MS + 50);
   }
 
   /** The text to start the editor with. */
   get text() {
-    return toText(this.base);
+    return toText(this.pageText);
+  }
+
+  /** How many changes the server has not said to be stored. */
+  get changes() {
+    return this.provider.unstored.size + (this.early && !this.early.empty ? 1 : 0);
   }
 
   /** @param {EditorView} view */
   attach(view) {
     this.view = view;
     this.unsaved.hold();
+    this.provider.open();
+  }
+
+  /** @param {import("./messages.js").Hello} hello */
+  greeted(hello) {
+    this.revision = Math.max(this.revision, hello.number);
+    if (this.epoch && this.epoch !== hello.epoch) {
+      // The history was begun anew: merging ours into it would double everything. What we lack stays kept as a text.
+      this.keep();
+      this.isBegunAnew = true;
+      location.reload();
+      return false;
+    }
+    this.epoch = hello.epoch;
+    return true;
+  }
+
+  /** Binds the editor to the CRDT that has come; the text under it may have moved since the page was made. */
+  bind() {
+    const view = this.view;
+    if (!view || !this.early) return;
+    const remote = this.shared.toString();
+    const early = this.early;
+    const { unsaved, toLocal } = rebase({ base: this.pageText, sent: null, pending: early, remote });
+    this.early = null;
+    const quiet = [Transaction.addToHistory.of(false), Transaction.remote.of(true)];
+    view.dispatch({ changes: toLocal, annotations: quiet });
+    const extension = [
+      yCollab(this.shared, null, { undoManager: this.undoManager }),
+      keymap.of(yUndoManagerKeymap),
+      remoteCursors(this.shared, this.awareness),
+    ];
+    view.dispatch({ effects: this.binding.reconfigure(extension) });
+    if (!this.readOnly) this.doc.transact(() => this.writeChanges(unsaved), view.state.facet(ySyncFacet));
+    this.awareness.setLocalStateField("idle", false);
+    this.didBind?.();
+    this.changed();
+  }
+
+  /** @param {import("@codemirror/state").ChangeSet} changes */
+  writeChanges(changes) {
+    let moved = 0;
+    changes.iterChanges((/** @type {number} */ from, /** @type {number} */ to, /** @type {number} */ _a, /** @type {number} */ _b, /** @type {any} */ inserted) => {
+      const insert = inserted.sliceString(0, inserted.length, "\n");
+      if (to > from) this.shared.delete(from + moved, to - from);
+      if (insert) this.shared.insert(from + moved, insert);
+      moved += insert.length - (to - from);
+    });
+  }
+
+  /** @param {import("@codemirror/state").ChangeSet} changes */
+  typedEarly(changes) {
+    this.early = (this.early ?? changes).compose(changes);
+    this.tell();
+  }
+
+  /** Something about what is stored has changed. */
+  changed() {
+    const { refused, unstored } = this.provider;
+    if (refused?.code === "too_large") this.tryAgainWhenSmaller(refused.limit ?? 0);
+    if (unstored.size) this.hadUnstored = true;
+    else if (this.hadUnstored) {
+      this.hadUnstored = false;
+      this.savedAt = new Date();
+    }
+    this.keepTimer ??= setTimeout(() => this.keep(), KEEP_MS);
+    for (const wake of this.waiting.splice(0)) wake();
+    this.tell();
+  }
+
+  /** A document that was too large is sent again when it is not, once for every size. @param {number} limit */
+  tryAgainWhenSmaller(limit) {
+    const { size } = this;
+    if (size > limit || size === this.triedSize) return;
+    this.triedSize = size;
+    this.provider.sendAgain();
+  }
+
+  get size() {
+    return new TextEncoder().encode(this.shared.toString()).length;
+  }
+
+  /** Writes what the server lacks into this browser's storage. */
+  keep() {
+    clearTimeout(this.keepTimer);
+    this.keepTimer = undefined;
+    if (this.isBegunAnew) return;
+    const update = this.provider.unstoredUpdate;
+    if (!update || this.readOnly) return this.unsaved.clear();
+    this.unsaved.write({ epoch: this.epoch, changes: this.changes, update, text: this.shared.toString() });
+  }
+
+  /** @returns {ApiError | null} */
+  get error() {
+    const { refused, state } = this.provider;
+    const call = "document socket";
+    if (refused) return new ApiError(refused.code === "too_large" ? "too-large" : "invalid", { detail: refused.message, code: refused.code }, { call });
+    if (state === "signed-out") return new ApiError("signed-out", {}, { call });
+    const isLate = performance.now() - this.openedAt > DISCONNECTED_MS;
+    if (state === "waiting" || (state === "connecting" && (this.provider.failures > 0 || isLate))) return new ApiError("network", {}, { call });
+    return null;
   }
 
   /** @returns {Status} */
   get status() {
-    const phase = this.error
-      ? this.error.passes ? "failing" : "refused"
-      : this.isDirty ? "saving" : "clean";
-    const changes = countChanges(this.sent) + countChanges(this.pending.empty ? null : this.pending);
-    return { phase, changes, savedAt: this.savedAt, error: this.error, keptHere: !this.unsaved.full };
+    const { error, changes } = this;
+    const phase = this.provider.refused ? "refused" : error ? "failing" : changes > 0 ? "saving" : "clean";
+    return { phase, changes, savedAt: this.savedAt, error, keptHere: !this.unsaved.full };
   }
 
   tell() {
     this.onStatus(this.status);
   }
 
-  /** @param {import("@codemirror/state").ChangeSet} changes */
-  typed(changes) {
-    if (!this.isDirty) this.dirtySince = performance.now();
-    this.pending = this.pending.compose(changes);
-    if (this.error && !this.error.passes) this.error = null;
-    this.keepTimer ??= setTimeout(() => this.keep(), KEEP_MS);
-    const waited = performance.now() - this.dirtySince;
-    if (!this.error) this.saveSoon(Math.max(0, Math.min(PAUSE_MS, LONGEST_PAUSE_MS - waited)));
-    this.tell();
-  }
-
-  /** Writes what is unsaved into this browser's storage. */
-  keep() {
-    clearTimeout(this.keepTimer);
-    this.keepTimer = undefined;
-    if (!this.isDirty) return this.unsaved.clear();
-    this.unsaved.write({
-      revision: this.revision,
-      base: this.base,
-      sent: this.sent?.toJSON() ?? null,
-      pending: this.pending.toJSON(),
-    });
-  }
-
-  /** @param {number} ms */
-  saveSoon(ms) {
-    clearTimeout(this.saveTimer);
-    this.saveTimer = setTimeout(() => this.sync(), ms);
-  }
-
-  /** Someone saved this revision; when it is news, its text is fetched and merged. @param {number} revision */
-  noteRevision(revision) {
-    this.newest = Math.max(this.newest, revision);
-    if (this.newest > this.revision) this.sync();
-  }
-
   /** @param {boolean} readOnly */
   setReadOnly(readOnly) {
     this.readOnly = readOnly;
-    if (!readOnly) this.error = null;
-    this.sync();
+    this.provider.readOnly = readOnly;
+    if (!readOnly) this.provider.sendAgain(); // as somebody who may write: the socket says who we are when it opens
   }
 
-  /** Saves and fetches, one at a time, until nothing is left to do or a try failed. @returns {Promise<void>} */
-  sync() {
-    clearTimeout(this.saveTimer);
-    this.work ??= this.#work().finally(() => {
-      this.work = null;
-      this.keep();
-      this.tell();
-    });
-    return this.work;
-  }
-
-  async #work() {
-    try {
-      while (this.newest > this.revision || (this.isDirty && !this.readOnly)) {
-        if (this.isDirty && !this.readOnly) await this.#save();
-        else await this.#fetch();
-      }
-      this.failures = 0;
-      this.error = null;
-    } catch (error) {
-      if (!(error instanceof ApiError)) throw error;
-      this.error = error;
-      if (error.passes && !this.readOnly) {
-        this.failures += 1;
-        this.saveSoon(Math.max(error.retryAfter * 1000, backoff(this.failures, { first: 1000 })));
-      }
-    }
-  }
-
-  async #save() {
-    if (!this.sent) {
-      this.sent = this.pending;
-      this.pending = ChangeSet.empty(this.sent.newLength);
-    }
-    const text = applied(this.sent, this.base);
-    this.tell();
-    try {
-      const answer = await call("PUT", this.path, { body: { text: this.toWire(text), revision: this.revision } });
-      this.base = text;
-      this.revision = answer.revision;
-      this.newest = Math.max(this.newest, this.revision);
-      this.sent = null;
-      this.savedAt = new Date();
-      this.dirtySince = performance.now();
-      this.error = null;
-    } catch (error) {
-      if (!(error instanceof ApiError)) throw error;
-      if (error.code === "stale_revision") return this.#fetch();
-      // Refused outright: it was not stored, so it may join what is typed next.
-      if (!error.passes) this.#takeBackSent();
-      throw error;
-    }
-  }
-
-  #takeBackSent() {
-    if (!this.sent) return;
-    this.pending = this.sent.compose(this.pending);
-    this.sent = null;
-  }
-
-  async #fetch() {
-    const { text, revision } = await get(this.path);
-    this.#moveOnto(text, revision);
-  }
-
-  /** @param {string} wireText @param {number} revision */
-  #moveOnto(wireText, revision) {
-    const remote = this.fromWire(wireText);
-    const { unsaved, toLocal } = rebase({ base: this.base, sent: this.sent, pending: this.pending, remote });
-    this.base = remote;
-    this.revision = revision;
-    this.newest = Math.max(this.newest, revision);
-    this.sent = null;
-    this.pending = unsaved.empty ? unchanged(remote) : unsaved;
-    this.#show(toLocal);
-    if (!this.isDirty) this.savedAt = new Date();
-  }
-
-  /** @param {import("@codemirror/state").ChangeSet} changes */
-  #show(changes) {
-    if (changes.empty) return;
-    this.view?.dispatch({
-      changes,
-      annotations: [fromServer.of(true), Transaction.addToHistory.of(false), Transaction.remote.of(true)],
-    });
-  }
-
-  /**
-   * Resolves with the revision once everything typed so far is stored.
-   * @returns {Promise<number>}
-   */
+  /** Resolves once everything typed so far is stored. */
   async flush() {
-    this.error = null;
-    await this.sync();
-    if (this.error) throw this.error;
-    return this.isDirty && !this.readOnly ? this.flush() : this.revision;
+    if (this.readOnly) return;
+    const deadline = performance.now() + FLUSH_MS;
+    while (this.early || this.provider.unstored.size) {
+      const { error } = this;
+      if (error) throw error;
+      if (performance.now() > deadline) throw new ApiError("network", {}, { call: "document socket" });
+      await new Promise((resolve) => {
+        this.waiting.push(() => resolve(undefined));
+        setTimeout(resolve, 500);
+      });
+    }
   }
 
   /**
-   * Merges what an earlier tab typed and did not get stored. Where nobody may write, the texts are only given back.
+   * Merges what an earlier tab typed and did not get stored. Where nobody may write, or its history is gone, the texts
+   * are only given back.
    * @returns {Promise<{changes: number, texts: string[]}>}
    */
   async recover() {
+    await this.bound;
     let changes = 0;
     const texts = [];
     for (const { key, entry } of await this.unsaved.leftBehind()) {
-      const sent = entry.sent && ChangeSet.fromJSON(entry.sent);
-      const pending = ChangeSet.fromJSON(entry.pending);
-      const { unsaved } = rebase({ base: entry.base, sent, pending, remote: this.base });
-      if (!unsaved.empty && this.readOnly) {
-        texts.push(applied(unsaved, this.base));
+      if (this.readOnly || entry.epoch !== this.epoch) {
+        texts.push(entry.text);
+        if (!this.readOnly) this.unsaved.forget(key);
         continue;
       }
-      changes += countChanges(unsaved);
-      this.#bringBack(unsaved.map(this.sent ? this.sent.compose(this.pending) : this.pending));
+      const before = this.shared.toString();
+      applyUpdate(this.doc, entry.update, "recovered");
+      const after = this.shared.toString();
+      if (after !== before) {
+        const inverse = changesBetween(after, before);
+        this.undoRecovered = this.undoRecovered ? inverse.compose(this.undoRecovered) : inverse;
+        changes += entry.changes;
+      }
+      this.keep();
       this.unsaved.forget(key);
     }
     return { changes, texts };
-  }
-
-  /** @param {import("@codemirror/state").ChangeSet} changes */
-  #bringBack(changes) {
-    if (changes.empty || !this.view) return;
-    const inverse = changes.invert(this.view.state.doc);
-    this.view.dispatch({ changes });
-    this.undoRecovered = this.undoRecovered ? inverse.compose(this.undoRecovered) : inverse;
-    this.keep();
   }
 
   /** Takes recovered typing away again, whatever was typed since. */

@@ -20,8 +20,6 @@ import {
   HighlightStyle,
   highlightSelectionMatches,
   highlightSpecialChars,
-  history,
-  historyKeymap,
   indentLess,
   indentMore,
   indentOnInput,
@@ -34,7 +32,7 @@ import {
   searchKeymap,
   syntaxHighlighting,
   tags,
-} from "../../vendor/agentsite-vendor-1.0.0.js";
+} from "../../vendor/agentsite-vendor-1.1.0.js";
 
 /** Past this many characters, colouring and bracket matching are left out, and the page says so. */
 export const LARGE = 400_000;
@@ -119,7 +117,6 @@ export class Editor {
           lineNumbers(),
           foldGutter(),
           highlightSpecialChars(),
-          history(),
           drawSelection(),
           dropCursor(),
           indentOnInput(),
@@ -137,7 +134,6 @@ export class Editor {
             ...closeBracketsKeymap,
             ...defaultKeymap,
             ...searchKeymap,
-            ...historyKeymap,
             ...foldKeymap,
             ...tabKeys,
           ]),
@@ -178,6 +174,12 @@ export class Editor {
   goToLine(number) {
     const line = this.view.state.doc.line(Math.min(Math.max(1, number), this.view.state.doc.lines));
     this.view.dispatch({ selection: { anchor: line.from }, effects: EditorView.scrollIntoView(line.from, { y: "center" }) });
+  }
+
+  /** Scrolls to a position without moving the cursor. @param {number} at */
+  show(at) {
+    const position = Math.min(at, this.view.state.doc.length);
+    this.view.dispatch({ effects: EditorView.scrollIntoView(position, { y: "center" }) });
   }
 
   focus() {

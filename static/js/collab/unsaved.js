@@ -3,13 +3,15 @@
  * What was typed and not yet stored by the server, kept in this browser across reloads and crashes.
  *
  * Each tab writes an entry of its own and holds a lock on it while it lives; an entry whose lock is free was left
- * behind, and is taken over by the next tab that opens the session.
+ * behind, and is taken over by the next tab that opens the session. Only what the server lacks is kept, so no copies of
+ * whole documents stay in browsers.
  */
 
 const PREFIX = "agentsite:unsaved";
 
 /**
- * @typedef {{v: 1, revision: number, base: string, sent: any, pending: any, at: number}} Entry
+ * @typedef {{v: 2, epoch: number, changes: number, update: string, text: string, at: number}} Entry
+ *   `update` is a CRDT update in base64, `text` the whole text, for when the history that it belongs to is gone
  */
 
 export class Unsaved {
@@ -27,10 +29,11 @@ export class Unsaved {
     navigator.locks?.request(this.key, () => new Promise(() => {}));
   }
 
-  /** @param {Omit<Entry, "v" | "at">} entry */
-  write(entry) {
+  /** @param {{epoch: number, changes: number, update: Uint8Array, text: string}} kept */
+  write({ epoch, changes, update, text }) {
+    const entry = { v: 2, at: Date.now(), epoch, changes, update: toBase64(update), text };
     try {
-      this.storage.setItem(this.key, JSON.stringify({ v: 1, at: Date.now(), ...entry }));
+      this.storage.setItem(this.key, JSON.stringify(entry));
       this.full = false;
     } catch {
       this.full = true;
@@ -43,17 +46,16 @@ export class Unsaved {
 
   /**
    * Takes the entries that no living tab holds, oldest first. They stay stored until `forget`.
-   * @returns {Promise<{key: string, entry: Entry}[]>}
+   * @returns {Promise<{key: string, entry: Omit<Entry, "update"> & {update: Uint8Array}}[]>}
    */
   async leftBehind() {
     const held = new Set((await navigator.locks?.query())?.held?.map((lock) => lock.name) ?? []);
     const found = [];
-    for (let i = 0; i < this.storage.length; i += 1) {
-      const key = this.storage.key(i) ?? "";
+    for (const key of Object.keys(this.storage)) {
       if (!key.startsWith(this.prefix) || key === this.key || held.has(key)) continue;
       try {
         const entry = JSON.parse(this.storage.getItem(key) ?? "");
-        if (entry.v === 1) found.push({ key, entry });
+        if (entry.v === 2) found.push({ key, entry: { ...entry, update: fromBase64(entry.update) } });
       } catch {
         this.storage.removeItem(key);
       }
@@ -66,3 +68,15 @@ export class Unsaved {
     this.storage.removeItem(key);
   }
 }
+
+const CHUNK = 0x8000;
+
+/** @param {Uint8Array} bytes */
+function toBase64(bytes) {
+  let text = "";
+  for (let at = 0; at < bytes.length; at += CHUNK) text += String.fromCharCode(...bytes.subarray(at, at + CHUNK));
+  return btoa(text);
+}
+
+/** @param {string} text */
+const fromBase64 = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));

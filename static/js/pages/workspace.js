@@ -2,6 +2,7 @@
 /** The workspace: the document, the conversation about it, and the review of what agents propose. */
 
 import { Editor } from "../collab/editor.js";
+import { placeOf } from "../collab/cursors.js";
 import { SharedDocument } from "../collab/document.js";
 import { Unsaved } from "../collab/unsaved.js";
 import { call, post } from "../net/api.js";
@@ -16,6 +17,7 @@ import { SessionStore } from "../refine/store.js";
 import { LifeNotice } from "../ui/life.js";
 import { byId, fill, pageData } from "../ui/dom.js";
 import { announce, banner, copy, errorBanner, toast } from "../ui/notices.js";
+import { People } from "../ui/people.js";
 import { showPill } from "../ui/pill.js";
 import { SessionFields } from "../ui/session_fields.js";
 import { Views } from "../ui/views.js";
@@ -49,7 +51,7 @@ function fail(error, what, more = {}) {
 // The document -----------------------------------------------------------------------------------
 
 const doc = new SharedDocument({
-  path: `/v1/sessions/${page.session.id}/document`,
+  session: page.session.id,
   text: page.document.text,
   revision: page.document.revision,
   unsaved: new Unsaved({ user: page.user.id, session: page.session.id }),
@@ -116,7 +118,7 @@ function drawPill() {
 const store = new SessionStore({
   session: page.session,
   onChange: draw,
-  onRevision: (revision) => doc.noteRevision(revision),
+  onRevision: () => {}, // the text comes over a socket of its own
   onSocket: (state) => {
     socketState = state;
     drawPill();
@@ -124,6 +126,18 @@ const store = new SessionStore({
   },
   onError: (error, what, retry) => fail(error, what, { retry }),
 });
+
+/** Shows where one of somebody's tabs is. @param {number[]} clients */
+function showPlaceOf(clients) {
+  const places = clients.map((client) => placeOf(doc.awareness.getStates().get(client), doc.shared)).filter(Boolean);
+  if (places[0]) editor.show(places[0].head);
+}
+
+const people = new People(doc.awareness, {
+  me: { id: page.user.id, name: page.user.name, color: "", role: page.session.role },
+  follow: showPlaceOf,
+});
+for (const kind of ["keydown", "wheel", "pointerdown"]) byId("editor").addEventListener(kind, () => people.stopFollowing(), { passive: true });
 
 const views = new Views(byId("workspace"));
 
@@ -244,6 +258,7 @@ function draw(state = store.state, tick = false) {
   const run = selectedRun ? state.runs[selectedRun] ?? null : null;
   const proposal = run?.proposal ? state.proposals[run.proposal] ?? null : null;
   const active = activeRun();
+  people.showAgents(runs().filter(isActive).map((each) => each.graph ?? "An agent"));
   conversation.show(state, { selected: selectedRun, canAsk: mayEdit(), tick });
   composer.show({
     active: active !== undefined,
@@ -383,7 +398,7 @@ draw();
 drawPill();
 performance.mark("ready-to-type");
 document.documentElement.dataset.ready = "true";
-await recover();
+recover().catch((error) => fail(error, "What an earlier tab had typed could not be brought back"));
 await store.start();
 if (selectedRun) {
   if (store.state.runs[selectedRun]) store.loadNodes(selectedRun);

@@ -1,2 +1,0 @@
-/* agentsite-vendor-1.0.0: licences in agentsite-vendor-1.0.0.LICENSES.txt; made by deploy/vendor */
-import{a,b,c,d,e}from"./agentsite-vendor-1.0.0-chunk-IK7B6OZY.js";import"./agentsite-vendor-1.0.0-chunk-K7QKOHQX.js";import"./agentsite-vendor-1.0.0-chunk-2E63AWLQ.js";import"./agentsite-vendor-1.0.0-chunk-3QIAF6IH.js";import"./agentsite-vendor-1.0.0-chunk-QXEJ32A4.js";import"./agentsite-vendor-1.0.0-chunk-YFSW2WEI.js";export{e as autoCloseTags,d as html,a as htmlCompletionSource,b as htmlCompletionSourceWith,c as htmlLanguage};
