@@ -14,6 +14,7 @@ import threading
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from itertools import count
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -38,6 +39,7 @@ logger = logging.getLogger(__name__)
 CONFLICTS_AT_MOST = 3
 CONFLICT_STATES = frozenset({"40001", "40P01"})
 """PostgreSQL's serialization_failure and deadlock_detected."""
+ROW_ID = attrgetter("id")
 BACKOFF_S = (0.05, 0.1, 0.25, 0.5, 1.0, 2.0)
 
 
@@ -225,7 +227,8 @@ class Writing:
             for call in calls:
                 self._call(call)
             able = self._apply_effects(parts)
-            fenced = self._store.write([part.fold() for part in able]) if able else {}
+            # In the order of ids, as everybody locks runs: whatever crosses it would deadlock.
+            fenced = self._store.write(sorted((part.fold() for part in able), key=ROW_ID)) if able else {}
             self._after_fence(able, fenced)
             if has_checkpoint:
                 failpoints.reach("in_checkpoint")

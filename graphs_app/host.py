@@ -95,9 +95,7 @@ class HostOf:
 
     async def _execute(self, run: Run, graph: LoadedGraph, history: History) -> Json:
         control = Control()
-        work = asyncio.ensure_future(
-            self._worker.execute(run, graph, history, control=control, depth=self._depth + 1)
-        )
+        work = asyncio.ensure_future(self._worker.execute(run, graph, history, control=control, depth=self._depth + 1))
         try:
             ended = await asyncio.shield(work)
         except asyncio.CancelledError:
