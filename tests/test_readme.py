@@ -33,9 +33,7 @@ def test_its_tool_registers_and_its_graph_runs(monkeypatch: pytest.MonkeyPatch) 
     store.graphs["count-twice"] = [compiled]
     stored = store.create("count-twice", {"text": "two words"})
     ended = asyncio.run(
-        run(
-            compiled=compiled, initial_state={"text": "two words"}, journal=journal, host=MemoryHost(store, stored)
-        )
+        run(compiled=compiled, initial_state={"text": "two words"}, journal=journal, host=MemoryHost(store, stored))
     )
     assert ended.status == "completed"
     assert ended.state["words"] == 2
