@@ -2,16 +2,20 @@
 
 from urllib.parse import urlencode
 
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import login, logout
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.debug import sensitive_post_parameters
-from django.views.decorators.http import require_POST
+from django.views.decorators.http import require_http_methods, require_POST
 
-from sessions_app.errors import DomainError
-from sessions_app.services import auth
+from sessions_app.errors import DomainError, InviteOver, NotFound
+from sessions_app.models import User
+from sessions_app.services import auth, invites
 
 HOME = "/"
 BACKEND = "django.contrib.auth.backends.ModelBackend"
@@ -59,6 +63,32 @@ def sign_in(request: HttpRequest) -> HttpResponse:
         return to_welcome(target, account="1")
     login(request, user, backend=BACKEND)
     return HttpResponseRedirect(target)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def join(request: HttpRequest, token: str) -> HttpResponse:
+    """An invitation: what it leads to, and the way in, for strangers as guests."""
+    try:
+        invite = invites.look(token=token)
+    except (NotFound, InviteOver) as error:
+        return render(request, "sessions_app/join.html", {"invite": None, "reason": str(error)}, status=404)
+    if request.method == "POST":
+        try:
+            return _joined(request, token)
+        except DomainError as error:
+            messages.error(request, str(error))
+    return render(request, "sessions_app/join.html", {"invite": invite, "guests_allowed": settings.GUESTS_ALLOWED})
+
+
+def _joined(request: HttpRequest, token: str) -> HttpResponse:
+    if isinstance(request.user, User):
+        member = invites.accept(user=request.user, token=token)
+    else:
+        with transaction.atomic():  # no guest is left behind by an invitation that ended meanwhile
+            guest = auth.create_guest(name=request.POST.get("name", ""))
+            member = invites.accept(user=guest, token=token)
+        login(request, guest, backend=BACKEND)
+    return HttpResponseRedirect(reverse("workspace", args=[member.session_id]))
 
 
 @require_POST

@@ -20,6 +20,7 @@ import { announce, banner, copy, errorBanner, toast } from "../ui/notices.js";
 import { People } from "../ui/people.js";
 import { showPill } from "../ui/pill.js";
 import { SessionFields } from "../ui/session_fields.js";
+import { Share } from "../ui/share.js";
 import { Views } from "../ui/views.js";
 import { startShell } from "./shell.js";
 
@@ -138,6 +139,8 @@ const people = new People(doc.awareness, {
   follow: showPlaceOf,
 });
 for (const kind of ["keydown", "wheel", "pointerdown"]) byId("editor").addEventListener(kind, () => people.stopFollowing(), { passive: true });
+
+const share = new Share(page.session.id);
 
 const views = new Views(byId("workspace"));
 
@@ -298,6 +301,7 @@ const fields = new SessionFields({
 });
 
 function drawSession(force = false) {
+  share.show(isOwner() && !isExpired());
   fields.show(store.state.session, isOwner() && !isExpired(), force);
   if (doc.readOnly === mayEdit()) {
     doc.setReadOnly(!mayEdit());
@@ -354,6 +358,7 @@ startShell({
     { label: "Show code and review side by side", icon: "columns-2", run: () => views.show("split") },
     { label: "Show the review", icon: "file-diff", run: () => views.show("review") },
     { label: "Save now", icon: "check", keys: "Mod-S", run: saveNow, when: mayEdit },
+    { label: "Invite people", icon: "users", run: () => share.open(), when: () => isOwner() && !isExpired() },
     { label: "Wrap long lines", icon: "wrap-text", run: toggleWrap },
     { label: "Copy the link to what you see", icon: "copy", run: () => copy(location.href) },
   ],

@@ -1,6 +1,6 @@
 // One stock y-websocket client, driven by lines of JSON on stdin; answers on stdout. Knows nothing of our own messages.
 //
-// {"do": "insert", "at": n, "text": "..."}  {"do": "delete", "at": n, "length": n}  {"do": "text"}  {"do": "here"}
+// {"do": "insert", "at": n, "text": "..."}  {"do": "after", "mark": "...", "text": "..."}  {"do": "delete", "at": n, "length": n}  {"do": "text"}  {"do": "here"}
 // {"do": "presence", "state": {...}}  {"do": "offline"}  {"do": "online", "ticket": "..."}  {"do": "ticket", "ticket": "..."}
 
 import { createInterface } from "node:readline";
@@ -26,6 +26,7 @@ provider.on("connection-close", (event) => say({ event: "close", code: event?.co
 const deeds = {
   insert: ({ at, text: what }) => text.insert(Math.min(at, text.length), what),
   append: ({ text: what }) => text.insert(text.length, what),
+  after: ({ mark, text: what }) => text.insert(text.toString().indexOf(mark) + mark.length, what),
   delete: ({ at, length }) => text.delete(at, length),
   text: () => say({ text: text.toString() }),
   here: () => say({ here: Object.fromEntries([...provider.awareness.getStates()].map(([id, state]) => [id, state])) }),

@@ -1,0 +1,109 @@
+// @ts-check
+/** Inviting people: links with a role, an end and a number of uses, shown once; and those that stand, to be revoked. */
+
+import { call, get, post } from "../net/api.js";
+import { byId, fill, h, icon } from "./dom.js";
+import { announce, copy, errorBanner } from "./notices.js";
+
+const day = new Intl.DateTimeFormat("en", { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
+
+/** @param {{expires_at: string | null, max_uses: number | null, uses: number}} invite */
+function wordsOf({ expires_at, max_uses, uses }) {
+  const end = expires_at ? `until ${day.format(new Date(expires_at))}` : "without an end";
+  const used = max_uses === null ? `used ${uses} ${uses === 1 ? "time" : "times"}` : `used ${uses} of ${max_uses}`;
+  return `${end}, ${used}`;
+}
+
+/** @typedef {{id: string, role: string, expires_at: string | null, max_uses: number | null, uses: number}} Invite */
+
+export class Share {
+  /** @param {string} session */
+  constructor(session) {
+    this.path = `/v1/sessions/${session}/invites`;
+    this.button = /** @type {HTMLButtonElement} */ (byId("share"));
+    this.button.addEventListener("click", () => this.open());
+    /** @type {HTMLDialogElement | null} */
+    this.dialog = null;
+  }
+
+  /** @param {boolean} mayInvite */
+  show(mayInvite) {
+    this.button.hidden = !mayInvite;
+  }
+
+  async open() {
+    const role = this.select("share-role", "They may", [["editor", "edit"], ["viewer", "look"]]);
+    const ends = this.select("share-ends", "The link ends", [["86400", "in a day"], ["604800", "in a week"], ["", "never"]]);
+    const uses = this.select("share-uses", "It lets in", [["", "everybody who has it"], ["1", "one person"]]);
+    this.made = h("div", { class: "stack" });
+    this.standing = h("ul", { class: "plain-list", "aria-label": "Links that stand" });
+    const make = h("button", { type: "button", class: "button primary", on: { click: () => this.make(role, ends, uses) } }, "Make a link");
+    const close = h("button", { type: "button", class: "button", on: { click: () => this.close() } }, "Done");
+    const dialog = h("dialog", { class: "dialog", "aria-labelledby": "share-title" },
+      h("header", null, h("h2", { id: "share-title" }, "Invite people")),
+      h("div", { class: "body stack" }, ...[role, ends, uses].map(({ label, select }) => h("div", { class: "field" }, label, select)), this.made, this.standing),
+      h("footer", null, close, make),
+    );
+    dialog.addEventListener("close", () => this.close());
+    document.body.append(dialog);
+    this.dialog = dialog;
+    dialog.showModal();
+    await this.list();
+  }
+
+  close() {
+    this.dialog?.remove();
+    this.dialog = null;
+    this.button.focus();
+  }
+
+  /** @param {string} id @param {string} words @param {[string, string][]} options */
+  select(id, words, options) {
+    const select = h("select", { id, class: "select" }, options.map(([value, text]) => h("option", { value }, text)));
+    return { label: h("label", { for: id }, words), select };
+  }
+
+  /** @param {{select: HTMLSelectElement}[]} choices */
+  async make(...choices) {
+    const [role, ends, uses] = choices.map(({ select }) => select.value);
+    try {
+      const { url } = await post(this.path, { role, expires_in_s: ends ? Number(ends) : null, max_uses: uses ? Number(uses) : null });
+      const link = h("input", { class: "input", readonly: true, "aria-label": "The link", value: url });
+      fill(/** @type {HTMLElement} */ (this.made), h("p", { class: "note" }, "Copy the link now; it is not shown again."), h("div", { class: "row nowrap" }, link,
+        h("button", { type: "button", class: "button", on: { click: () => copy(url) } }, icon("copy"), "Copy")));
+      link.focus();
+      link.select();
+      announce("The link is made");
+      await this.list();
+    } catch (error) {
+      fill(/** @type {HTMLElement} */ (this.made), errorBanner(error, { what: "The link was not made" }));
+    }
+  }
+
+  async list() {
+    try {
+      const { results } = await get(this.path);
+      fill(/** @type {HTMLElement} */ (this.standing), results.map((/** @type {Invite} */ invite) => this.row(invite)));
+    } catch (error) {
+      fill(/** @type {HTMLElement} */ (this.standing), errorBanner(error, { what: "The links could not be read" }));
+    }
+  }
+
+  /** @param {Invite} invite */
+  row(invite) {
+    const words = `To ${invite.role === "viewer" ? "look" : "edit"}, ${wordsOf(invite)}`;
+    const revoke = h("button", { type: "button", class: "button small", "aria-label": `Revoke: ${words}`, on: { click: () => this.revoke(invite.id) } }, "Revoke");
+    return h("li", { class: "row between" }, h("span", null, words), revoke);
+  }
+
+  /** @param {string} id */
+  async revoke(id) {
+    try {
+      await call("DELETE", `${this.path}/${id}`);
+      announce("Revoked");
+      await this.list();
+    } catch (error) {
+      fill(/** @type {HTMLElement} */ (this.made), errorBanner(error, { what: "The link was not revoked" }));
+    }
+  }
+}
