@@ -9,7 +9,7 @@ VAR_DIR ?= var
 INSTALLED := $(VENV)/installed
 TEST_INSTALLED := $(VENV)/test-installed
 PACKAGES := agentsite sessions_app graphs_app refine_app
-XDIST ?= 2
+XDIST ?= 3
 
 .PHONY: run test lint format bench browser suites clean
 
