@@ -24,8 +24,9 @@ from sessions_app.crdt.store import StoreFailed, UpdateStore
 from sessions_app.models import Document, Member, Role, SessionStatus
 from sessions_app.realtime import hub, publish, store, topics
 from sessions_app.realtime.close_codes import CloseCode
-from sessions_app.realtime.document_room import DocumentRoom, Surroundings
+from sessions_app.realtime.document_room import DocumentRoom
 from sessions_app.realtime.document_socket import DocumentSocket
+from sessions_app.realtime.document_surroundings import Surroundings
 from sessions_app.realtime.document_writer import Writer
 from sessions_app.services import auth, compaction, connections, documents
 

@@ -11,9 +11,7 @@ A resent update changes nothing, so it is answered and not stored again: the CRD
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Sequence
 from uuid import UUID
 
 from sessions_app.crdt import inspection
@@ -26,13 +24,11 @@ from sessions_app.crdt.store import (
     Loaded,
     NoSuchDocument,
     NotStored,
-    Outcome,
     Owner,
     Refusal,
     Row,
     Stored,
     StoreFailed,
-    UpdateStore,
 )
 from sessions_app.realtime import document_admission as admission
 from sessions_app.realtime import yprotocol
@@ -40,6 +36,7 @@ from sessions_app.realtime.close_codes import CloseCode
 from sessions_app.realtime.document_admission import Edit, Taken
 from sessions_app.realtime.document_audience import Audience
 from sessions_app.realtime.document_socket import DocumentSocket
+from sessions_app.realtime.document_surroundings import Surroundings, greeting, load, refusal
 
 log = logging.getLogger(__name__)
 
@@ -49,23 +46,6 @@ BAD_UPDATES_BORNE = 5
 FAILURES_BORNE = 8
 RETRY_S = 0.25
 Work = Callable[[Replica], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What a room works with; passed in."""
-
-    store: UpdateStore
-    append: Callable[[Batch], Awaitable[Outcome]]
-    call: Callable[..., Awaitable[Any]]
-    """Runs a blocking function in a thread."""
-    build: Callable[[Any], Replica]
-    tell: Callable[["DocumentRoom", bytes | None], None]
-    """Tells other processes: awareness, or None: the log has grown."""
-    stored: Callable[["DocumentRoom", list[DocumentSocket]], None]
-    """Called after every commit, with whose updates were stored."""
-    limit: int
-    """The largest text of a document, in bytes."""
 
 
 class DocumentRoom:
@@ -127,7 +107,7 @@ class DocumentRoom:
 
     def tell_role(self, socket: DocumentSocket) -> None:
         """The socket's role has changed."""
-        socket.push_ours(self._hello(socket))
+        socket.push_ours(greeting(self, socket, limit=self._around.limit))
 
     async def settled(self) -> None:
         """Returns when everything that has come in is done."""
@@ -197,7 +177,7 @@ class DocumentRoom:
         was_here, is_unsure = self.epoch, self._is_unsure
         loaded: Loaded
         replica: Replica
-        loaded, replica = await self._around.call(_load, self._around, self.document)
+        loaded, replica = await self._around.call(load, self._around, self.document)
         self.session, self.epoch, self._owners = loaded.session, loaded.epoch, loaded.owners
         self.number, self.snapshot_number = loaded.number, loaded.state_number
         self._kind, self._replica, self._whole = KINDS[loaded.kind], replica, None
@@ -346,23 +326,9 @@ class DocumentRoom:
     # Answers ----------------------------------------------------------------------------------------
 
     def _welcome(self, socket: DocumentSocket, replica: Replica) -> None:
-        socket.push_ours(self._hello(socket))
+        socket.push_ours(greeting(self, socket, limit=self._around.limit))
         socket.push(yprotocol.ask(replica.state_vector()))
         self.audience.introduce(socket)
-
-    def _hello(self, socket: DocumentSocket) -> bytes:
-        limits = {"update_bytes": admission.UPDATE_BYTES, "document_bytes": self._around.limit}
-        return yprotocol.hello(
-            {
-                "document": str(self.document),
-                "epoch": self.epoch,
-                "number": self.number,
-                "role": socket.user["role"],
-                "read_only": not socket.may_edit,
-                "user": socket.user,
-                "limits": limits,
-            }
-        )
 
     def _answer(self, socket: DocumentSocket, state_vector: bytes, replica: Replica) -> None:
         try:
@@ -420,12 +386,4 @@ class DocumentRoom:
             log.exception("document %s: a bad update could not be quarantined", self.document)
 
     def _say_refused(self, edit: Edit, error: UpdateError) -> None:
-        told = {"seq": edit.message.seq, "code": error.code, "message": str(error)}
-        if isinstance(error, DocumentFull):
-            told["limit"] = self._around.limit
-        edit.socket.push_ours(yprotocol.refused(told))
-
-
-def _load(around: Surroundings, document: UUID) -> tuple[Loaded, Replica]:
-    loaded = around.store.load(document)
-    return loaded, around.build(loaded)
+        edit.socket.push_ours(refusal(edit, error, limit=self._around.limit))
