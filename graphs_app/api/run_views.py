@@ -11,7 +11,7 @@ from graphs_app import definitions, selectors
 from graphs_app.api import serializers as shapes
 from graphs_app.errors import CheckpointNotFound
 from graphs_app.models import Run
-from graphs_app.services import runs
+from graphs_app.services import continuing, runs
 from sessions_app.api.base import ApiView, caller
 from sessions_app.api.idempotency import idempotent
 from sessions_app.api.pagination import NewestFirst, OldestFirst
@@ -137,7 +137,7 @@ class Fork(ApiView):
     @idempotent
     def post(self, request: Request, run_id: UUID) -> Response:
         asked = read(shapes.ForkAsked, request.data)
-        return accepted(runs.fork_run(user=caller(request), run=changeable(request, run_id), **asked))
+        return accepted(continuing.fork_run(user=caller(request), run=changeable(request, run_id), **asked))
 
 
 class Retry(ApiView):
@@ -148,7 +148,7 @@ class Retry(ApiView):
     )
     def get(self, request: Request, run_id: UUID) -> Response:
         asked = read(shapes.RetryAsked, request.query_params)
-        plan, version = runs.retry_plan(run=visible(request, run_id), **asked)
+        plan, version = continuing.retry_plan(run=visible(request, run_id), **asked)
         shown = {"version": version.number, "blocked": plan.blocked, "nodes": plan.nodes, "starts": plan.starts}
         return Response(shapes.RetryPlanShape(shown).data)
 
@@ -161,4 +161,4 @@ class Retry(ApiView):
     @idempotent
     def post(self, request: Request, run_id: UUID) -> Response:
         asked = read(shapes.RetryAsked, request.data)
-        return accepted(runs.retry_run(user=caller(request), run=changeable(request, run_id), **asked))
+        return accepted(continuing.retry_run(user=caller(request), run=changeable(request, run_id), **asked))

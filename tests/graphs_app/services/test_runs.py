@@ -16,7 +16,7 @@ from graphs_app.errors import (
     RunNotFinished,
 )
 from graphs_app.models import Interrupt, NodeRun, Run, RunStatus
-from graphs_app.services import execution, graphs, runs
+from graphs_app.services import continuing, execution, graphs, runs
 from sessions_app.models import SessionEvent, User
 from tests.graphs_app import cast
 from tests.graphs_app.cast import line, node
@@ -117,7 +117,7 @@ def test_an_interrupted_run_can_be_cancelled_and_then_takes_no_answer(here: work
 
 def test_a_fork_goes_on_from_a_checkpoint_with_edited_state(here: worker.Worker, ada: User) -> None:
     run = cast.execute(cast.start(ada, cast.SUM))
-    fork = cast.execute(runs.fork_run(user=ada, run=run, checkpoint=3, state={"n": 4, "note": "forked"}))
+    fork = cast.execute(continuing.fork_run(user=ada, run=run, checkpoint=3, state={"n": 4, "note": "forked"}))
     assert (fork.status, fork.state, fork.forked_from_id) == ("completed", {"n": 5, "note": "forked"}, run.pk)
     assert [one.node_id for one in selectors.checkpoints_of(fork)] == ["start", "add", "add", "add"]
     assert selectors.state_at(fork, 3) == {"n": 4, "note": "forked"}
@@ -125,13 +125,13 @@ def test_a_fork_goes_on_from_a_checkpoint_with_edited_state(here: worker.Worker,
     run.refresh_from_db()
     assert run.state == {"n": 5}
     with pytest.raises(CheckpointNotFound):
-        runs.fork_run(user=ada, run=run, checkpoint=7)
+        continuing.fork_run(user=ada, run=run, checkpoint=7)
 
 
 def test_a_fork_of_a_fork_keeps_both_edits(here: worker.Worker, ada: User) -> None:
     run = cast.execute(cast.start(ada, cast.SUM))
-    first = cast.execute(runs.fork_run(user=ada, run=run, checkpoint=1, state={"a": 1}))
-    second = cast.execute(runs.fork_run(user=ada, run=first, checkpoint=2, state={"b": 2}))
+    first = cast.execute(continuing.fork_run(user=ada, run=run, checkpoint=1, state={"a": 1}))
+    second = cast.execute(continuing.fork_run(user=ada, run=first, checkpoint=2, state={"b": 2}))
     assert second.state == {"n": 5, "a": 1, "b": 2}
 
 
@@ -153,11 +153,11 @@ def test_a_failed_run_is_retried_on_a_mended_version(here: worker.Worker, ada: U
     mended = broken()
     mended["nodes"][1] = node("two", "compute", {"set": {"n": "n + 10"}})
     graphs.add_version(user=ada, graph=graph, definition=mended)
-    plan, version = runs.retry_plan(run=run)
+    plan, version = continuing.retry_plan(run=run)
     assert version.number == 2
     assert [(one.node_id, one.action) for one in plan.nodes] == [("one", "reuse")]
     assert plan.starts == ("two",)
-    again = cast.execute(runs.retry_run(user=ada, run=run))
+    again = cast.execute(continuing.retry_run(user=ada, run=run))
     assert (again.status, again.state, again.forked_from_id) == ("completed", {"n": 12}, run.pk)
     one = NodeRun.objects.get(run=again, node_id="one")
     assert one.finished_at == NodeRun.objects.get(run=run, node_id="one").finished_at
@@ -168,19 +168,19 @@ def test_a_retry_on_a_version_without_what_was_done_begins_anew_there(here: work
     run = cast.execute(runs.start_run(user=ada, graph=graph.slug, initial_state={}))
     other = line("Mend", node("zero", "set_state", {"values": {"n": 0}}))
     graphs.add_version(user=ada, graph=graph, definition=other)
-    plan, _ = runs.retry_plan(run=run)
+    plan, _ = continuing.retry_plan(run=run)
     assert [(one.node_id, one.action) for one in plan.nodes] == [("one", "drop")]
-    again = cast.execute(runs.retry_run(user=ada, run=run))
+    again = cast.execute(continuing.retry_run(user=ada, run=run))
     assert (again.status, again.state) == ("completed", {"n": 0})
 
 
 def test_only_what_failed_can_be_retried(here: worker.Worker, ada: User) -> None:
     queued = cast.start(ada, cast.SUM)
     with pytest.raises(RunNotFinished):
-        runs.retry_run(user=ada, run=queued)
+        continuing.retry_run(user=ada, run=queued)
     cast.execute(queued)
     with pytest.raises(RunNotFailed):
-        runs.retry_run(user=ada, run=queued)
+        continuing.retry_run(user=ada, run=queued)
 
 
 @pytest.mark.parametrize(

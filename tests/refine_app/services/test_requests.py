@@ -5,8 +5,9 @@ import pytest
 from django.db import transaction
 
 from graphs_app.models import Graph, GraphVersion, Run, RunStatus
+from graphs_app.services.continuing import retry_run
 from graphs_app.services.graphs import install_built_in
-from graphs_app.services.runs import cancel_run, retry_run
+from graphs_app.services.runs import cancel_run
 from refine_app.errors import (
     EmptyDocument,
     GraphNotExpected,

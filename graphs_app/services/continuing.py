@@ -1,0 +1,153 @@
+"""Runs that go on from what another has done: forks from a checkpoint, retries on a mended version."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.db import transaction
+
+from graphs_app import definitions, selectors
+from graphs_app.engine import replan
+from graphs_app.engine.checkpoint import History
+from graphs_app.engine.errors import EngineError
+from graphs_app.errors import (
+    CheckpointNotFound,
+    RetryBlocked,
+    RunNotFailed,
+    RunNotFinished,
+)
+from graphs_app.models import (
+    TERMINAL,
+    GraphVersion,
+    NodeRun,
+    NodeRunStatus,
+    Run,
+    RunStatus,
+    node_run_id,
+)
+from graphs_app.services.runs import checked_state, invalid_state, queue_new
+from sessions_app import permissions
+from sessions_app.errors import FieldProblem
+from sessions_app.models import User, new_id
+from sessions_app.permissions import Action
+
+
+def fork_run(*, user: User, run: Run, checkpoint: int, state: Mapping[str, Any] | None = None) -> Run:
+    """A new run that goes on after a checkpoint of another, with values of its state set anew.
+
+    Raises CheckpointNotFound, InvalidState.
+    """
+    if run.session_id is not None:
+        permissions.require(user, run.session_id, Action.EDIT)
+    edit = checked_state({} if state is None else state, "/state")
+    last = selectors.checkpoint_count(run)
+    if not 0 <= checkpoint <= last:
+        raise CheckpointNotFound(f"Run {str(run.pk)!r} has checkpoints 0 to {last}, not {checkpoint}.")
+    loaded = definitions.load(run.graph_version_id)
+    try:
+        history = replan.fork(
+            compiled=loaded.compiled,
+            initial_state=run.initial_state,
+            history=selectors.replayable(run),
+            number=checkpoint,
+            edit=edit,
+        )
+    except EngineError as error:
+        raise invalid_state("/state", error.code, str(error)) from error
+    old = dict(NodeRun.objects.filter(run=run, number__isnull=False).values_list("number", "activation"))
+    return _continue_as_new(
+        user, run, run.graph_version, history, {done.number: old[done.number] for done in history.done}
+    )
+
+
+def retry_run(*, user: User, run: Run, version: int | None = None) -> Run:
+    """A new run that goes on from the last good checkpoint of a failed one, on the graph's current or a named version.
+
+    Raises RunNotFinished, RunNotFailed, RetryBlocked with a problem for each node run that cannot be reused.
+    """
+    if run.session_id is not None:
+        permissions.require(user, run.session_id, Action.EDIT)
+    plan, graph_version = retry_plan(run=run, version=version)
+    if plan.blocked:
+        errors = [
+            FieldProblem(pointer=f"/nodes/{node.node_id}", code="blocked", message=node.why)
+            for node in plan.nodes
+            if node.action == "blocked"
+        ]
+        raise RetryBlocked(f"Run {str(run.pk)!r} cannot go on on version {graph_version.number}.", errors=errors)
+    sources = {
+        node.new_number: node.activation
+        for node in plan.nodes
+        if node.action == "reuse" and node.new_number is not None
+    }
+    return _continue_as_new(user, run, graph_version, plan.history, sources)
+
+
+def retry_plan(*, run: Run, version: int | None = None) -> tuple[replan.Plan, GraphVersion]:
+    """What a retry would reuse, run again or be blocked by, and the version that it would run on."""
+    if run.status not in TERMINAL:
+        raise RunNotFinished(f"Run {str(run.pk)!r} is {run.status}; cancel it, or wait for its end.")
+    if run.status == RunStatus.COMPLETED:
+        raise RunNotFailed(f"Run {str(run.pk)!r} has completed; there is nothing to retry. Fork it instead.")
+    graph = run.graph_version.graph
+    graph_version = selectors.version_of(graph, version or graph.version)
+    try:
+        plan = replan.plan_retry(
+            old=definitions.load(run.graph_version_id).compiled,
+            new=definitions.load(graph_version.pk).compiled,
+            initial_state=run.initial_state,
+            history=selectors.replayable(run),
+        )
+    except EngineError as error:
+        raise RetryBlocked(f"What run {str(run.pk)!r} has done cannot be replayed: {error}") from error
+    return plan, graph_version
+
+
+def _continue_as_new(user: User, run: Run, version: GraphVersion, history: History, sources: Mapping[int, int]) -> Run:
+    """Queues a new run with a history; sources say which activation of the old run each checkpoint was."""
+    new = Run(
+        id=new_id(),
+        session_id=run.session_id,
+        user=user,
+        graph_version=version,
+        forked_from=run,
+        priority=run.priority,
+        durability=run.durability,
+        initial_state=run.initial_state,
+        timeout_s=run.timeout_s,
+        budget_usd=run.budget_usd,
+        dry_run=run.dry_run,
+        metadata=run.metadata,
+        checkpoints=len(history.done),
+        claimed_checkpoints=len(history.done),
+        edits={str(number): edit for number, edit in history.edits.items()},
+    )
+    old = {node_run.activation: node_run for node_run in NodeRun.objects.filter(run=run, number__isnull=False)}
+    with transaction.atomic():
+        queue_new(new, version)
+        NodeRun.objects.bulk_create(
+            [_copied(new, done, old[sources[done.number]]) for done in history.done], batch_size=200
+        )
+    return new
+
+
+def _copied(run: Run, done: Any, source: NodeRun) -> NodeRun:
+    """A reused node run: what it wrote and when, but not what it cost, which is paid already."""
+    return NodeRun(
+        id=node_run_id(run.pk, done.activation),
+        run=run,
+        activation=done.activation,
+        number=done.number,
+        seen=min(source.seen, done.number - 1),
+        node_id=done.node_id,
+        tool=source.tool,
+        status=NodeRunStatus(source.status),
+        attempt=source.attempt,
+        writes=dict(done.writes),
+        edges_taken=list(done.edges_taken),
+        error=source.error,
+        text=source.text,
+        started_at=source.started_at,
+        finished_at=source.finished_at,
+        duration_ms=source.duration_ms,
+        endpoint=source.endpoint,
+    )
