@@ -170,7 +170,7 @@ CELERY_WORKER_POOL = "threads"
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TASK_DEFAULT_QUEUE = "runs"
-CELERY_TASK_QUEUES = [Queue("runs"), Queue("upkeep")]
+CELERY_TASK_QUEUES = [Queue("runs", routing_key="runs"), Queue("upkeep", routing_key="upkeep")]
 CELERY_TASK_ROUTES = {
     "sessions_app.tasks.*": {"queue": "upkeep"},
     "graphs_app.tasks.sweep_runs": {"queue": "upkeep"},

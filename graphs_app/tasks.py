@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from celery import shared_task, signals
+from celery.exceptions import Reject
 from django.db import connection
 
 from graphs_app import failpoints, worker
@@ -22,6 +23,9 @@ def execute_run(run_id: str) -> None:
     except (ValueError, TypeError, AttributeError):
         logger.error("a message names run %r, which is no run's id; it is dropped", run_id)
         return
+    if worker.is_ending():
+        # A message that was fetched before the process was told to stop belongs to another worker.
+        raise Reject("this worker is stopping", requeue=True)
     future = execution.execute(run_id=known)
     if future is None:
         return

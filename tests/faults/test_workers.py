@@ -77,7 +77,7 @@ def test_a_database_that_cuts_every_connection_stops_no_run(field: Field) -> Non
 
 def test_a_worker_that_is_told_to_stop_hands_its_runs_to_another_within_seconds(field: Field) -> None:
     leaving = field.worker("leaving")
-    field.start(steps=20, seconds=0.3, runs=2)
+    field.start(steps=60, seconds=0.3, runs=2)
     field.wait_for_checkpoints(2)
     field.worker("heir", sweeps=True)
     heartbeats = "SELECT count(*) AS n FROM graphs_app_workerheartbeat"
@@ -86,7 +86,7 @@ def test_a_worker_that_is_told_to_stop_hands_its_runs_to_another_within_seconds(
     wait_until(lambda: all(row["attempt"] == 2 for row in field.run_rows()), "the second claims", within_s=10)
     assert leaving.wait(30) == 0
     field.wait_for_the_end()
-    field.check(steps=20)
+    field.check(steps=60)
     assert {row["crashes"] for row in field.run_rows()} == {0}
 
 
