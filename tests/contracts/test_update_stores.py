@@ -13,7 +13,15 @@ from sessions_app.crdt import edits
 from sessions_app.crdt.kinds import TEXT
 from sessions_app.crdt.replica import Replica
 from sessions_app.crdt.store import Batch, Entry, NoSuchDocument, NotStored, Refusal, Stored, UpdateStore
-from sessions_app.models import Document, DocumentSnapshot, DocumentText, DocumentUpdate, Member, QuarantinedUpdate, Role
+from sessions_app.models import (
+    Document,
+    DocumentSnapshot,
+    DocumentText,
+    DocumentUpdate,
+    Member,
+    QuarantinedUpdate,
+    Role,
+)
 from sessions_app.services import compaction, lifetimes
 from tests.sessions_app.conftest import Cast, make_cast
 

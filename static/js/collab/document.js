@@ -68,6 +68,7 @@ export class SharedDocument {
     /** @type {ReturnType<typeof setTimeout> | undefined} */
     this.keepTimer = undefined;
     this.openedAt = performance.now();
+    this.keptAt = 0;
     /** @type {(() => void)[]} who waits for the next change of what is stored */
     this.waiting = [];
     this.extension = [
@@ -177,7 +178,7 @@ export class SharedDocument {
       this.hadUnstored = false;
       this.savedAt = new Date();
     }
-    this.keepTimer ??= setTimeout(() => this.keep(), KEEP_MS);
+    this.keepSoon();
     for (const wake of this.waiting.splice(0)) wake();
     this.tell();
   }
@@ -194,10 +195,18 @@ export class SharedDocument {
     return new TextEncoder().encode(this.shared.toString()).length;
   }
 
+  /** Keeps the first change at once, and what follows a moment later, together. */
+  keepSoon() {
+    if (this.keepTimer !== undefined) return;
+    if (performance.now() - this.keptAt > KEEP_MS) this.keep();
+    else this.keepTimer = setTimeout(() => this.keep(), KEEP_MS);
+  }
+
   /** Writes what the server lacks into this browser's storage. */
   keep() {
     clearTimeout(this.keepTimer);
     this.keepTimer = undefined;
+    this.keptAt = performance.now();
     if (this.isBegunAnew) return;
     const update = this.provider.unstoredUpdate;
     if (!update || this.readOnly) return this.unsaved.clear();
@@ -251,7 +260,7 @@ export class SharedDocument {
   /**
    * Merges what an earlier tab typed and did not get stored. Where nobody may write, or its history is gone, the texts
    * are only given back.
-   * @returns {Promise<{changes: number, texts: string[]}>}
+   * @returns {Promise<{changes: number, texts: {key: string, text: string}[]}>}
    */
   async recover() {
     await this.bound;
@@ -259,8 +268,7 @@ export class SharedDocument {
     const texts = [];
     for (const { key, entry } of await this.unsaved.leftBehind()) {
       if (this.readOnly || entry.epoch !== this.epoch) {
-        texts.push(entry.text);
-        if (!this.readOnly) this.unsaved.forget(key);
+        texts.push({ key, text: entry.text });
         continue;
       }
       const before = this.shared.toString();

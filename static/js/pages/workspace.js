@@ -2,7 +2,6 @@
 /** The workspace: the document, the conversation about it, and the review of what agents propose. */
 
 import { Editor } from "../collab/editor.js";
-import { placeOf } from "../collab/cursors.js";
 import { SharedDocument } from "../collab/document.js";
 import { Unsaved } from "../collab/unsaved.js";
 import { call, post } from "../net/api.js";
@@ -15,6 +14,7 @@ import { isActive } from "../refine/reduce.js";
 import { ReviewPanel } from "../refine/review.js";
 import { SessionStore } from "../refine/store.js";
 import { LifeNotice } from "../ui/life.js";
+import { bringBack } from "../ui/recovered.js";
 import { byId, fill, pageData } from "../ui/dom.js";
 import { announce, banner, copy, errorBanner, toast } from "../ui/notices.js";
 import { People } from "../ui/people.js";
@@ -81,29 +81,6 @@ async function saveNow() {
   }
 }
 
-async function recover() {
-  const { changes, texts } = await doc.recover();
-  if (changes > 0) {
-    const back = banner({
-      title: `${changes} unsaved ${changes === 1 ? "change" : "changes"} brought back`,
-      words: "They were typed here before and had not reached the server. They are merged into the text.",
-      actions: [
-        { label: "Keep", icon: "check", primary: true, run: () => back.remove() },
-        { label: "Discard", icon: "undo-2", run: () => (doc.discardRecovered(), back.remove()) },
-      ],
-    });
-    notices.append(back);
-  }
-  if (texts.length > 0) {
-    notices.append(banner({
-      tone: "warn",
-      title: "This browser keeps changes that never reached the server",
-      words: "You may not change this session now. Copy the text, so that nothing is lost.",
-      actions: [{ label: "Copy the text", icon: "copy", primary: true, run: () => copy(texts.join("\n")) }],
-    }));
-  }
-}
-
 function drawPill() {
   showPill(byId("pill"), {
     socket: socketState,
@@ -128,17 +105,11 @@ const store = new SessionStore({
   onError: (error, what, retry) => fail(error, what, { retry }),
 });
 
-/** Shows where one of somebody's tabs is. @param {number[]} clients */
-function showPlaceOf(clients) {
-  const places = clients.map((client) => placeOf(doc.awareness.getStates().get(client), doc.shared)).filter(Boolean);
-  if (places[0]) editor.show(places[0].head);
-}
-
-const people = new People(doc.awareness, {
+const people = new People(doc, {
   me: { id: page.user.id, name: page.user.name, color: "", role: page.session.role },
-  follow: showPlaceOf,
+  show: (at) => editor.show(at),
+  editor: byId("editor"),
 });
-for (const kind of ["keydown", "wheel", "pointerdown"]) byId("editor").addEventListener(kind, () => people.stopFollowing(), { passive: true });
 
 const share = new Share(page.session.id);
 
@@ -403,7 +374,7 @@ draw();
 drawPill();
 performance.mark("ready-to-type");
 document.documentElement.dataset.ready = "true";
-recover().catch((error) => fail(error, "What an earlier tab had typed could not be brought back"));
+bringBack(doc, notices).catch((error) => fail(error, "What an earlier tab had typed could not be brought back"));
 await store.start();
 if (selectedRun) {
   if (store.state.runs[selectedRun]) store.loadNodes(selectedRun);

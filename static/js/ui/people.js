@@ -1,6 +1,7 @@
 // @ts-check
 /** Who is here: one picture for each person, however many tabs they have open, and one for each agent that works. */
 
+import { placeOf } from "../collab/cursors.js";
 import { byId, fill, icon } from "./dom.js";
 
 const IDLE_MS = 60_000;
@@ -36,19 +37,21 @@ export function peopleIn(states) {
 
 export class People {
   /**
-   * @param {import("y-protocols/awareness").Awareness} awareness
-   * @param {{me: User, follow: (clients: number[]) => void}} options `follow` shows where one of these clients is
+   * @param {import("../collab/document.js").SharedDocument} document
+   * @param {{me: User, show: (at: number) => void, editor: HTMLElement}} options `show` scrolls the editor to a position
    */
-  constructor(awareness, { me, follow }) {
+  constructor({ awareness, shared }, { me, show, editor }) {
     this.element = byId("people");
     this.awareness = awareness;
+    this.shared = shared;
     this.me = me;
-    this.follow = follow;
+    this.show = show;
     /** The person who is followed. */
     this.followed = "";
     /** @type {string[]} */
     this.agents = [];
     this.drawn = "";
+    for (const kind of ["keydown", "wheel", "pointerdown"]) editor.addEventListener(kind, () => this.stopFollowing(), { passive: true });
     awareness.on("change", () => {
       this.draw();
       this.keepUp();
@@ -76,7 +79,9 @@ export class People {
 
   keepUp() {
     const person = this.followed && peopleIn(this.awareness.getStates()).find((each) => each.user.id === this.followed);
-    if (person) this.follow(person.clients);
+    const places = person ? person.clients.map((client) => placeOf(this.awareness.getStates().get(client), this.shared)) : [];
+    const place = places.find((each) => each !== null);
+    if (place) this.show(place.head);
   }
 
   draw() {

@@ -1,0 +1,55 @@
+// @ts-check
+/** What an earlier tab typed and did not get stored: merged, and said; or only given back, where nobody may write. */
+
+import { banner, copy } from "./notices.js";
+
+/** A tab that has just crashed may still hold its lock when the next one opens. */
+const AGAIN_MS = 3_000;
+
+/**
+ * @param {import("../collab/document.js").SharedDocument} doc
+ * @param {HTMLElement} notices
+ */
+export async function bringBack(doc, notices) {
+  const { length } = await bringBackOnce(doc, notices);
+  await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
+  if (!length) await bringBackOnce(doc, notices);
+}
+
+/**
+ * @param {import("../collab/document.js").SharedDocument} doc
+ * @param {HTMLElement} notices
+ */
+async function bringBackOnce(doc, notices) {
+  const { changes, texts } = await doc.recover();
+  if (changes > 0) {
+    const back = banner({
+      title: `${changes} unsaved ${changes === 1 ? "change" : "changes"} brought back`,
+      words: "They were typed here before and had not reached the server. They are merged into the text.",
+      actions: [
+        { label: "Keep", icon: "check", primary: true, run: () => back.remove() },
+        { label: "Discard", icon: "undo-2", run: () => (doc.discardRecovered(), back.remove()) },
+      ],
+    });
+    notices.append(back);
+  }
+  if (texts.length > 0) {
+    notices.append(banner({
+      tone: "warn",
+      title: "This browser keeps changes that never reached the server",
+      words: "They cannot be merged into the text that is here now. Copy them, so that nothing is lost.",
+      actions: [{ label: "Copy the text", icon: "copy", primary: true, run: () => give(doc, texts) }],
+    }));
+  }
+  return texts;
+}
+
+/**
+ * Hands the texts over; where they can never be merged any more, they need not be kept either.
+ * @param {import("../collab/document.js").SharedDocument} doc
+ * @param {{key: string, text: string}[]} texts
+ */
+async function give(doc, texts) {
+  await copy(texts.map(({ text }) => text).join("\n"));
+  if (!doc.readOnly) for (const { key } of texts) doc.unsaved.forget(key);
+}
