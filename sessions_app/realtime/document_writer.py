@@ -8,6 +8,8 @@ import asyncio
 import logging
 import queue
 import threading
+import time
+from collections import deque
 from collections.abc import Callable
 
 from sessions_app.crdt.store import Batch, Outcome, StoreFailed, UpdateStore
@@ -16,6 +18,11 @@ log = logging.getLogger(__name__)
 
 IDLE_S = 2.0
 """After this long without work the thread gives its database connection back."""
+
+GATHER_S = 0.003
+COMMITS = 20
+COMMITS_WITHIN_S = 0.125
+"""At more than 160 commits a second each waits a little for others to share it: one costs as much as ten."""
 
 Waiting = tuple[Batch, "asyncio.Future[Outcome]"]
 
@@ -29,6 +36,8 @@ class Writer:
         self._queue: queue.SimpleQueue[Waiting] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
+        self._began: deque[float] = deque(maxlen=COMMITS)
+        """When the last commits began."""
 
     async def append(self, batch: Batch) -> Outcome:
         """Returns when the batch is on disk, or refused. Raises StoreFailed when it may or may not be stored."""
@@ -58,9 +67,16 @@ class Writer:
                         self._thread = None
                         return
                 continue
+            if self._is_busy(time.monotonic()):
+                time.sleep(GATHER_S)
             while not self._queue.empty():
                 waiting.append(self._queue.get())
             self._commit(waiting)
+
+    def _is_busy(self, now: float) -> bool:
+        """Whether commits follow each other so quickly that waiting for company costs less than going alone."""
+        self._began.append(now)
+        return len(self._began) == COMMITS and now - self._began[0] < COMMITS_WITHIN_S
 
     def _commit(self, waiting: list[Waiting]) -> None:
         """Stores as many as can go together: a document has one batch under way at a time, so mostly all."""
