@@ -67,6 +67,7 @@ class DocumentRoom:
         self._inbox: deque[Edit | Work] = deque()
         self._newest_told = 0
         self._working: asyncio.Task[None] | None = None
+        self._refusing: set[asyncio.Task[None]] = set()
         self._failures = 0
         self._is_unsure = False
         """A commit failed, and may be stored all the same."""
@@ -111,8 +112,8 @@ class DocumentRoom:
 
     async def settled(self) -> None:
         """Returns when everything that has come in is done."""
-        while self._working is not None:
-            await asyncio.wait({self._working})
+        while under_way := self._refusing | ({self._working} if self._working is not None else set()):
+            await asyncio.wait(under_way)
 
     # Turns ------------------------------------------------------------------------------------------
 
@@ -365,7 +366,9 @@ class DocumentRoom:
         elif isinstance(error, MissingUpdates):
             socket.abort(CloseCode.RESYNC, "updates are missing; connect and synchronise again")
         elif isinstance(error, BadUpdate):
-            asyncio.ensure_future(self._refuse_bad(edit, error))  # noqa: RUF006  # it answers and logs by itself
+            refusing = asyncio.ensure_future(self._refuse_bad(edit, error))
+            self._refusing.add(refusing)
+            refusing.add_done_callback(self._refusing.discard)
         else:
             self._say_refused(edit, error)
             if not socket.speaks_ours:
@@ -373,17 +376,17 @@ class DocumentRoom:
                 socket.finish(code, str(error))
 
     async def _refuse_bad(self, edit: Edit, error: BadUpdate) -> None:
-        """Quarantines an update that no editor makes, and tells its sender."""
+        """Quarantines an update that no editor makes, and then tells its sender: what is told refused is kept."""
         socket, update = edit.socket, edit.message.update
         log.warning("document %s: an update of user %s is refused: %s", self.document, socket.user_id, error)
-        self._say_refused(edit, error)
         socket.bad_updates += 1
-        if not socket.speaks_ours or socket.bad_updates > BAD_UPDATES_BORNE:
-            socket.finish(CloseCode.MALFORMED, f"bad_update: {error}")
         try:
             await self._around.call(self._around.store.quarantine, self.document, socket.user_id, update, str(error))
-        except StoreFailed:
+        except (StoreFailed, OSError):
             log.exception("document %s: a bad update could not be quarantined", self.document)
+        self._say_refused(edit, error)
+        if not socket.speaks_ours or socket.bad_updates > BAD_UPDATES_BORNE:
+            socket.finish(CloseCode.MALFORMED, f"bad_update: {error}")
 
     def _say_refused(self, edit: Edit, error: UpdateError) -> None:
         edit.socket.push_ours(refusal(edit, error, limit=self._around.limit))

@@ -9,8 +9,11 @@ import pytest
 from rest_framework.test import APIClient
 
 from sessions_app.models import Document, Member, Role, Session, User
+from sessions_app.realtime import document_hub, hub
 from sessions_app.services import sessions
 
+PATIENCE_S = 60.0
+"""How long a test waits for what has to come; it is not measured how soon it does."""
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 
 
@@ -70,6 +73,14 @@ def as_user() -> Callable[[User], APIClient]:
         return client
 
     return signed_in
+
+
+@pytest.fixture
+def quick_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The looks at the database come often: for tests of what a look finds, which need not wait for one."""
+    for module in (hub, document_hub):
+        assert module.LOOK_EVERY_S < 4, "roles and removals count for open sockets within five seconds"
+        monkeypatch.setattr(module, "LOOK_EVERY_S", 0.1)
 
 
 def after(**kwargs: float) -> datetime:

@@ -18,7 +18,7 @@ from sessions_app.models import Connection, Session, User
 from sessions_app.realtime import hub, publish, socket, texts
 from sessions_app.realtime.protocol import TextSoFar
 from sessions_app.services import auth, documents, lifetimes, members, sessions
-from tests.sessions_app.conftest import Cast, make_cast
+from tests.sessions_app.conftest import PATIENCE_S, Cast, make_cast
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -38,14 +38,14 @@ class Client:
         await self.reads.wait()
         self.from_server.put_nowait(message)
 
-    async def message(self, within: float = 10.0) -> dict[str, Any]:
+    async def message(self, within: float = PATIENCE_S) -> dict[str, Any]:
         return await asyncio.wait_for(self.from_server.get(), within)
 
     async def accepted(self) -> "Client":
         assert (await self.message())["type"] == "websocket.accept"
         return self
 
-    async def frame(self, within: float = 10.0) -> dict[str, Any]:
+    async def frame(self, within: float = PATIENCE_S) -> dict[str, Any]:
         message = await self.message(within)
         assert message["type"] == "websocket.send", message
         frame: dict[str, Any] = json.loads(message["text"])
@@ -56,10 +56,10 @@ class Client:
             pass
         return frame
 
-    async def closed(self, within: float = 10.0) -> int:
+    async def closed(self, within: float = PATIENCE_S) -> int:
         while (message := await self.message(within))["type"] != "websocket.close":
             pass
-        await asyncio.wait_for(self.task, 10)
+        await asyncio.wait_for(self.task, PATIENCE_S)
         code: int = message.get("code", 0)
         return code
 
@@ -69,7 +69,7 @@ class Client:
 
     async def leave(self) -> None:
         self.to_server.put_nowait({"type": "websocket.disconnect", "code": 1000})
-        await asyncio.wait_for(self.task, 10)
+        await asyncio.wait_for(self.task, PATIENCE_S)
 
 
 Connect = Callable[..., Any]
@@ -179,6 +179,7 @@ async def test_an_unstored_frame_reaches_live_sockets_after_the_events_before_it
     assert (frame["seq"], frame["type"], frame["data"]["text"]) == (None, "text.delta", "hé")
 
 
+@pytest.mark.usefixtures("quick_looks")
 async def test_a_lost_wake_up_costs_a_poll_and_no_event(
     cast: Cast, connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -186,7 +187,7 @@ async def test_a_lost_wake_up_costs_a_poll_and_no_event(
     await client.frame()
     monkeypatch.setattr(publish, "wake", lambda session_id: None)
     await save(cast, "two")
-    assert (await client.frame(within=5))["type"] == "document.saved"
+    assert (await client.frame())["type"] == "document.saved"
 
 
 async def test_ping_is_answered_and_text_since_comes_from_the_registered_provider(
@@ -266,28 +267,31 @@ async def with_cookie(cast: Cast, key: str) -> Client:
     return await Client(scope_of(cast.session.pk, headers=headers)).accepted()
 
 
+@pytest.mark.usefixtures("quick_looks")
 async def test_a_login_cookie_with_the_sites_origin_lets_in_until_the_login_ends(cast: Cast) -> None:
     key = await sync_to_async(log_in)(cast.ana)
     client = await with_cookie(cast, key)
     assert (await client.frame())["seq"] == 1
     await sync_to_async(SessionStore(key).delete)()
-    assert await client.closed(within=5) == 4401
+    assert await client.closed() == 4401
 
 
+@pytest.mark.usefixtures("quick_looks")
 async def test_a_changed_password_ends_the_login_of_a_socket(cast: Cast) -> None:
     client = await with_cookie(cast, await sync_to_async(log_in)(cast.ana))
     cast.ana.set_password("another one")
     await cast.ana.asave()
-    assert await client.closed(within=5) == 4401
+    assert await client.closed() == 4401
 
 
 async def test_nobody_is_told_4401(cast: Cast) -> None:
     assert await (await with_cookie(cast, "no-such-login")).closed() == 4401
 
 
+@pytest.mark.usefixtures("quick_looks")
 async def test_a_socket_ends_with_the_access_token_it_came_by(cast: Cast, connect: Connect) -> None:
     client = await connect(cast.ana, cast.session, ends_at=timezone.now() + timedelta(seconds=1))
-    assert await client.closed(within=6) == 4401
+    assert await client.closed() == 4401
 
 
 @pytest.mark.parametrize("session_id", ["0190c0de-0000-7000-8000-000000000000", "no-uuid"])
@@ -327,7 +331,7 @@ async def test_expiry_is_told_and_then_closes_4410(cast: Cast, connect: Connect)
     client = await connect(cast.vic, cast.session, after=1)
     await sync_to_async(lifetimes.expire_now)(session_id=cast.session.pk, now=timezone.now())
     assert (await client.frame())["type"] == "session.expired"
-    assert await client.closed(within=5) == 4410
+    assert await client.closed() == 4410
 
 
 async def test_an_expired_session_is_replayed_and_then_closes_4410(cast: Cast, connect: Connect) -> None:
@@ -337,23 +341,26 @@ async def test_an_expired_session_is_replayed_and_then_closes_4410(cast: Cast, c
     assert await client.closed() == 4410
 
 
+@pytest.mark.usefixtures("quick_looks")
 async def test_a_removed_member_is_out_within_five_seconds(cast: Cast, connect: Connect) -> None:
     client, other = await connect(cast.vic, cast.session), await connect(cast.ben, cast.session)
     await sync_to_async(members.remove)(user=cast.ana, session_id=cast.session.pk, member_id=cast.vic.pk)
-    assert await client.closed(within=5) == 4403
+    assert await client.closed() == 4403
     assert (await other.until("member.left"))["data"]["name"] == "Vic"
 
 
+@pytest.mark.usefixtures("quick_looks")
 async def test_a_deactivated_person_is_out_within_five_seconds(cast: Cast, connect: Connect) -> None:
     client = await connect(cast.vic, cast.session)
     await User.objects.filter(pk=cast.vic.pk).aupdate(is_active=False)
-    assert await client.closed(within=5) == 4403
+    assert await client.closed() == 4403
 
 
+@pytest.mark.usefixtures("quick_looks")
 async def test_a_deleted_session_closes_4404(cast: Cast, connect: Connect) -> None:
     client = await connect(cast.vic, cast.session)
     await sync_to_async(sessions.delete)(user=cast.ana, session_id=cast.session.pk)
-    assert await client.closed(within=5) == 4404
+    assert await client.closed() == 4404
 
 
 async def test_a_silent_client_closes_4408(cast: Cast, connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -406,7 +413,7 @@ async def test_a_slow_reader_is_sent_away_with_bounded_memory_and_others_notice_
     for number in range(40):
         await save(cast, f"text {number}")
     assert [(await quick.frame())["seq"] for _ in range(40)] == list(range(2, 42))
-    await asyncio.wait_for(ending.wait(), 10)
+    await asyncio.wait_for(ending.wait(), PATIENCE_S)
     slow.reads.set()
     assert await slow.closed() == 4008
 

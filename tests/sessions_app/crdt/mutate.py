@@ -7,7 +7,7 @@ import json
 import random
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from sessions_app.crdt import inspection
@@ -36,13 +36,16 @@ def mutated(update: bytes, chance: random.Random) -> bytes:
     return bytes(out)
 
 
-def offer(base: Sequence[bytes], update: bytes) -> str:
+def offer(base: Sequence[bytes], known: Mapping[int, int], update: bytes) -> str:
     """What became of an update; whatever did, the replica can be read and written, and has nothing left over."""
+    try:
+        found = inspection.contents(update, KIND)
+        inspection.check_complete(found, known)
+    except UpdateError as error:  # before any replica has seen it
+        return error.code
     replica = Replica.of(KIND, None, base)
     before = replica.text()
     try:
-        found = inspection.contents(update, KIND)
-        inspection.check_complete(found, replica.known)
         changed = replica.apply(update, found)
     except Poisoned:
         return "poisoned"
@@ -59,9 +62,10 @@ def offer(base: Sequence[bytes], update: bytes) -> str:
 def main(seed: int, count: int) -> None:
     chance = random.Random(seed)  # noqa: S311  # repeatable, on purpose
     outcomes: Counter[str] = Counter()
+    known = [Replica.of(KIND, None, UPDATES[:at]).known for at in range(len(UPDATES))]
     for _ in range(count):
         at = chance.randrange(1, len(UPDATES))
-        outcomes[offer(UPDATES[:at], mutated(UPDATES[at], chance))] += 1
+        outcomes[offer(UPDATES[:at], known[at], mutated(UPDATES[at], chance))] += 1
     print(json.dumps(outcomes))
 
 

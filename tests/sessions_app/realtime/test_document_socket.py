@@ -20,7 +20,7 @@ from sessions_app.models import DocumentText, DocumentUpdate, QuarantinedUpdate,
 from sessions_app.realtime import document_hub, document_socket, hub, yprotocol
 from sessions_app.realtime.document_consumer import document_socket as application
 from sessions_app.services import auth, documents, lifetimes, members
-from tests.sessions_app.conftest import Cast, make_cast
+from tests.sessions_app.conftest import PATIENCE_S, Cast, make_cast
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -106,7 +106,7 @@ class Editor:
         data = b"".join((lib0.uint(1), lib0.uint(client), lib0.uint(clock), lib0.text(json.dumps(state))))
         self.say(yprotocol.presence(data))
 
-    async def until(self, condition: Callable[[], Any], within: float = 10.0) -> None:
+    async def until(self, condition: Callable[[], Any], within: float = PATIENCE_S) -> None:
         async with asyncio.timeout(within):
             while not condition():
                 self._news.clear()
@@ -121,13 +121,13 @@ class Editor:
         return self.stored[seq]
 
     async def closed(self) -> int | None:
-        await asyncio.wait_for(self.task, 10)
+        await asyncio.wait_for(self.task, PATIENCE_S)
         return self.code
 
     async def leave(self) -> None:
         self.reads.set()
         self.to_server.put_nowait({"type": "websocket.disconnect", "code": 1000})
-        await asyncio.wait_for(self.task, 10)
+        await asyncio.wait_for(self.task, PATIENCE_S)
 
 
 Join = Callable[..., Awaitable[Editor]]
@@ -260,21 +260,23 @@ async def test_a_viewer_sees_and_changes_nothing(cast: Cast, join: Join) -> None
     assert await count(DocumentUpdate) == 1
 
 
+@pytest.mark.usefixtures("quick_looks")
 async def test_a_role_that_is_taken_away_counts_for_an_open_socket(cast: Cast, join: Join) -> None:
     ben = await join(cast.ben)
     await sync_to_async(members.change_role)(
         user=cast.ana, session_id=cast.session.pk, member_id=cast.ben.pk, role=Role.VIEWER
     )
-    await ben.until(lambda: ben.hello["read_only"], within=5)
+    await ben.until(lambda: ben.hello["read_only"])
     ben.type("too late")
     assert await ben.closed() == 4403
     assert await text_in_the_database(cast) == "one\n"
 
 
+@pytest.mark.usefixtures("quick_looks")
 async def test_a_member_who_is_removed_is_out_within_five_seconds(cast: Cast, join: Join) -> None:
     ben = await join(cast.ben)
     await sync_to_async(members.remove)(user=cast.ana, session_id=cast.session.pk, member_id=cast.ben.pk)
-    await ben.until(lambda: ben.code is not None, within=5)
+    await ben.until(lambda: ben.code is not None)
     assert ben.code == 4403
 
 

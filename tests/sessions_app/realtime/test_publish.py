@@ -10,6 +10,7 @@ from django.test import override_settings
 from sessions_app.models import new_id
 from sessions_app.realtime.layer import Item
 from sessions_app.realtime.publish import Outbox, Remote
+from tests.sessions_app.conftest import PATIENCE_S
 
 pytestmark = pytest.mark.usefixtures("in_memory")
 A, B = str(new_id()), str(new_id())
@@ -44,7 +45,7 @@ async def test_what_threads_put_is_delivered_on_the_receivers_loop_in_their_orde
     threads = [threading.Thread(target=work, args=(name,)) for name in (A, B)]
     for thread in threads:
         thread.start()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         while len(rooms.items) < 400:
             rooms.something.clear()
             await rooms.something.wait()
@@ -63,7 +64,7 @@ def test_a_loop_that_died_with_items_on_their_way_does_not_silence_the_outbox() 
         heard = Rooms()
         outbox.attach(heard, asyncio.get_running_loop())
         outbox.put((B, None))
-        await asyncio.wait_for(heard.something.wait(), 10)
+        await asyncio.wait_for(heard.something.wait(), PATIENCE_S)
         return heard.items
 
     assert asyncio.run(later()) == [(A, None), (B, None)]
