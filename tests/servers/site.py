@@ -19,7 +19,7 @@ from filelock import FileLock
 from tests.servers import shared
 from tests.servers.ports import free_port
 from tests.servers.postgres import create_database, drop_database, start_postgres, url_of
-from tests.servers.redis_server import start_redis
+from tests.servers.redis_server import new_redis_database
 
 ROOT = Path(__file__).resolve().parents[2]
 READY_WITHIN_S = 60.0
@@ -154,12 +154,12 @@ def build(*, scaled: bool = False, environment: dict[str, str] | None = None) ->
         "SECRET_KEY": "a-key-for-the-site-under-test-which-is-long-enough-0123456789",
     }
     if scaled:
-        redis = start_redis().url.removesuffix("/0")
+        redis = new_redis_database()
         values |= {
             "DATABASE_URL": create_database(start_postgres().url, template=_migrated_postgres(values)),
-            "BROKER_URL": f"{redis}/{40 + port % 20}",
-            "CACHE_URL": f"{redis}/{40 + port % 20}",
-            "CHANNEL_LAYER_URL": f"{redis}/{40 + port % 20}",
+            "BROKER_URL": redis,
+            "CACHE_URL": redis,
+            "CHANNEL_LAYER_URL": redis,
         }
     else:
         shutil.copy(_migrated_sqlite(values), var_dir / "agentsite.sqlite3")
