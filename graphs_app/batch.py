@@ -22,7 +22,7 @@ from django.db import DatabaseError, InterfaceError, OperationalError, transacti
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from graphs_app import aftermath, failpoints
-from graphs_app.engine.checkpoint import Entry, NodeDone
+from graphs_app.engine.checkpoint import Entry, Interrupted, NodeDone, NodeFailed, NodeRetried
 from graphs_app.errors import EffectFailed, JournalClosed, JournalRefused, UnknownEffect
 from graphs_app.models import NodeRun, node_run_id
 from graphs_app.rows import RunRow
@@ -39,6 +39,7 @@ logger = logging.getLogger(__name__)
 CONFLICTS_AT_MOST = 3
 CONFLICT_STATES = frozenset({"40001", "40P01"})
 """PostgreSQL's serialization_failure and deadlock_detected."""
+WITH_EFFECTS = (NodeDone, NodeFailed, NodeRetried, Interrupted)
 ROW_ID = attrgetter("id")
 BACKOFF_S = (0.05, 0.1, 0.25, 0.5, 1.0, 2.0)
 
@@ -263,7 +264,7 @@ class Writing:
         try:
             with transaction.atomic():
                 for entry in part.entries:
-                    if isinstance(entry, NodeDone):
+                    if isinstance(entry, WITH_EFFECTS):
                         node_run = node_run_id(run.pk, entry.activation)
                         for effect in entry.effects:
                             part.told += aftermath.apply_effect(run, node_run, effect)

@@ -11,11 +11,13 @@ from typing import Any
 from uuid import UUID
 
 from graphs_app.engine.checkpoint import (
+    Effect,
     Entry,
     Interrupted,
     Json,
     NodeDone,
     NodeFailed,
+    NodeRetried,
     NodeStarted,
     RunEnded,
     Usage,
@@ -58,12 +60,19 @@ class NodeRow:
             self.is_plain = False
             self.error = None if error is None else dump(error)
             self.text = clean_text(text)
-            if usage is not None:
-                self.endpoint = usage.endpoint
-                self.prompt_tokens = usage.prompt_tokens
-                self.completion_tokens = usage.completion_tokens
-                self.cost_usd = usage.cost_usd
+            self.spend(usage)
         return self
+
+    def spend(self, usage: Usage | None) -> None:
+        """Adds what an attempt spent; one that was retried counts too."""
+        if usage is None:
+            return
+        self.is_plain = False
+        self.endpoint = self.endpoint or usage.endpoint
+        self.prompt_tokens += usage.prompt_tokens
+        self.completion_tokens += usage.completion_tokens
+        if usage.cost_usd is not None:
+            self.cost_usd = (self.cost_usd or Decimal(0)) + usage.cost_usd
 
 
 @dataclass(slots=True)
@@ -108,8 +117,7 @@ class RunRow:
         self.checkpoints = max(self.checkpoints, entry.number)
         self._spend(entry.usage)
         self.nodes[entry.activation] = _done_row(self.id, entry)
-        if entry.effects:
-            self.has_effects = self.has_more = True
+        self._ask(entry.effects)
 
     def take_started(self, entry: NodeStarted) -> None:
         known = self.nodes.get(entry.activation)
@@ -118,13 +126,26 @@ class RunRow:
         elif known.status == "started":
             known.attempt = max(known.attempt, entry.attempt)
 
+    def take_retried(self, entry: NodeRetried) -> None:
+        if entry.usage is not None:
+            known = self.nodes.get(entry.activation)
+            if known is None:
+                known = self.nodes[entry.activation] = _open_row(self.id, entry, entry.attempt)
+            known.spend(entry.usage)
+        self._spend(entry.usage)
+        self._ask(entry.effects)
+
     def take_interrupted(self, entry: Interrupted) -> None:
         self.has_more = True
-        self.nodes[entry.activation] = _open_row(self.id, entry, 1)
+        row = self.nodes[entry.activation] = _open_row(self.id, entry, 1)
+        row.spend(entry.usage)
+        self._spend(entry.usage)
+        self._ask(entry.effects)
 
     def take_failed(self, entry: NodeFailed) -> None:
         self._spend(entry.usage)
         self.nodes[entry.activation] = _failed_row(self.id, entry)
+        self._ask(entry.effects)
 
     def take_end(self, entry: RunEnded) -> None:
         self.is_plain = False
@@ -132,6 +153,10 @@ class RunRow:
         self.state = dump(entry.state)
         self.error = _json_or_none(entry.error)
         self.has_more = entry.status != "completed"
+
+    def _ask(self, effects: Sequence[Effect]) -> None:
+        if effects:
+            self.has_effects = self.has_more = True
 
     def _spend(self, usage: Usage | None) -> None:
         if usage is None:
@@ -146,6 +171,7 @@ class RunRow:
 TAKERS: dict[type[Any], Callable[[RunRow, Any], None]] = {
     NodeDone: RunRow.take_done,
     NodeStarted: RunRow.take_started,
+    NodeRetried: RunRow.take_retried,
     Interrupted: RunRow.take_interrupted,
     NodeFailed: RunRow.take_failed,
     RunEnded: RunRow.take_end,
@@ -181,7 +207,7 @@ def _indexes(edges: Sequence[int]) -> str:
     return f"[{','.join(map(str, edges))}]"
 
 
-def _open_row(run_id: UUID, entry: NodeStarted | Interrupted, attempt: int) -> NodeRow:
+def _open_row(run_id: UUID, entry: NodeStarted | NodeRetried | Interrupted, attempt: int) -> NodeRow:
     """A node run that is going on."""
     return NodeRow(
         node_run_id(run_id, entry.activation),

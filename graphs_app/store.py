@@ -93,6 +93,14 @@ NODE_TYPES = {
 PLAIN_NODE = tuple(NODE_TYPES)[:14]
 """The columns of a node run that neither failed, nor spoke, nor spent; the others then have their defaults."""
 DEFAULTS = {"text": "''", "endpoint": "''", "prompt_tokens": "0", "completion_tokens": "0"}
+NEWER = 'excluded."{name}"'
+ADDED = {
+    "endpoint": "coalesce(nullif(excluded.endpoint, ''), {old}.endpoint)",
+    "prompt_tokens": "{old}.prompt_tokens + excluded.prompt_tokens",
+    "completion_tokens": "{old}.completion_tokens + excluded.completion_tokens",
+    "cost_usd": "CASE WHEN excluded.cost_usd IS NULL THEN {old}.cost_usd "
+    "ELSE coalesce({old}.cost_usd, 0) + excluded.cost_usd END",
+}
 
 RUN_TYPES = {
     "id": "uuid",
@@ -172,7 +180,7 @@ def postgres_sql(form: Form) -> str:
         return fence
     columns = PLAIN_NODE if form.is_plain_node else tuple(NODE_TYPES)
     defaults = DEFAULTS if form.is_plain_node else {}
-    updates = ", ".join(f'"{name}" = excluded."{name}"' for name in columns[2:])
+    updates = _updates(columns[2:], "n")
     insert = f"""
 INSERT INTO graphs_app_noderun AS n ({_names((*columns, *defaults))})
 SELECT {", ".join([*(f'v."{name}"' for name in columns), *defaults.values()])}
@@ -180,6 +188,11 @@ FROM {_source(columns, NODE_TYPES, form.is_single)} JOIN fenced ON fenced.id = v
     if not form.is_fresh:
         insert += f" ON CONFLICT (run_id, activation) DO UPDATE SET {updates} WHERE n.number IS NULL"
     return f"WITH fenced AS ({fence}), written AS ({insert}) SELECT * FROM fenced"  # noqa: S608
+
+
+def _updates(columns: Iterable[str], old: str) -> str:
+    """What an attempt spent is added to what those before it did; all else is as it is now."""
+    return ", ".join(f'"{name}" = {ADDED.get(name, NEWER).format(name=name, old=old)}' for name in columns)
 
 
 def _names(columns: Iterable[str]) -> str:
@@ -325,7 +338,7 @@ RETURNING status, CAST(round((julianday(finished_at) - julianday(started_at)) * 
 SQLITE_PLAIN_FENCE = (
     "SELECT 1 FROM graphs_app_run WHERE id = :id AND lease_epoch = :lease_epoch AND lease_owner = :lease_owner"
 )
-SQLITE_UPDATES = ", ".join(f'"{name}" = excluded."{name}"' for name in tuple(NODE_TYPES)[2:])
+SQLITE_UPDATES = _updates(tuple(NODE_TYPES)[2:], "graphs_app_noderun")
 SQLITE_NODES = f"""
 INSERT INTO graphs_app_noderun ({_names(NODE_TYPES)}) VALUES ({", ".join("?" * len(NODE_TYPES))})
 ON CONFLICT (run_id, activation) DO UPDATE SET {SQLITE_UPDATES} WHERE number IS NULL"""  # noqa: S608

@@ -31,6 +31,8 @@ class Effect:
 
     name: str
     payload: Json
+    also_on_failure: bool = False
+    """Whether it happens even if the attempt that asked for it fails or is stopped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +55,16 @@ class NodeStarted:
 class NodeRetried:
     activation: int
     node_id: str
+    tool: str
     attempt: int
     """The attempt that failed."""
+    seen: int
     error: Json
     delay_s: float
     at: datetime
+    usage: Usage | None = None
+    effects: Sequence[Effect] = ()
+    """Those of the attempt that happen also on failure."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +117,8 @@ class NodeFailed:
     duration_ms: float
     text: str = ""
     usage: Usage | None = None
+    effects: Sequence[Effect] = ()
+    """Those that happen also on failure."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +146,9 @@ class Interrupted:
     has_default: bool
     timeout_s: float | None
     at: datetime
+    usage: Usage | None = None
+    effects: Sequence[Effect] = ()
+    """Those that happen also on failure: the node run begins anew when it is answered."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -107,11 +107,18 @@ class Context:
         if not self._closed:
             self._host.progress(self._activation, self.node_id, self.attempt, done, total)
 
-    def effect(self, name: str, payload: Json) -> None:
+    def effect(self, name: str, payload: Json, *, also_on_failure: bool = False) -> None:
+        if self._closed:
+            return
         if self.dry_run:
             raise ToolError(f"A dry run writes nothing outside itself: effect {name!r}", retryable=False)
         copied, _ = frozen_object(payload)
-        self.effects.append(Effect(name, copied))
+        self.effects.append(Effect(name, copied, also_on_failure))
+
+    @property
+    def effects_on_failure(self) -> tuple[Effect, ...]:
+        """What happens although the attempt failed."""
+        return tuple(effect for effect in self.effects if effect.also_on_failure)
 
     def spend(self, usage: Usage) -> None:
         self.usage = usage if self.usage is None else _sum(self.usage, usage)

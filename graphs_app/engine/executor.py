@@ -169,16 +169,25 @@ class Executor:
         delay = delay_s(retry=node.retry, attempt=node_run.attempt, error=error, random=self.random)
         if delay is None:
             return False
+        context = node_run.context
         self.note(
             NodeRetried(
                 node_run.activation,
                 node.node_id,
+                node_run.step.tool.name,
                 node_run.attempt,
+                node_run.seen,
                 node_run.error_json(error),
                 delay,
                 self.clock.now(),
+                None if context is None else context.usage,
+                () if context is None else context.effects_on_failure,
             )
         )
+        if context is not None:
+            # This is told now; should the run end before the next attempt, it must not be told again.
+            context.usage = None
+            context.effects.clear()
         try:
             await self.clock.sleep(delay)
         except asyncio.CancelledError:

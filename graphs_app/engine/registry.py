@@ -75,8 +75,12 @@ class ToolContext(Protocol):
     def progress(self, done: int, total: int | None = None) -> None:
         """Tells how far a long tool is."""
 
-    def effect(self, name: str, payload: Json) -> None:
-        """Asks for a registered write outside the run, once, in the transaction that completes this node run."""
+    def effect(self, name: str, payload: Json, *, also_on_failure: bool = False) -> None:
+        """Asks for a registered write outside the run, once, in the transaction that completes this node run.
+
+        With also_on_failure it happens too when this attempt fails, times out or is stopped: for what has happened
+        whatever comes of the node, such as a model call that is to be paid. It is then written with the attempt's end.
+        """
 
     def spend(self, usage: Usage) -> None:
         """Adds to what this node run spent."""

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from graphs_app.engine.checkpoint import (
+    Effect,
     Entry,
     History,
     Interrupted,
@@ -14,6 +15,7 @@ from graphs_app.engine.checkpoint import (
     RunEnded,
 )
 from graphs_app.engine.compiled import Compiled
+from graphs_app.engine.context import Context
 from graphs_app.engine.durability import Recorder
 from graphs_app.engine.errors import (
     ConditionFailed,
@@ -163,6 +165,8 @@ class Progress:
                 has_default=question.has_default,
                 timeout_s=question.timeout_s,
                 at=self.clock.now(),
+                usage=None if node_run.context is None else node_run.context.usage,
+                effects=() if node_run.context is None else node_run.context.effects_on_failure,
             )
         )
 
@@ -211,7 +215,7 @@ class Progress:
                 error,
                 "" if context is None else context.text,
                 None if context is None else context.usage,
-                () if context is None or error is not None else tuple(context.effects),
+                _effects_of(context, error),
                 overwritten,
             )
         )
@@ -246,6 +250,7 @@ class Progress:
             duration_ms=(self.clock.monotonic() - node_run.started) * 1000,
             text="" if context is None else context.text,
             usage=None if context is None else context.usage,
+            effects=() if context is None else context.effects_on_failure,
         )
 
     def _node_run(self, activation: Activation, attempt: int) -> NodeRun:
@@ -253,3 +258,9 @@ class Progress:
 
     def _json(self, error: EngineError, node_id: str | None = None) -> Json:
         return error_json(error, run_id=self.run_id, node_id=node_id)
+
+
+def _effects_of(context: Context | None, error: Json | None) -> tuple[Effect, ...]:
+    if context is None or not context.effects:
+        return ()
+    return tuple(context.effects) if error is None else context.effects_on_failure

@@ -9,7 +9,7 @@ from time import monotonic
 from typing import Any
 
 from graphs_app.definitions import LoadedGraph
-from graphs_app.engine.checkpoint import Effect, NodeDone, NodeFailed, NodeStarted, RunEnded, Usage
+from graphs_app.engine.checkpoint import Effect, NodeDone, NodeFailed, NodeRetried, NodeStarted, RunEnded, Usage
 from graphs_app.models import Graph, GraphVersion, Run
 from graphs_app.services import claims, execution, graphs, runs
 from sessions_app.models import Session, SessionEvent, User
@@ -76,6 +76,11 @@ def done(
         usage=usage,
         text=text,
     )
+
+
+def retried(activation: int, attempt: int, usage: Usage | None, effects: Sequence[Effect]) -> NodeRetried:
+    error = {"type": "RetryableError", "message": "again", "node_id": "a"}
+    return NodeRetried(activation, "a", TOOLS["a"], attempt, activation, error, 0.0, AT, usage, effects)
 
 
 def failed(activation: int, node_id: str = "a", message: str = "boom") -> NodeFailed:

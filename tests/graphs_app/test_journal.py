@@ -201,6 +201,32 @@ async def test_an_effect_that_fails_undoes_its_run_and_no_other(
     assert [seq for seq, _ in await log_of(session)] == [1]
 
 
+async def test_what_failed_attempts_spent_and_did_is_kept_once_and_adds_up(
+    writer: Writer, version: GraphVersion, ada: User
+) -> None:
+    session = await session_of(ada)
+
+    def enter(run: Run, node_run: UUID, payload: Json) -> Sequence[Event]:
+        return [told("ledger.entered")(run=run.pk, body=payload)]
+
+    effects.register("test.enter", enter)
+    run = await claimed(version, session=session)
+    journal = journal_of(writer, run, version)
+    for attempt in (1, 2):
+        journal.note(cast.started(0, attempt=attempt))
+        journal.note(cast.retried(0, attempt, cast.spent(3, 1, "0.1"), [Effect("test.enter", {"attempt": attempt})]))
+        await writer.call(lambda: None)
+    await journal.commit(
+        cast.done(1, attempt=3, usage=cast.spent(5, 5, None), effects=[Effect("test.enter", {"attempt": 3})])
+    )
+    events = SessionEvent.objects.filter(session=session, type="ledger.entered").order_by("seq")
+    assert [event.data["attempt"] async for event in events] == [1, 2, 3]
+    row, stored = await NodeRun.objects.aget(run=run), await Run.objects.aget(pk=run.pk)
+    assert (row.attempt, row.status, row.endpoint) == (3, "completed", "builtin")
+    for kept in (row, stored):
+        assert (kept.prompt_tokens, kept.completion_tokens, str(kept.cost_usd)) == (11, 7, "0.20000000")
+
+
 async def test_an_effect_nobody_registered_is_refused_by_name(writer: Writer, version: GraphVersion) -> None:
     run = await claimed(version)
     with pytest.raises(UnknownEffect, match=r"'test\.unheard'"):

@@ -2,12 +2,15 @@
 
 import asyncio
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from graphs_app.engine.checkpoint import (
+    Effect,
     Emitted,
+    Interrupted,
     NodeDone,
     NodeFailed,
     NodeRetried,
@@ -15,6 +18,7 @@ from graphs_app.engine.checkpoint import (
     NodeStarted,
     RunEnded,
     RunStarted,
+    Usage,
 )
 from graphs_app.engine.errors import PermanentError, RetryableError
 from graphs_app.engine.registry import ToolContext
@@ -434,10 +438,6 @@ async def test_what_is_kept_of_a_stream_is_bounded() -> None:
 
 
 async def test_stored_events_effects_and_usage_reach_the_journal() -> None:
-    from decimal import Decimal
-
-    from graphs_app.engine.checkpoint import Effect, Usage
-
     async def busy(context: ToolContext, state: Mapping[str, Any]) -> dict[str, Any]:
         data = {"hunks": [1]}
         context.emit("diff.updated", data)
@@ -471,6 +471,42 @@ async def test_an_effect_of_an_attempt_that_failed_does_not_happen() -> None:
     first, second = entries(stored, NodeDone)
     assert [one.payload for one in first.effects] == [{"attempt": 2}]
     assert second.effects == ()
+
+
+async def test_what_is_paid_for_is_journaled_with_every_attempt_however_it_ends() -> None:
+    async def calls(context: ToolContext, state: Mapping[str, Any]) -> dict[str, Any]:
+        context.effect("ledger", {"node": context.node_id, "attempt": context.attempt}, also_on_failure=True)
+        context.effect("result", {})
+        context.spend(Usage("one", 1, 2, None))
+        if context.config.get("asks"):
+            return {"answer": await context.ask("?", schema=None, default=None, has_default=False, timeout_s=None)}
+        if context.attempt < 3:
+            raise RetryableError("again")
+        return {}
+
+    nodes = [
+        node("a", "calls", retry={"max_attempts": 3, "backoff_s": 0}),
+        node("b", "calls", on_error="continue"),
+        node("c", "calls", config={"asks": True}),
+        node("d", "calls"),
+    ]
+    stage = Stage(tool(calls))
+    stored = await stage.run(definition(nodes, ["a -> b", "b -> c", "c -> d"]))
+    stored.answers[entries(stored, Interrupted)[0].activation] = "!"
+    await stage.go_on(stored)
+    paid = Usage("one", 1, 2, None)
+    ends = NodeRetried | NodeDone | NodeFailed | Interrupted
+    told = [one for one in stored.journal.entries if isinstance(one, ends)]
+    assert [(type(one).__name__, one.node_id, [asked.name for asked in one.effects], one.usage) for one in told] == [
+        ("NodeRetried", "a", ["ledger"], paid),
+        ("NodeRetried", "a", ["ledger"], paid),
+        ("NodeDone", "a", ["ledger", "result"], paid),
+        ("NodeDone", "b", ["ledger"], paid),
+        ("Interrupted", "c", ["ledger"], paid),
+        ("NodeDone", "c", ["ledger", "result"], paid),
+        ("NodeFailed", "d", ["ledger"], paid),
+    ]
+    assert [effect.payload["attempt"] for one in told[:3] for effect in one.effects[:1]] == [1, 2, 3]
 
 
 async def test_a_dry_run_writes_nothing_outside() -> None:
