@@ -94,16 +94,23 @@ class Planner:
             self._arrive(edge, done, ready, candidates)
         if len(edges) < self._topology.outgoing[node]:
             self._left_edges = True
-        if not self._running[node] and node not in self._waiting:
-            self._mask &= ~(1 << node)
-            watchers = self._watchers.pop(node, None)
-            if watchers:
-                candidates += watchers
+        candidates += self._left(node)
         if candidates:
             self._start_unblocked(candidates, ready)
         if not ready and not self.active and self._waiting:
             ready.append(self._start_waiting(min(self._waiting)))
         return ready
+
+    def _left(self, node: int) -> list[int]:
+        """One activation of the node is over; returns who watched it, if it blocks nobody any more."""
+        waiting = self._waiting.get(node)
+        if waiting is not None:
+            # What that activation leads to may come round to edges that nobody could get to while it was running.
+            waiting.passed = 0
+        elif not self._running[node]:
+            self._mask &= ~(1 << node)
+            return self._watchers.pop(node, None) or []
+        return []
 
     def skipped(self) -> list[int]:
         """The nodes that have never started, and that nothing can reach any more, since the last call."""
@@ -188,7 +195,7 @@ class Planner:
                 ready.append(self._start_waiting(node))
 
     def _blockers_on_loops(self, node: int, waiting: _Waiting) -> int:
-        """Nothing is upstream any more, so what cannot get to an edge now will not get there later."""
+        """Nothing is upstream any more: what cannot get to an edge now cannot before the node itself is done again."""
         loops = self._topology.loops
         edges = loops.into[node]
         if self._mask & loops.inside[node] & ~(1 << node):

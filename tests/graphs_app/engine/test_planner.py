@@ -125,6 +125,16 @@ def test_any_graph_in_any_order_starts_the_same_nodes_as_the_plain_rules(
     assert again.traversals == planner.traversals
 
 
+def test_a_join_that_was_running_while_it_waited_waits_for_what_that_activation_led_to() -> None:
+    edges = ["n0 -> n1", "n1 -> n2", "n2 -> n1", "n1 -> n1", "n0 -> n2", "n2 -> n2", "n1 -> n0"]
+    planner = Planner(drawn([node("n0"), node("n1"), node("n2", join="any"), node("n3")], edges))
+    planner.start()
+    steps = [(1, (0, 4)), (2, (2, 5)), (3, (2, 5)), (4, (1, 3)), (6, (1, 6)), (8, ()), (5, (5,))]
+    for number, taken in steps:
+        planner.complete(number, taken)
+    assert [one.node for one in planner.complete(10, (2, 5))] == [2]
+
+
 @settings(max_examples=200, deadline=None)
 @given(graphs())
 def test_a_node_is_said_to_be_skipped_once_and_only_when_it_never_starts(
