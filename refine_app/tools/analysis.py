@@ -1,5 +1,6 @@
 """Parsing and measuring people's code in a child; what cannot be done is skipped with its reason, never an error."""
 
+import hashlib
 import json
 import sys
 from collections.abc import Sequence
@@ -15,6 +16,8 @@ from refine_app.tools.languages import LANGUAGES
 ROOT = Path(__file__).resolve().parents[2]
 _START = "import sys; sys.path.insert(0, sys.argv[1]); from refine_app.tools.analysis_child import main; main()"
 EVERYTHING = ("syntax", "functions", "complexity")
+KNOWN_MAX = 200
+_KNOWN: dict[tuple[bytes | str, ...], "Analysis"] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +31,33 @@ class Analysis:
     skipped: dict[str, str] = field(default_factory=dict)
     """What was not done, and why."""
 
+    def only(self, want: Sequence[str]) -> "Analysis":
+        """The part of it that was asked for."""
+        return Analysis(
+            self.syntax if "syntax" in want else None,
+            self.functions if "functions" in want else [],
+            self.complexity if "complexity" in want else None,
+            {part: reason for part, reason in self.skipped.items() if part in want},
+        )
+
 
 async def analyse(code: str, language: str, want: Sequence[str] = EVERYTHING, *, limits: Limits = LIMITS) -> Analysis:
     """Parses and measures a text as far as its language and the limits allow."""
     if language not in LANGUAGES:
         return Analysis(skipped=dict.fromkeys(want, f"there is no parser for {language!r}"))
+    digest = hashlib.sha256(code.encode("utf-8", "surrogatepass")).digest()
+    known = _KNOWN.get((digest, language, *EVERYTHING)) or _KNOWN.get((digest, language, *want))
+    if known is None:
+        known = await _analyse(code, language, want, limits)
+        if not any("analysis skipped" in reason for reason in known.skipped.values()):
+            # A refinement looks at the same text in several steps; what went over a limit is tried again.
+            _KNOWN[digest, language, *want] = known
+            while len(_KNOWN) > KNOWN_MAX:
+                del _KNOWN[next(iter(_KNOWN))]
+    return known.only(want)
+
+
+async def _analyse(code: str, language: str, want: Sequence[str], limits: Limits) -> Analysis:
     task = json.dumps({"code": code, "language": language, "want": list(want)}).encode()
     try:
         output = await run_child([sys.executable, "-I", "-c", _START, str(ROOT)], task, limits=limits)

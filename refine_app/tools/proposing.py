@@ -7,11 +7,14 @@ from typing import Any
 from graphs_app.engine.checkpoint import Json
 from graphs_app.engine.registry import ToolContext
 from refine_app.diffs.unified import make_diff
+from refine_app.tools.errors import InvalidOutput
 from refine_app.tools.languages import filename_for
 
 
 async def propose_change(context: ToolContext, state: Mapping[str, Any]) -> Json:
-    """Makes a proposal of the new text against the revision that was asked about."""
+    """Makes a proposal of the new text against the revision that was asked about; never of one that failed a check."""
+    if state.get("valid") is False:
+        raise InvalidOutput(f"The text did not pass its checks, so it is not proposed: {state.get('feedback')}")
     language = state.get("language") or ""
     filename = filename_for(language, state.get("filename") or "")
     diff = await asyncio.to_thread(make_diff, state["code"], state["new_text"], filename=filename)

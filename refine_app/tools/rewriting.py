@@ -6,7 +6,7 @@ from contextlib import aclosing
 from typing import Any, cast
 
 from graphs_app.engine.checkpoint import Json, Usage
-from graphs_app.engine.registry import ToolContext
+from graphs_app.engine.registry import Timer, ToolContext
 from refine_app.diffs.answers import BYTE_ORDER_MARK, DIFF_INFO, Answer, parse_answer
 from refine_app.diffs.errors import AnswerError
 from refine_app.diffs.fences import FenceReader
@@ -18,6 +18,7 @@ from refine_app.model_clients.errors import ModelError
 from refine_app.model_clients.tokens import count_tokens
 from refine_app.prompts.refine import Task, build_messages
 from refine_app.tools.languages import names_of
+from refine_app.tools.validation import raise_if_given_up, rounds_of
 
 UPDATE_S = 0.25
 TEMPERATURE = 0.2
@@ -25,19 +26,22 @@ TEMPERATURE = 0.2
 
 async def rewrite_code(context: ToolContext, state: Mapping[str, Any]) -> Json:
     """Asks the model for the refined code, or for a better answer than its last. Streams words and diff."""
+    raise_if_given_up(context, state)
     client = configured_client()
     base = str(state["code"])
     messages = build_messages(_task(context, state))
     answer = await _ask(context, client, messages, state, LiveDiff(context, base, state.get("base_revision") or 0))
+    rounds = rounds_of(context, state)
     writes: dict[str, Any] = {
         "endpoint": client.endpoint,
         "by_rules": not client.is_model,
-        "rounds": int(state.get("rounds") or 0) + 1,
+        "rounds": rounds | {"asked": rounds["asked"] + 1},
+        "gave_up": None,
     }
     if isinstance(answer, AnswerError):
-        bad = int(state.get("bad_answers") or 0) + 1
+        writes["rounds"]["unreadable"] += 1
         problem = {"message": str(answer), "excerpt": answer.excerpt}
-        return writes | {"bad_answer": problem, "bad_answers": bad, "new_text": None, "summary": ""}
+        return writes | {"bad_answer": problem, "new_text": None, "summary": ""}
     return writes | {"bad_answer": None, "new_text": answer.new_text, "summary": answer.summary}
 
 
@@ -52,6 +56,7 @@ class LiveDiff:
         self._diff: IncrementalDiff | None = None
         self._ending = "\n"
         self._next_at = 0.0
+        self._later: Timer | None = None
 
     async def begin(self) -> None:
         """Prepares the base, off the event loop because it may be long; clears what an earlier attempt showed."""
@@ -67,15 +72,30 @@ class LiveDiff:
         if self._diff is None or not code or self._reader.info.lower() in DIFF_INFO:
             return
         self._diff.feed(code.replace("\n", self._ending) if self._ending != "\n" else code)
-        now = self._context.clock.monotonic()
-        if now >= self._next_at:
-            update = self._diff.update()
-            if update:
-                self._next_at = now + UPDATE_S
-                self._emit(update)
+        if self._later is None:
+            wait_s = self._next_at - self._context.clock.monotonic()
+            if wait_s <= 0:
+                self._update()
+            else:
+                # Told when its time has come, also when the model says nothing more for long.
+                self._later = self._context.clock.call_later(wait_s, self._update)
+
+    def stop(self) -> None:
+        """Nothing more is told but by finish()."""
+        if self._later is not None:
+            self._later.cancel()
+            self._later = None
+
+    def _update(self) -> None:
+        self._later = None
+        update = self._diff.update() if self._diff is not None else None
+        if update:
+            self._next_at = self._context.clock.monotonic() + UPDATE_S
+            self._emit(update)
 
     async def finish(self, new_text: str | None) -> None:
         """The diff of the whole answer; of the base itself, so none, when the answer could not be read."""
+        self.stop()
         if self._diff is None:
             return
         update = await asyncio.to_thread(self._diff.finish, self._base if new_text is None else new_text)
@@ -127,6 +147,8 @@ async def _ask(
     except ModelError as error:
         call.record(error.code)
         raise
+    finally:
+        live.stop()
     answer = await asyncio.to_thread(_parse, call, state)
     call.record("completed" if isinstance(answer, Answer) else answer.code)
     await live.finish(answer.new_text if isinstance(answer, Answer) else None)

@@ -20,34 +20,62 @@ Check = dict[str, Any]
 
 
 async def validate_code(context: ToolContext, state: Mapping[str, Any]) -> Json:
-    """Checks the new text. Raises InvalidOutput when it fails and there are no rounds left."""
+    """Checks the new text. When it fails and this run has no rounds left, says so in gave_up.
+
+    It is the way back that ends the run then, not this node: a retry goes on from there, with these words and a new
+    allowance, where checking the same text once more could only fail once more.
+    """
     if state.get("bad_answer"):
         return _refuse_answer(context, state)
     checks = await check_text(state["code"], state["new_text"], state.get("language") or "")
     failed = [check for check in checks if check["verdict"] == "failed"]
     feedback = "\n".join(f"{check['name']}: {check['detail']}" for check in failed)
-    if failed:
-        repairs = int(context.config.get("max_repairs", MAX_REPAIRS))
-        if state.get("by_rules"):
-            raise InvalidOutput(f"The built-in rules made a text that does not pass: {feedback}")
-        if int(state.get("rounds") or 1) > repairs:
-            raise InvalidOutput(
-                f"{state.get('endpoint')!r} was asked {state['rounds']} times and never gave a text that passes. "
-                f"The last one failed {feedback}"
-            )
-    return {"valid": not failed, "checks": checks, "feedback": feedback}
+    gave_up = ""
+    if failed and state.get("by_rules"):
+        gave_up = f"The built-in rules made a text that does not pass: {feedback}"
+    elif failed and rounds_of(context, state)["asked"] > int(context.config.get("max_repairs", MAX_REPAIRS)):
+        gave_up = (
+            f"{state.get('endpoint')!r} was asked {rounds_of(context, state)['asked']} times and never gave a text "
+            f"that passes. The last one failed {feedback}"
+        )
+    return _verdict(context, checks, feedback, gave_up)
 
 
 def _refuse_answer(context: ToolContext, state: Mapping[str, Any]) -> Json:
     """Sends the model back with what was wrong, once; then the run fails."""
     problem = state["bad_answer"]
-    if state.get("by_rules") or int(state.get("bad_answers") or 1) > MAX_BAD_ANSWERS:
-        raise InvalidOutput(
+    check = _check("answer", "failed", problem["message"])
+    gave_up = ""
+    if state.get("by_rules") or rounds_of(context, state)["unreadable"] > MAX_BAD_ANSWERS:
+        gave_up = (
             f"The answer of {state.get('endpoint')!r} cannot be used, and asking again did not help. "
             f"{problem['message']} It began: {problem['excerpt']!r}"
         )
-    check = {"name": "answer", "verdict": "failed", "detail": problem["message"]}
-    return {"valid": False, "checks": [check], "feedback": problem["message"]}
+    return _verdict(context, [check], problem["message"], gave_up)
+
+
+def _verdict(context: ToolContext, checks: list[Check], feedback: str, gave_up: str) -> Json:
+    return {
+        "valid": all(check["verdict"] != "failed" for check in checks),
+        "checks": checks,
+        "feedback": feedback,
+        "gave_up": {"run": str(context.run_id), "message": gave_up} if gave_up else None,
+    }
+
+
+def rounds_of(context: ToolContext, state: Mapping[str, Any]) -> dict[str, Any]:
+    """How often this run has asked, and got an answer that could not be read. A retry is a run of its own."""
+    rounds = state.get("rounds")
+    if isinstance(rounds, Mapping) and rounds.get("run") == str(context.run_id):
+        return dict(rounds)
+    return {"run": str(context.run_id), "asked": 0, "unreadable": 0}
+
+
+def raise_if_given_up(context: ToolContext, state: Mapping[str, Any]) -> None:
+    """Ends a run whose check found no round left. Raises InvalidOutput."""
+    gave_up = state.get("gave_up")
+    if gave_up and gave_up["run"] == str(context.run_id):
+        raise InvalidOutput(gave_up["message"])
 
 
 async def check_text(old: str, new: str, language: str) -> list[Check]:

@@ -38,8 +38,9 @@ class PatientClock:
 class Played:
     """A run that is over."""
 
-    def __init__(self, stored: StoredRun, clock: PatientClock) -> None:
+    def __init__(self, stored: StoredRun, clock: PatientClock, store: MemoryStore) -> None:
         self.stored = stored
+        self.store = store
         self.clock = clock
         assert stored.ended is not None
         self.ended: RunEnded = stored.ended
@@ -78,7 +79,16 @@ async def play(graph: str, state: dict[str, Any]) -> Played:
     clock = PatientClock()
     store = MemoryStore(Registry(TOOLS), clock=clock)
     store.save(graph, json.loads((GRAPHS / f"{graph}.json").read_text()))
-    return Played(await store.start(graph, state), clock)
+    return Played(await store.start(graph, state), clock, store)
+
+
+async def play_again(played: Played) -> Played:
+    """A retry: a new run that goes on from the last good checkpoint of one that failed."""
+    new = played.store.create(played.stored.graph, played.stored.initial_state)
+    for done in played.of(NodeDone):
+        new.journal.note(done)
+    await played.store.go_on(new)
+    return Played(new, played.clock, played.store)
 
 
 def request(code: str, instruction: str = "Compare with None by identity.", **more: Any) -> dict[str, Any]:

@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 from pytest_django import Settings
 
+from graphs_app.engine.checkpoint import Emitted, NodeRetried
 from refine_app.diffs.merge import apply_hunks
 from refine_app.diffs.unified import Hunk
 from tests.model_server import Behaviour, ModelServer
-from tests.refine_app.graphs.stage import Played, play, request
+from tests.refine_app.graphs.stage import Played, play, play_again, request
 
 CODE = (
     "import os\n\n\ndef same(a, b):\n    if a == None:\n        return b == None\n    return os.path.samefile(a, b)\n"
@@ -128,6 +129,33 @@ async def test_a_model_that_never_makes_it_is_asked_back_three_times_and_then_th
     assert played.failure["code"] == "invalid_output"
     assert "asked 4 times" in played.failure["message"]
     assert [name for name, _ in played.effects if name == "proposal.create"] == []
+
+
+async def test_a_retry_after_giving_up_goes_on_from_rewrite_with_the_checks_words_and_a_fresh_allowance(
+    server: ModelServer,
+) -> None:
+    server.default = Behaviour(answer=FENCED.format("def same(:\n"))
+    failed = await play("refine_code", request(CODE))
+    assert failed.ended.status == "failed"
+    server.then(*answers(FENCED.format("def same(a:\n"), FENCED.format(GOOD)))
+    retried = await play_again(failed)
+    assert retried.ended.status == "completed"
+    assert server.count == 6
+    assert "def same(:" in server.requests[4].text
+    assert "does not compile" in server.requests[4].text or "does not parse" in server.requests[4].text
+    assert proposal_of(retried)["new_text"] == GOOD
+
+
+async def test_a_stream_that_stalls_has_shown_all_that_it_said(server: ModelServer) -> None:
+    """Three changed lines come at once and then nothing: the last of them is shown before the model speaks again."""
+    code = "".join(f"def f{n}(a):\n    return a == None\n\n\n" for n in range(6))
+    text = f"Done.\n\n```python\n{code.replace('== None', 'is None')}```\n"
+    server.then(Behaviour(answer=text, chunk=len(text) // 6, stall_after=5))
+    played = await play("refine_code", request(code))
+    emitted = [entry for entry in played.stored.journal.entries if isinstance(entry, Emitted | NodeRetried)]
+    before = emitted[: next(n for n, entry in enumerate(emitted) if isinstance(entry, NodeRetried))]
+    told = "".join(hunk["text"] for entry in before for hunk in entry.data["hunks"])
+    assert told.count("is None") >= 4
 
 
 async def test_an_answer_without_code_gets_one_repair_round(server: ModelServer) -> None:
