@@ -60,6 +60,9 @@ class DrawnEdge(serializers.Serializer[Any]):
     from_node = serializers.CharField()
     to_node = serializers.CharField()
     points = serializers.ListField(child=serializers.ListField(child=serializers.FloatField()))
+    type = serializers.ChoiceField(choices=("normal", "conditional", "fallback"))
+    label = serializers.CharField(allow_null=True, help_text="Its condition, or what it is called; shortened.")
+    label_at = serializers.ListField(child=serializers.FloatField(), allow_null=True, help_text="The label's middle.")
 
 
 class LayoutShape(serializers.Serializer[Any]):

@@ -1,5 +1,6 @@
-"""Where a graph's nodes and edges are drawn: layers from left to right. Pure."""
+"""Where a graph's nodes and edges are drawn: layers from left to right, calm when little changes. Pure."""
 
-from graphs_app.layout.layered import arrange
+from graphs_app.layout.changes import changes
+from graphs_app.layout.plan import arrange
 
-__all__ = ["arrange"]
+__all__ = ["arrange", "changes"]
