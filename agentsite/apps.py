@@ -1,5 +1,7 @@
 """The composition root as a Django app, so that its checks and commands are found."""
 
+import gc
+
 from django.apps import AppConfig
 
 
@@ -11,3 +13,5 @@ class AgentsiteConfig(AppConfig):
 
         checks.install()
         heartbeat.install()
+        gc.freeze()  # what is loaded stays: no collection needs to walk through it
+        gc.enable()
