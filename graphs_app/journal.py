@@ -28,6 +28,8 @@ from graphs_app.store import store_for
 logger = logging.getLogger(__name__)
 
 LINGER_S = 0.003
+ENOUGH = 50
+"""Runs that a batch is handed over with at once: while it is written, the loop has time for the other runs."""
 COUNT_EVERY_S = 0.25
 """How often a run's row is brought up to its node runs while it goes on; at its end it always is."""
 
@@ -172,8 +174,10 @@ class Writer:
         return await call.done
 
     def flush_soon(self) -> None:
-        """Hands over what has gathered once the loop's present round is over."""
-        if not self._flush_is_due:
+        """Hands over what has gathered once the loop's present round is over, or there is enough of it."""
+        if len(self._parts) >= ENOUGH:
+            self._hand_over()
+        elif not self._flush_is_due:
             self._flush_is_due = True
             self.loop.call_soon(self._flush)
 
@@ -184,6 +188,9 @@ class Writer:
 
     def _flush(self) -> None:
         self._flush_is_due = False
+        self._hand_over()
+
+    def _hand_over(self) -> None:
         if not self._parts and not self._calls:
             return
         for part in self._parts:

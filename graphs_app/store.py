@@ -169,6 +169,9 @@ UPDATE graphs_app_run r SET
 FROM {{source}} WHERE {HOLDS}
 RETURNING r.id, r.status, r.started_at, r.finished_at, r.prompt_tokens, r.completion_tokens, r.cost_usd"""  # noqa: S608
 
+HELD = "(v.run_id IN (SELECT id FROM fenced)) IS TRUE"
+"""Not a join: that would be a nested loop, whose cost grows with the square of the batch. This looks into a hash."""
+
 
 @cache
 def postgres_sql(form: Form) -> str:
@@ -184,7 +187,7 @@ def postgres_sql(form: Form) -> str:
     insert = f"""
 INSERT INTO graphs_app_noderun AS n ({_names((*columns, *defaults))})
 SELECT {", ".join([*(f'v."{name}"' for name in columns), *defaults.values()])}
-FROM {_source(columns, NODE_TYPES, form.is_single)} JOIN fenced ON fenced.id = v.run_id"""  # noqa: S608
+FROM {_source(columns, NODE_TYPES, form.is_single)} WHERE {HELD}"""  # noqa: S608
     if not form.is_fresh:
         insert += f" ON CONFLICT (run_id, activation) DO UPDATE SET {updates} WHERE n.number IS NULL"
     return f"WITH fenced AS ({fence}), written AS ({insert}) SELECT * FROM fenced"  # noqa: S608
