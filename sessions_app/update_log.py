@@ -45,6 +45,7 @@ QUARANTINED_KEPT = 100
 """How many refused updates of a document are kept; a flood of them is no reason to fill the disk."""
 QUARANTINED_BYTES = 64 * 1024
 ID = UUIDField()
+EDIT_ORIGIN = json.dumps({"kind": "edit"})
 MOMENT = DateTimeField()
 """How values of these types are written for the database at hand."""
 
@@ -68,9 +69,13 @@ class DatabaseStore:
     def append(self, batches: Sequence[Batch]) -> list[Outcome]:
         now = timezone.now()
         outcomes: dict[int, Outcome] = {}
-        with _failing(), transaction.atomic():
+        new: list[list[Any]] = []
+        with _failing(), transaction.atomic(), connection.cursor() as cursor:
+            at_moment = MOMENT.get_db_prep_value(now, connection)
             for at in sorted(range(len(batches)), key=lambda it: batches[it].document):  # one order of locks for all
-                outcomes[at] = _append(batches[at], now)
+                outcomes[at] = _append(batches[at], cursor, at_moment, new)
+            if new:
+                cursor.executemany(_insert_sql(), new)
         return [outcomes[at] for at in range(len(batches))]
 
     def quarantine(self, document: UUID, user: UUID | None, update: bytes, reason: str) -> None:
@@ -248,18 +253,22 @@ def start_epoch(document: Document, state: bytes, *, now: datetime) -> None:
     _keep_snapshot(document, document.revision, state, starts_epoch=True)
 
 
-def _append(batch: Batch, now: datetime) -> Outcome:
-    """One document's batch: the UPDATE locks the row, checks who may, and allots the numbers."""
+def _append(batch: Batch, cursor: Any, now: Any, new: list[list[Any]]) -> Outcome:
+    """One document's batch: the UPDATE locks the row, checks who may, and allots the numbers; its rows join the new."""
     count = len(batch.entries)
-    users = {entry.user for entry in batch.entries if entry.user is not None}
-    with connection.cursor() as cursor:
-        cursor.execute(_allot_sql(len(users)), _allot_parameters(batch, count, users, now))
-        allotted = cursor.fetchone()
-        if allotted is None:
-            return _why_not(batch, users)
-        last: int = allotted[0]
-        first = last - count + 1
-        cursor.executemany(_insert_sql(), _rows_of(batch, first, now))
+    users = {entry.user: _id(entry.user) for entry in batch.entries if entry.user is not None}
+    document = _id(batch.document)
+    given = [count, now, document, batch.epoch, SessionStatus.ACTIVE.value, *EDITORS, *users.values(), len(users)]
+    cursor.execute(_allot_sql(len(users)), given)
+    allotted = cursor.fetchone()
+    if allotted is None:
+        return _why_not(batch, users)
+    last: int = allotted[0]
+    first = last - count + 1
+    for number, entry in enumerate(batch.entries, start=first):
+        user = None if entry.user is None else users[entry.user]
+        origin = EDIT_ORIGIN if entry.origin == {"kind": "edit"} else json.dumps(dict(entry.origin))
+        new.append([document, number, entry.update, user, origin, now])
     if batch.claims:
         DocumentClient.objects.bulk_create(
             [
@@ -270,6 +279,12 @@ def _append(batch: Batch, now: datetime) -> Outcome:
         )
     missed = rows(batch.document, after=batch.known, up_to=first - 1) if first - 1 > batch.known else ()
     return Stored(last=last, missed=missed)
+
+
+@lru_cache(maxsize=4096)
+def _id(value: UUID) -> Any:
+    """An id as the database at hand writes it."""
+    return ID.get_db_prep_value(value, connection)
 
 
 @lru_cache(maxsize=64)
@@ -287,35 +302,13 @@ def _allot_sql(users: int) -> str:
     )
 
 
-def _allot_parameters(batch: Batch, count: int, users: Collection[UUID], now: datetime) -> list[Any]:
-    document = ID.get_db_prep_value(batch.document, connection)
-    at = MOMENT.get_db_prep_value(now, connection)
-    people = [ID.get_db_prep_value(user, connection) for user in users]
-    return [count, at, document, batch.epoch, SessionStatus.ACTIVE.value, *EDITORS, *people, len(people)]
-
-
+@lru_cache(maxsize=1)
 def _insert_sql() -> str:
     quoted = connection.ops.quote_name("update")
     return (
         f"INSERT INTO {DocumentUpdate._meta.db_table} "  # noqa: S608  # the name of our own table
         f"(document_id, number, {quoted}, user_id, origin, created_at) VALUES (%s, %s, %s, %s, %s, %s)"
     )
-
-
-def _rows_of(batch: Batch, first: int, now: datetime) -> list[list[Any]]:
-    document = ID.get_db_prep_value(batch.document, connection)
-    at = MOMENT.get_db_prep_value(now, connection)
-    return [
-        [
-            document,
-            number,
-            entry.update,
-            None if entry.user is None else ID.get_db_prep_value(entry.user, connection),
-            json.dumps(dict(entry.origin)),
-            at,
-        ]
-        for number, entry in enumerate(batch.entries, start=first)
-    ]
 
 
 def _why_not(batch: Batch, users: Collection[UUID]) -> NotStored:

@@ -63,16 +63,17 @@ def contents(update: bytes, kind: Kind) -> Contents:
 
 def check_complete(found: Contents, known: Mapping[int, int]) -> None:
     """Raises MissingUpdates when the update builds on what is neither known nor part of it."""
-    ends = dict(known)
+    ends: dict[int, int] = {}
     for client, start, end in found.structs:
-        have = ends.get(client, 0)
+        have = ends.get(client) or known.get(client, 0)
         if start > have:
             raise MissingUpdates(f"client {client} goes on at {start}, and is known up to {have}")
         if end > have:
             ends[client] = end
     for client, end in found.references.items():
-        if end > ends.get(client, 0):
-            raise MissingUpdates(f"it builds on client {client} up to {end}, known up to {ends.get(client, 0)}")
+        have = ends.get(client) or known.get(client, 0)
+        if end > have:
+            raise MissingUpdates(f"it builds on client {client} up to {end}, known up to {have}")
 
 
 def state_vector(encoded: bytes) -> dict[int, int]:

@@ -9,6 +9,7 @@ import logging
 import time
 from collections.abc import Callable, Coroutine
 from datetime import datetime
+from functools import partial
 from typing import Any
 from uuid import UUID
 from weakref import WeakKeyDictionary
@@ -87,7 +88,7 @@ class DocumentHub:
         room = self.rooms.get(document)
         if room is None:
             room = self.rooms[document] = DocumentRoom(document, self._around)
-            publish.document(document, WHO_IS_THERE)
+            publish.document_elsewhere(document, WHO_IS_THERE)
         room.join(socket)
         return room
 
@@ -120,7 +121,8 @@ class DocumentHub:
             room.audience.hear_of_others(bytes.fromhex(text.removeprefix("a")), time.monotonic())
 
     def _tell(self, room: DocumentRoom, awareness: bytes | None) -> None:
-        publish.document(room.document, str(room.number) if awareness is None else "a" + awareness.hex())
+        text = str(room.number) if awareness is None else "a" + awareness.hex()
+        publish.document_elsewhere(room.document, text)
 
     # After commits ----------------------------------------------------------------------------------
 
@@ -128,7 +130,8 @@ class DocumentHub:
         save = self._saves.get(room.document)
         if save is None:
             save = self._saves[room.document] = Save(asyncio.get_running_loop().time())
-        save.users |= {socket.user_id: socket.user["name"] for socket in senders}
+        for socket in senders:
+            save.users[socket.user_id] = socket.user["name"]
         self._save_soon(room, SAVE_AFTER_S)
         if room.number - room.snapshot_number >= COMPACT_AFTER and room.document not in self._compacting:
             self._compacting.add(room.document)
@@ -140,13 +143,20 @@ class DocumentHub:
         if save is None:
             return
         loop = asyncio.get_running_loop()
-        due = min(loop.time() + after_s, save.since + SAVE_WITHIN_S)
-        if save.timer is not None:
-            save.timer.cancel()
-        if due <= loop.time():
+        save.due = min(loop.time() + after_s, save.since + SAVE_WITHIN_S)
+        if save.due <= loop.time():
+            self._save(room)
+        elif save.timer is None:  # a timer that is there looks again when it ends: typing need not move it every time
+            save.timer = loop.call_at(save.due, self._save_when_due, room, save)
+
+    def _save_when_due(self, room: DocumentRoom, save: "Save") -> None:
+        loop = asyncio.get_running_loop()
+        if self._saves.get(room.document) is not save:
+            return
+        if save.due <= loop.time():
             self._save(room)
         else:
-            save.timer = loop.call_at(due, self._save, room)
+            save.timer = loop.call_at(save.due, self._save_when_due, room, save)
 
     def _save(self, room: DocumentRoom) -> None:
         save = self._saves.pop(room.document, None)
@@ -162,7 +172,7 @@ class DocumentHub:
 
     async def _write_down(self, document: UUID, number: int, text: str, users: "dict[UUID, str]") -> None:
         try:
-            await store.call(_autosave, document, number, text, users)
+            await self._writer.between_commits(partial(_autosave, document, number, text, users))
         except DatabaseError:
             log.exception("the text of document %s could not be written down; its updates are stored", document)
 
@@ -235,6 +245,7 @@ class Save:
 
     def __init__(self, since: float) -> None:
         self.since = since
+        self.due = since
         self.users: dict[UUID, str] = {}
         """Who typed since the last time, in order."""
         self.timer: asyncio.TimerHandle | None = None

@@ -1,5 +1,7 @@
 """Group commit: the one thread of this process that stores what all its rooms have to store.
 
+What else has to be written about documents is done by the same thread between two commits: two threads that write at
+once would wait for each other in the database, and some databases make them wait much longer than they have to.
 While one commit is on its way to the disk, what comes in waits together, and then shares the next. A batch that cannot
 be stored must not take the others down, so after a failure each is tried alone.
 """
@@ -11,6 +13,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from typing import Any
 
 from sessions_app.crdt.store import Batch, Outcome, StoreFailed, UpdateStore
 
@@ -19,12 +22,15 @@ log = logging.getLogger(__name__)
 IDLE_S = 2.0
 """After this long without work the thread gives its database connection back."""
 
-GATHER_S = 0.003
+GATHER_S = 0.005
 COMMITS = 20
-COMMITS_WITHIN_S = 0.125
-"""At more than 160 commits a second each waits a little for others to share it: one costs as much as ten."""
+COMMITS_WITHIN_S = 0.2
+"""At more than a hundred commits a second each waits a little for others to share it: one costs as much as ten."""
 
 Waiting = tuple[Batch, "asyncio.Future[Outcome]"]
+Answer = tuple["asyncio.Future[Any]", Any]
+"""Who waits, and the result or the error."""
+Job = tuple[Callable[[], None], "asyncio.Future[None]"]
 
 
 class Writer:
@@ -33,7 +39,9 @@ class Writer:
     def __init__(self, store: UpdateStore, *, on_idle: Callable[[], None] = lambda: None) -> None:
         self._store = store
         self._on_idle = on_idle
-        self._queue: queue.SimpleQueue[Waiting] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[Waiting | None] = queue.SimpleQueue()
+        """None says that there is a job."""
+        self._jobs: deque[Job] = deque()
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._began: deque[float] = deque(maxlen=COMMITS)
@@ -42,12 +50,22 @@ class Writer:
     async def append(self, batch: Batch) -> Outcome:
         """Returns when the batch is on disk, or refused. Raises StoreFailed when it may or may not be stored."""
         answer: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        self._put((batch, answer))
+        return await answer
+
+    async def between_commits(self, work: Callable[[], None]) -> None:
+        """Returns when some blocking work was done, at most one piece of it after each commit."""
+        answer: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._jobs.append((work, answer))
+        self._put(None)
+        await answer
+
+    def _put(self, waiting: Waiting | None) -> None:
         with self._lock:
-            self._queue.put((batch, answer))
+            self._queue.put(waiting)
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="document-writer", daemon=True)
                 self._thread.start()
-        return await answer
 
     def _rest(self) -> None:
         """Gives the connection back; whatever that fails with, the thread has to live: rooms wait for its answers."""
@@ -59,19 +77,34 @@ class Writer:
     def _run(self) -> None:
         while True:
             try:
-                waiting = [self._queue.get(timeout=IDLE_S)]
+                found = [self._queue.get(timeout=0 if self._jobs else IDLE_S)]
             except queue.Empty:
+                if self._jobs:
+                    self._do(*self._jobs.popleft())
+                    continue
                 self._rest()
                 with self._lock:
                     if self._queue.empty():
                         self._thread = None
                         return
                 continue
-            if self._is_busy(time.monotonic()):
+            if found[0] is not None and self._is_busy(time.monotonic()):
                 time.sleep(GATHER_S)
             while not self._queue.empty():
-                waiting.append(self._queue.get())
-            self._commit(waiting)
+                found.append(self._queue.get())
+            if waiting := [it for it in found if it is not None]:
+                self._commit(waiting)
+            if self._jobs:
+                self._do(*self._jobs.popleft())
+
+    def _do(self, work: Callable[[], None], answer: "asyncio.Future[None]") -> None:
+        error: Exception | None = None
+        try:
+            work()
+        except Exception as failed:  # the outer edge of this thread: whoever asked for it is told
+            error = failed
+            self._rest()
+        self._tell(answer.get_loop(), [(answer, error)])
 
     def _is_busy(self, now: float) -> bool:
         """Whether commits follow each other so quickly that waiting for company costs less than going alone."""
@@ -90,14 +123,17 @@ class Writer:
             log.exception("the store failed over %d batches", len(batches))
             self._rest()
             outcomes = [StoreFailed(repr(error))] * len(batches)
-        loops: dict[asyncio.AbstractEventLoop, list[tuple[asyncio.Future[Outcome], Outcome | StoreFailed]]] = {}
+        loops: dict[asyncio.AbstractEventLoop, list[Answer]] = {}
         for (_, answer), outcome in zip(waiting, outcomes, strict=True):
             loops.setdefault(answer.get_loop(), []).append((answer, outcome))
         for loop, answers in loops.items():
-            try:
-                loop.call_soon_threadsafe(_answer, answers)
-            except RuntimeError:  # the loop was closed: nobody waits any more
-                log.debug("%d batches were stored for a loop that is gone", len(answers))
+            self._tell(loop, answers)
+
+    def _tell(self, loop: asyncio.AbstractEventLoop, answers: "list[Answer]") -> None:
+        try:
+            loop.call_soon_threadsafe(_answer, answers)
+        except RuntimeError:  # the loop was closed: nobody waits any more
+            log.debug("%d pieces of work were done for a loop that is gone", len(answers))
 
     def _alone(self, batch: Batch) -> Outcome | StoreFailed:
         try:
@@ -106,11 +142,11 @@ class Writer:
             return error
 
 
-def _answer(answers: list[tuple["asyncio.Future[Outcome]", Outcome | StoreFailed]]) -> None:
+def _answer(answers: "list[Answer]") -> None:
     for answer, outcome in answers:
         if answer.done():
             continue
-        if isinstance(outcome, StoreFailed):
+        if isinstance(outcome, Exception):
             answer.set_exception(outcome)
         else:
             answer.set_result(outcome)

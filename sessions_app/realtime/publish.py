@@ -20,6 +20,8 @@ from sessions_app.realtime.protocol import encode
 BACKLOG = 5_000
 """How many items wait for the channel layer; the oldest are dropped, and the pollers make up for it."""
 BATCH = 200
+SEND_EVERY_S = 0.01
+"""What comes sooner after the last sending waits for company: a message costs the same for one item or a hundred."""
 
 
 class Receiver(Protocol):
@@ -42,6 +44,11 @@ def stream(session_id: UUID, frame: dict[str, Any]) -> None:
 def document(document_id: UUID, text: str) -> None:
     """Tells the rooms of a document: the number that its log has grown to, or who is where in it. It may be lost."""
     _outbox.put((f"document:{document_id}", text))
+
+
+def document_elsewhere(document_id: UUID, text: str) -> None:
+    """The same for the rooms of other processes; only on the loop that the sockets live on."""
+    _outbox.put_elsewhere((f"document:{document_id}", text))
 
 
 def attach(receiver: Receiver, loop: asyncio.AbstractEventLoop) -> None:
@@ -97,11 +104,18 @@ class Outbox:
             receiver = self._receiver if self._loop is loop else None
         if receiver is not None:
             receiver.deliver(items)
+        self._remote_of(loop).put(items)
+
+    def put_elsewhere(self, item: Item) -> None:
+        """For other processes only, from the loop that sends to them."""
+        self._remote_of(asyncio.get_running_loop()).put([item])
+
+    def _remote_of(self, loop: asyncio.AbstractEventLoop) -> "Remote":
         remote = self._remote.get(loop)
         if remote is None:
             self._remote = {known: it for known, it in self._remote.items() if not known.is_closed()}
             remote = self._remote[loop] = Remote()
-        remote.put(items)
+        return remote
 
     def _sending_loop(self) -> asyncio.AbstractEventLoop:
         if self._loop is not None and not self._loop.is_closed():
@@ -119,6 +133,7 @@ class Remote:
         self._items: deque[Item] = deque(maxlen=BACKLOG)
         self._sender = Sender()
         self._task: asyncio.Task[None] | None = None
+        self._sent_at = float("-inf")
 
     def put(self, items: list[Item]) -> None:
         self._items.extend(items)
@@ -126,7 +141,11 @@ class Remote:
             self._task = asyncio.ensure_future(self._send_all())
 
     async def _send_all(self) -> None:
+        loop = asyncio.get_running_loop()
         while self._items:
+            if (early := self._sent_at + SEND_EVERY_S - loop.time()) > 0:
+                await asyncio.sleep(early)
+            self._sent_at = loop.time()
             batch = [self._items.popleft() for _ in range(min(BATCH, len(self._items)))]
             await self._sender.send(list(dict.fromkeys(batch)))
 

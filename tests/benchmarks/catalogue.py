@@ -37,6 +37,8 @@ class Suite:
     units: Mapping[str, str] = field(default_factory=dict)
     """By figure, where it is not the suite's unit."""
     rounds: int | None = None
+    needs: str = ""
+    """A command without which the suite is left out, and says so."""
 
 
 def ours(module: str, *arguments: str, database: str = "", cores: str = "0", timeout_s: float = 300) -> Program:
@@ -55,6 +57,20 @@ def durable(title: str, database: str, steps: int, runs: int) -> Suite:
         unit="steps/s",
         ours=ours("durable", *size, database=database),
         peers={"LangGraph": peer("langgraph_durable", *size, database=database)},
+    )
+
+
+def together(rooms: int, people: int) -> Suite:
+    """Real Yjs clients in a room, or in many; the peers store nothing."""
+    size = (str(rooms), str(people))
+    return Suite(
+        title=f"editing together, {rooms} room(s) of {people}, 5 edits/s each",
+        unit="ms",
+        units={"delivered": "%", "CPU": "µs an edit"},
+        lower_is_better=True,
+        ours=ours("documents", "agentsite", *size, cores="0,1"),
+        peers={name: ours("documents", name, *size, cores="0,1") for name in ("y-websocket", "hocuspocus")},
+        needs="node",
     )
 
 
@@ -96,6 +112,15 @@ SUITES = {
         unit="ms",
         lower_is_better=True,
         ours=ours("request_latency", "scaled", cores="0,1"),
+    ),
+    "together-one": together(1, 10),
+    "together-twenty": together(20, 5),
+    "document-open": Suite(
+        title="opening a document of 10,000 updates, SQLite",
+        unit="ms",
+        lower_is_better=True,
+        ours=ours("document_open", "10000", database="sqlite"),
+        rounds=3,
     ),
     "diff": Suite(
         title="diff and hunks of 10,000 lines",

@@ -6,6 +6,7 @@ Usage: python -m tests.benchmarks.run [--rounds N] [--readme] [NAME ...]
 import argparse
 import json
 import os
+import shutil
 import statistics
 import subprocess
 import sys
@@ -141,6 +142,9 @@ def main() -> int:
     with servers() as environment:
         for name in options.names or SUITES:
             suite = SUITES[name]
+            if suite.needs and shutil.which(suite.needs) is None:
+                print(f"{suite.title}: left out, because there is no {suite.needs} here", file=sys.stderr)
+                continue
             lines = rows(suite, run_suite(suite, suite.rounds or options.rounds, environment))
             print("\n".join(lines), flush=True)
             table += lines

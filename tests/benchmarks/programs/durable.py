@@ -48,9 +48,8 @@ def main(steps: int, runs: int) -> None:
         )
 
     def drain(batch: list[Run]) -> None:
-        futures = [execution.execute(run_id=run.pk) for run in batch]
+        futures = execution.execute_all(run_ids=[run.pk for run in batch])
         for future in futures:
-            assert future is not None
             future.result()
 
     drain(runs_of(2))

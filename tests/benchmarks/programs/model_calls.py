@@ -50,9 +50,8 @@ def main(count: int) -> None:
     worker.current()
     before = resident_mb()
     begin = time.perf_counter()
-    futures = [execution.execute(run_id=run_id) for run_id in batch]
+    futures = execution.execute_all(run_ids=batch)
     for future in futures:
-        assert future is not None
         future.result()
     took = time.perf_counter() - begin
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
