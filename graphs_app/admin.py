@@ -10,7 +10,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from graphs_app.errors import RunFinished
-from graphs_app.models import Graph, GraphVersion, Interrupt, NodeRun, Run, WorkerHeartbeat
+from graphs_app.models import Graph, GraphDraft, GraphVersion, Interrupt, NodeRun, Run, WorkerHeartbeat
 from graphs_app.services import claims, runs
 from sessions_app.admin import ReadOnlyAdmin, link_to, link_to_list
 from sessions_app.models import SessionEvent
@@ -38,20 +38,41 @@ class GraphAdmin(ReadOnlyAdmin[Graph]):
 
 @admin.register(GraphVersion)
 class GraphVersionAdmin(ReadOnlyAdmin[GraphVersion]):
-    list_display = ("graph", "number", "digest", "created_by", "created_at", "runs_link")
+    list_display = ("graph", "number", "semver", "title", "digest", "created_by", "created_at", "runs_link")
     list_select_related = ("graph", "created_by")
     search_fields = ("graph__name", "graph__slug", "digest")
-    fields = ("id", "graph", "number", "digest", "created_by", "created_at", "shown_definition")
-    readonly_fields = ("shown_definition",)
+    fields = (
+        *("id", "graph", "number", "semver", "title", "note", "restored_from", "digest", "created_by", "created_at"),
+        *("shown_definition", "shown_snapshot"),
+    )
+    readonly_fields = ("shown_definition", "shown_snapshot")
     ordering = ("graph__slug", "-number")
 
     @admin.display(description="definition")
     def shown_definition(self, version: GraphVersion) -> SafeString | str:
         return as_json(version.definition)
 
+    @admin.display(description="snapshot")
+    def shown_snapshot(self, version: GraphVersion) -> SafeString | str:
+        return as_json(version.snapshot)
+
     @admin.display(description="runs")
     def runs_link(self, version: GraphVersion) -> SafeString:
         return link_to_list(Run, "runs", graph_version__id__exact=version.pk)
+
+
+@admin.register(GraphDraft)
+class GraphDraftAdmin(ReadOnlyAdmin[GraphDraft]):
+    list_display = ("graph", "revision", "base_version", "updated_by", "updated_at")
+    list_select_related = ("graph", "updated_by")
+    search_fields = ("graph__name", "graph__slug")
+    fields = ("graph", "revision", "base_version", "updated_by", "updated_at", "shown_definition")
+    readonly_fields = ("shown_definition",)
+    ordering = ("-updated_at",)
+
+    @admin.display(description="definition")
+    def shown_definition(self, draft: GraphDraft) -> SafeString | str:
+        return as_json(draft.definition)
 
 
 @admin.register(Run)

@@ -38,6 +38,24 @@ class InvalidGraph(DomainError):
     code = "invalid_graph"
 
 
+class InvalidVersionNumber(DomainError):
+    """Raised when a version's number is not a semantic one, or does not come after those there are."""
+
+    code = "invalid_version_number"
+
+
+class InvalidImport(DomainError):
+    """Raised when what is imported is none of the forms that are understood, or is broken."""
+
+    code = "invalid_import"
+
+
+class PictureUnavailable(DomainError):
+    """Raised when a graph cannot be drawn as a picture here: it is too large, or there are no fonts."""
+
+    code = "picture_unavailable"
+
+
 class InvalidState(DomainError):
     """Raised when an initial or an edited state is not a JSON object within its limit."""
 
@@ -63,6 +81,24 @@ class SlugTaken(DomainError):
     """Raised when a graph of another person, or a built-in one, has the slug."""
 
     code = "slug_taken"
+
+
+class VersionTaken(DomainError):
+    """Raised when a graph has a version of this number already."""
+
+    code = "version_taken"
+
+
+class StaleDraft(DomainError):
+    """Raised when somebody saves or publishes a draft that another has changed since."""
+
+    code = "stale_draft"
+
+
+class NothingToPublish(DomainError):
+    """Raised when a draft is published that is no different from the current version, or is not there."""
+
+    code = "nothing_to_publish"
 
 
 class GraphIsBuiltIn(DomainError):

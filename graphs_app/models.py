@@ -35,14 +35,45 @@ class GraphVersion(models.Model):
     number = models.PositiveIntegerField()
     definition = models.JSONField()
     digest = models.CharField(max_length=64)
+    semver = models.CharField(max_length=64, blank=True)
+    """What people call it, such as 1.2.0."""
+    title = models.CharField(max_length=200, blank=True)
+    note = models.TextField(blank=True)
+    """What changed, and why."""
+    snapshot = models.JSONField(default=dict, blank=True)
+    """What it is made of besides its definition, as of its publishing."""
+    restored_from = models.PositiveIntegerField(null=True, blank=True)
+    """The number of the version that a rollback brought back with this one."""
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL)
     created_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["graph", "number"], name="one_version_per_number")]
+        constraints = [
+            models.UniqueConstraint(fields=["graph", "number"], name="one_version_per_number"),
+            models.UniqueConstraint(
+                fields=["graph", "semver"], condition=~models.Q(semver=""), name="one_version_per_semver"
+            ),
+        ]
 
     def __str__(self) -> str:
-        return f"{self.graph} {self.number}"
+        return f"{self.graph} {self.semver or self.number}"
+
+
+class GraphDraft(models.Model):
+    """What people draw before it is published: may be broken, and is replaced as a whole with each saving."""
+
+    graph = models.OneToOneField(Graph, on_delete=models.CASCADE, related_name="draft", primary_key=True)
+    definition = models.JSONField(null=True, blank=True)
+    """None when nothing is drawn that is not published."""
+    revision = models.PositiveIntegerField(default=0)
+    """Rises with each saving, publishing and discarding, so that nobody overwrites what they have not seen."""
+    base_version = models.PositiveIntegerField(default=0)
+    """The version that it began from."""
+    updated_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL)
+    updated_at = models.DateTimeField(default=timezone.now)
+
+    def __str__(self) -> str:
+        return f"Draft {self.revision} of {self.graph}"
 
 
 class RunStatus(models.TextChoices):

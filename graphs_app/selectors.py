@@ -11,7 +11,7 @@ from graphs_app import definitions
 from graphs_app.engine import replan
 from graphs_app.engine.checkpoint import Done, History
 from graphs_app.errors import GraphNotFound, RunNotFound
-from graphs_app.models import Graph, GraphVersion, Interrupt, InterruptStatus, NodeRun, Run
+from graphs_app.models import Graph, GraphDraft, GraphVersion, Interrupt, InterruptStatus, NodeRun, Run
 from sessions_app.models import Member, User
 
 ANSWERED = (InterruptStatus.ANSWERED, InterruptStatus.EXPIRED)
@@ -96,6 +96,23 @@ def run_for(user: User, run_id: UUID) -> Run:
 def current_definition(graph: Graph) -> dict[str, Any]:
     """The JSON of a graph's current version."""
     definition: dict[str, Any] = version_of(graph, graph.version).definition
+    return definition
+
+
+def draft_of(graph: Graph) -> GraphDraft | None:
+    """What is drawn of a graph and not yet published."""
+    return GraphDraft.objects.filter(graph=graph, definition__isnull=False).select_related("updated_by").first()
+
+
+def draft_revision(graph: Graph) -> int:
+    """Rises with every saving, also over publishing and discarding; 0 where nothing was ever drawn."""
+    return GraphDraft.objects.filter(graph=graph).values_list("revision", flat=True).first() or 0
+
+
+def draft_or_current(graph: Graph) -> dict[str, Any]:
+    """What is drawn now: the draft, else the current version."""
+    draft = draft_of(graph)
+    definition: dict[str, Any] = current_definition(graph) if draft is None else draft.definition or {}
     return definition
 
 

@@ -1,19 +1,18 @@
 """REST over graphs: definitions, their immutable versions, their drawing."""
 
-from typing import Any
-
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from graphs_app import layout, selectors
+from graphs_app.api import graph_shapes
 from graphs_app.api import serializers as shapes
+from graphs_app.engine.registry import REGISTRY
 from graphs_app.services import graphs
-from sessions_app.api.base import ApiView, caller
+from sessions_app.api.base import KEY, ApiView, caller, read
 from sessions_app.api.idempotency import idempotent
 from sessions_app.api.pagination import NewestFirst
-from sessions_app.api.views import KEY
 
 
 class Graphs(ApiView):
@@ -73,13 +72,6 @@ class Versions(ApiView):
         return Response(shapes.VersionShape(version).data, 201, headers={"Location": location})
 
 
-class VersionDetail(ApiView):
-    @extend_schema(responses=shapes.VersionShape, summary="One version")
-    def get(self, request: Request, key: str, number: int) -> Response:
-        version = selectors.version_of(selectors.graph_for(caller(request), key), number)
-        return Response(shapes.VersionShape(version).data)
-
-
 class Validate(ApiView):
     @extend_schema(
         request=OpenApiTypes.OBJECT, responses=shapes.ValidationShape, summary="Everything wrong with a definition"
@@ -90,8 +82,36 @@ class Validate(ApiView):
 
 
 class Layout(ApiView):
-    @extend_schema(responses=shapes.LayoutShape, summary="Where its nodes and edges are drawn")
+    @extend_schema(
+        parameters=[graph_shapes.VersionFilter],
+        responses=shapes.LayoutShape,
+        summary="Where its nodes and edges are drawn",
+    )
     def get(self, request: Request, key: str) -> Response:
+        asked = read(graph_shapes.VersionFilter, request.query_params)
         graph = selectors.graph_for(caller(request), key)
-        definition: dict[str, Any] = selectors.current_definition(graph)
-        return Response({**layout.arrange(definition), "version": graph.version})
+        number = asked["version"] or graph.version
+        return Response({**layout.arrange(selectors.version_of(graph, number).definition), "version": number})
+
+
+class PlannedLayout(ApiView):
+    @extend_schema(
+        request=graph_shapes.LayoutAsked,
+        responses=graph_shapes.PlannedLayoutShape,
+        summary="Where a definition would be drawn, calmly if a previous layout is given, and what changes by it",
+    )
+    def post(self, request: Request) -> Response:
+        asked = read(graph_shapes.LayoutAsked, request.data)
+        definition, previous = asked["definition"], asked["previous"]
+        planned = layout.arrange(definition, previous)
+        changed = None if previous is None else layout.changes(previous, planned)
+        return Response({**planned, "version": None, "changes": changed})
+
+
+class Tools(ApiView):
+    @extend_schema(
+        responses=graph_shapes.ToolShape(many=True), summary="The tools that nodes can use, with their JSON Schemas"
+    )
+    def get(self, request: Request) -> Response:
+        shown = [graph_shapes.ToolShape(tool).data for tool in REGISTRY]
+        return Response({"results": shown, "next": None, "previous": None})

@@ -33,7 +33,7 @@ class VersionShape(serializers.ModelSerializer[GraphVersion]):
 
     class Meta:
         model = GraphVersion
-        fields = ("id", "version", "definition", "created_at")
+        fields = ("id", "version", "semver", "title", "note", "definition", "digest", "restored_from", "created_at")
         read_only_fields = fields
 
 
@@ -61,7 +61,9 @@ class DrawnEdge(serializers.Serializer[Any]):
     to_node = serializers.CharField()
     points = serializers.ListField(child=serializers.ListField(child=serializers.FloatField()))
     type = serializers.ChoiceField(choices=("normal", "conditional", "fallback"))
-    label = serializers.CharField(allow_null=True, help_text="Its condition, or what it is called; shortened.")
+    label = serializers.CharField(  # type: ignore[assignment]  # a declared field
+        allow_null=True, help_text="Its condition, or what it is called; shortened."
+    )
     label_at = serializers.ListField(child=serializers.FloatField(), allow_null=True, help_text="The label's middle.")
 
 

@@ -2,14 +2,28 @@
 
 from django.urls import path
 
-from graphs_app.api import graph_views, run_views
+from graphs_app.api import exchange_views, graph_views, run_views, version_views
 
 urlpatterns = [
     path("graphs", graph_views.Graphs.as_view(), name="graphs"),
     path("graphs/validate", graph_views.Validate.as_view(), name="graph-validate"),
+    path("graphs/layout", graph_views.PlannedLayout.as_view(), name="graph-planned-layout"),
+    path("graphs/import", exchange_views.Import.as_view(), name="graph-import"),
     path("graphs/<str:key>", graph_views.GraphDetail.as_view(), name="graph"),
     path("graphs/<str:key>/versions", graph_views.Versions.as_view(), name="graph-versions"),
-    path("graphs/<str:key>/versions/<int:number>", graph_views.VersionDetail.as_view(), name="graph-version"),
+    path("graphs/<str:key>/versions/<int:number>", version_views.VersionDetail.as_view(), name="graph-version"),
+    path(
+        "graphs/<str:key>/versions/<int:number>/snapshot",
+        version_views.Snapshot.as_view(),
+        name="graph-version-snapshot",
+    ),
+    path("graphs/<str:key>/draft", version_views.Draft.as_view(), name="graph-draft"),
+    path("graphs/<str:key>/publish", version_views.Publish.as_view(), name="graph-publish"),
+    path("graphs/<str:key>/rollback", version_views.Rollback.as_view(), name="graph-rollback"),
+    path("graphs/<str:key>/restore", version_views.Restore.as_view(), name="graph-restore"),
+    path("graphs/<str:key>/compare", version_views.Compare.as_view(), name="graph-compare"),
+    path("graphs/<str:key>/export", exchange_views.Export.as_view(), name="graph-export"),
+    path("tools", graph_views.Tools.as_view(), name="tools"),
     path("graphs/<str:key>/layout", graph_views.Layout.as_view(), name="graph-layout"),
     path("runs", run_views.Runs.as_view(), name="runs"),
     path("runs/<uuid:run_id>", run_views.RunDetail.as_view(), name="run"),

@@ -1,6 +1,5 @@
 """Graphs and their versions: checked before they are kept, never changed after."""
 
-import hashlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,11 +7,12 @@ from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
-from django.db.models import ProtectedError
+from django.db.models import F, ProtectedError
 from django.utils import timezone
 from django.utils.text import slugify
+from semver import Version
 
-from graphs_app import selectors
+from graphs_app import comparison, selectors, snapshots
 from graphs_app.engine import validate
 from graphs_app.engine.registry import REGISTRY
 from graphs_app.engine.validate import Problem
@@ -24,7 +24,6 @@ from sessions_app.models import User
 
 SLUG_MAX = 72
 """Room is left for a number that tells graphs of one name apart."""
-SUB_GRAPH_TOOLS = ("graph", "map")
 
 
 def problems_of(*, definition: Any, user: User | None = None) -> list[FieldProblem]:
@@ -38,7 +37,9 @@ def problems_of(*, definition: Any, user: User | None = None) -> list[FieldProbl
 def _unknown_sub_graphs(definition: Any, user: User | None) -> Iterator[Problem]:
     nodes = definition.get("nodes") if isinstance(definition, dict) else None
     for index, node in enumerate(nodes if isinstance(nodes, list) else ()):
-        config = node.get("config") if isinstance(node, dict) and node.get("tool") in SUB_GRAPH_TOOLS else None
+        config = (
+            node.get("config") if isinstance(node, dict) and node.get("tool") in snapshots.SUB_GRAPH_TOOLS else None
+        )
         slug = config.get("graph") if isinstance(config, dict) else None
         if isinstance(slug, str) and not selectors.graphs_for(user).filter(slug=slug).exists():
             yield Problem(
@@ -46,19 +47,19 @@ def _unknown_sub_graphs(definition: Any, user: User | None) -> Iterator[Problem]
             )
 
 
-def _checked(definition: Any, user: User | None) -> dict[str, Any]:
+def checked_definition(definition: Any, user: User | None) -> dict[str, Any]:
     problems = problems_of(definition=definition, user=user)
     if problems:
         raise InvalidGraph(
             f"The graph has {len(problems)} problem(s); the first: {problems[0]['message']}", errors=problems
         )
-    checked: dict[str, Any] = storable(definition)
-    return checked
+    kept: dict[str, Any] = storable(definition)
+    return kept
 
 
 def create_graph(*, user: User, definition: Any) -> Graph:
     """Keeps a definition as the first version of a new graph. Raises InvalidGraph."""
-    checked = _checked(definition, user)
+    checked = checked_definition(definition, user)
     name = str(checked.get("name") or "Graph")
     return _create(user, name, checked)
 
@@ -82,7 +83,7 @@ def save_graph(*, user: User, name: str, definition: Any) -> Graph:
     if graph is not None:
         add_version(user=user, graph=graph, definition=definition)
         return graph
-    return _create(user, name, _checked(definition, user))
+    return _create(user, name, checked_definition(definition, user))
 
 
 def _free_slugs(name: str) -> Iterator[str]:
@@ -100,34 +101,76 @@ def _free_slugs(name: str) -> Iterator[str]:
 
 def add_version(*, user: User, graph: Graph, definition: Any) -> GraphVersion:
     """Makes a definition the current version; the same as the current one changes nothing. Raises InvalidGraph."""
-    _require_own(user, graph)
-    checked = _checked(definition, user)
+    require_own(user, graph)
+    checked = checked_definition(definition, user)
     with transaction.atomic():
         locked = Graph.objects.select_for_update().get(pk=graph.pk)
         return _add_version(locked, checked, user)
 
 
 def _add_version(graph: Graph, definition: dict[str, Any], user: User | None) -> GraphVersion:
-    digest = _digest(definition)
-    current = GraphVersion.objects.filter(graph=graph, number=graph.version).first()
-    if current is not None and current.digest == digest:
+    """The next version, unless the current one is the same; how its number rises follows from what differs."""
+    current = current_version(graph)
+    if current is not None and current.digest == snapshots.digest(definition):
         return current
+    return write_version(graph=graph, definition=definition, user=user)
+
+
+def current_version(graph: Graph) -> GraphVersion | None:
+    """None for a graph that has none yet."""
+    return GraphVersion.objects.filter(graph=graph, number=graph.version).first()
+
+
+def write_version(
+    *, graph: Graph, definition: dict[str, Any], user: User | None, semver: str | None = None, **facts: Any
+) -> GraphVersion:
+    """Writes the next version of a graph whose row the caller has locked."""
+    current = current_version(graph)
     graph.version += 1
     graph.name = str(definition.get("name") or graph.name)
     graph.updated_at = timezone.now()
     graph.save(update_fields=["version", "name", "updated_at"])
     return GraphVersion.objects.create(
-        graph=graph, number=graph.version, definition=definition, digest=digest, created_by=user
+        graph=graph,
+        number=graph.version,
+        definition=definition,
+        digest=snapshots.digest(definition),
+        semver=semver or next_semver(graph, current, definition),
+        snapshot=snapshots.snapshot_of(definition, _sub_graphs(definition)),
+        created_by=user,
+        **facts,
     )
 
 
-def _digest(definition: dict[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(definition, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+def next_semver(graph: Graph, current: GraphVersion | None, definition: dict[str, Any]) -> str:
+    """The number that follows from what differs from the current version; 1.0.0 for the first."""
+    highest = highest_semver(graph)
+    if current is None or highest is None:
+        return "1.0.0" if highest is None else str(highest.bump_major())
+    bump = comparison.compare(current.definition, definition).bump
+    return str(highest.next_version(bump))
+
+
+def highest_semver(graph: Graph) -> Version | None:
+    """The highest number among a graph's versions."""
+    numbers = GraphVersion.objects.filter(graph=graph).exclude(semver="").values_list("semver", flat=True)
+    return max((Version.parse(number) for number in numbers), default=None)
+
+
+def _sub_graphs(definition: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """The sub-graphs of a definition, each with the version that a run of today would use, and its digest."""
+    found = {}
+    for slug, number in snapshots.used_sub_graphs(definition).items():
+        versions = GraphVersion.objects.filter(graph__slug=slug)
+        wanted = versions.filter(number=number if number is not None else F("graph__version")).first()
+        if wanted is not None:
+            found[slug] = {"version": wanted.number, "semver": wanted.semver, "digest": wanted.digest}
+    return found
 
 
 def delete_graph(*, user: User, graph: Graph) -> None:
     """Takes a graph out of sight; one that has run keeps its versions for those runs."""
-    _require_own(user, graph)
+    require_own(user, graph)
     with transaction.atomic():
         try:
             with transaction.atomic():
@@ -140,7 +183,7 @@ def delete_graph(*, user: User, graph: Graph) -> None:
             )
 
 
-def _require_own(user: User, graph: Graph) -> None:
+def require_own(user: User, graph: Graph) -> None:
     if graph.built_in:
         raise GraphIsBuiltIn(f"Graph {graph.slug!r} comes with the site; copy its definition into a graph of your own.")
     if graph.created_by_id != user.pk:
@@ -150,7 +193,7 @@ def _require_own(user: User, graph: Graph) -> None:
 def install_built_in(definition_path: Path) -> Graph:
     """Installs a graph that comes with the site, under its file's name; does nothing when it is there as it is."""
     definition = json.loads(definition_path.read_text(encoding="utf-8"))
-    checked = _checked(definition, None)
+    checked = checked_definition(definition, None)
     with transaction.atomic():
         graph, _ = Graph.objects.get_or_create(
             slug=definition_path.stem, defaults={"name": checked.get("name") or definition_path.stem, "built_in": True}

@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from graphs_app.models import (
     Graph,
+    GraphDraft,
     GraphVersion,
     Interrupt,
     NodeRun,
@@ -93,6 +94,7 @@ def session() -> Session:
 def run(session: Session) -> Run:
     graph = Graph.objects.create(slug="one-step", name="One step", version=1)
     version = GraphVersion.objects.create(graph=graph, number=1, definition=DEFINITION, digest="a" * 64)
+    GraphDraft.objects.create(graph=graph, definition=DEFINITION, revision=1, base_version=1)
     made = Run.objects.create(session=session, user=session.created_by, graph_version=version, progress_total=1)
     NodeRun.objects.create(
         id=node_run_id(made.pk, 1),

@@ -1,0 +1,47 @@
+"""REST over files: a graph in another form, and a new graph from one."""
+
+from django.http import HttpResponse
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from graphs_app import selectors
+from graphs_app.api import graph_shapes as shapes
+from graphs_app.api.serializers import GraphShape
+from graphs_app.services import exchange
+from sessions_app.api.base import KEY, ApiView, caller, read
+from sessions_app.api.idempotency import idempotent
+
+
+class Export(ApiView):
+    @extend_schema(
+        parameters=[shapes.ExportAsked],
+        responses={(200, "*/*"): OpenApiTypes.BINARY},
+        summary="A version as SVG, PNG, Mermaid, JSON, a Python module, or LangGraph's drawing",
+    )
+    def get(self, request: Request, key: str) -> HttpResponse:
+        asked = read(shapes.ExportAsked, request.query_params)
+        graph = selectors.graph_for(caller(request), key)
+        version = selectors.version_of(graph, asked["version"] or graph.version)
+        file = exchange.export_version(version=version, form=asked["as"], theme=asked["theme"])
+        # Never shown by a browser as a page of this site: what is in a file is other people's.
+        disposition = {
+            "Content-Disposition": f'attachment; filename="{file.name}"',
+            "X-Content-Type-Options": "nosniff",
+        }
+        return HttpResponse(file.content, content_type=file.type, headers=disposition)
+
+
+class Import(ApiView):
+    @extend_schema(
+        request=shapes.ImportAsked,
+        responses={201: GraphShape},
+        parameters=[KEY],
+        summary="A new graph from the text of a file: JSON, a snapshot, a Python module, or LangGraph's drawing",
+    )
+    @idempotent
+    def post(self, request: Request) -> Response:
+        asked = read(shapes.ImportAsked, request.data)
+        graph = exchange.import_graph(user=caller(request), **asked)
+        return Response(GraphShape(graph).data, 201, headers={"Location": f"/v1/graphs/{graph.pk}"})
