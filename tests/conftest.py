@@ -33,7 +33,8 @@ pytest_plugins = [
 ]
 
 DATABASE_FIXTURES = {"db", "transactional_db", "django_db_reset_sequences", "django_db_serialized_rollback"}
-SITE_FIXTURES = {"live_site", "scaled_site", "start_site"}
+SHARED_SITES = {"live_site", "scaled_site"}
+SITE_FIXTURES = SHARED_SITES | {"start_site"}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -55,6 +56,11 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    for item in items:
+        uses_one = SHARED_SITES & set(getattr(item, "fixturenames", ()))
+        if uses_one and item.get_closest_marker("xdist_group") is None:
+            # In one process of the run, so that these sites are started once; the journeys have groups of their own.
+            item.add_marker(pytest.mark.xdist_group("sites"))
     if not config.getoption("--only-database"):
         return
     chosen = [item for item in items if _uses_the_database(item)]

@@ -9,8 +9,6 @@ from websockets.exceptions import InvalidStatus
 
 from tests.servers.site import Site
 
-pytestmark = pytest.mark.xdist_group("site")
-
 
 async def test_an_unknown_socket_is_refused_and_leaves_no_traceback(live_site: Site) -> None:
     with pytest.raises(InvalidStatus) as refused:

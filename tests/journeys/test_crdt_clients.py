@@ -9,9 +9,20 @@ import pytest
 
 from tests.journeys.crdt_clients import FOLDER, Person, YClient, has_node, install, wait_for
 from tests.servers.ports import free_port
-from tests.servers.site import Site, StartSite
+from tests.servers.site import Site, build, tear_down
 
 pytestmark = pytest.mark.skipif(not has_node(), reason="needs Node.js and npm")
+
+
+@pytest.fixture(scope="module")
+def site() -> Iterator[Site]:
+    """One for all of them: whoever kills it starts it again."""
+    site = build()
+    try:
+        site.start()
+        yield site
+    finally:
+        tear_down(site)
 
 
 @contextmanager
@@ -24,8 +35,7 @@ def clients(site: Site, session: str, *people: Person) -> Iterator[list[YClient]
             client.stop()
 
 
-def test_stock_clients_edit_together_and_keep_what_they_typed_while_the_site_was_killed(start_site: StartSite) -> None:
-    site = start_site()
+def test_stock_clients_edit_together_and_keep_what_they_typed_while_the_site_was_killed(site: Site) -> None:
     ana, ben = Person(site, "Ana"), Person(site, "Ben")
     session = ana.open_session("one\n")
     ana.let_in(session, ben)
@@ -45,9 +55,8 @@ def test_stock_clients_edit_together_and_keep_what_they_typed_while_the_site_was
     assert words.count("one") == 1
 
 
-def test_an_edit_that_was_answered_for_outlives_a_kill(start_site: StartSite) -> None:
+def test_an_edit_that_was_answered_for_outlives_a_kill(site: Site) -> None:
     """Our own messages, from a client that kills the site in the moment the answer arrives."""
-    site = start_site()
     ana = Person(site, "Ana")
     session = ana.open_session("one\n")
     install()
@@ -68,8 +77,7 @@ def test_an_edit_that_was_answered_for_outlives_a_kill(start_site: StartSite) ->
     assert ana.text_of(session).split() == ["kept2", "kept1", "kept0", "one"]
 
 
-def test_a_viewer_with_a_stock_client_changes_nothing(start_site: StartSite) -> None:
-    site = start_site()
+def test_a_viewer_with_a_stock_client_changes_nothing(site: Site) -> None:
     ana, vic = Person(site, "Ana"), Person(site, "Vic")
     session = ana.open_session("one\n")
     ana.let_in(session, vic, role="viewer")
@@ -80,8 +88,9 @@ def test_a_viewer_with_a_stock_client_changes_nothing(start_site: StartSite) -> 
         assert ana.text_of(session) == "one\n"
 
 
-def test_two_processes_show_each_others_edits_and_people(start_site: StartSite) -> None:
-    site = start_site(scaled=True)
+@pytest.mark.xdist_group("sites")
+def test_two_processes_show_each_others_edits_and_people(scaled_site: Site) -> None:
+    site = scaled_site
     other = Site(port=free_port(), var_dir=site.var_dir, environment=dict(site.environment), scaled=False)
     other.environment["PORT"] = str(other.port)
     try:

@@ -230,7 +230,7 @@ def start_site() -> Iterator[StartSite]:
 
 
 def _session_site(*, scaled: bool) -> Iterator[Site]:
-    site = build(scaled=scaled)
+    site = build(scaled=scaled, environment={"RUN_LEASE_S": "5"})  # a killed worker is missed after that time
     try:
         site.start()
         yield site
