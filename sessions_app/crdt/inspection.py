@@ -115,10 +115,10 @@ def _read_structs(reader: Reader, found: Contents, kind: Kind) -> None:
 
 def _read_place(reader: Reader, info: int, found: Contents, kind: Kind, *, own: tuple[int, int]) -> None:
     """Where an item is: after or before another, or in a parent that is named."""
-    if info & HAS_ORIGIN:
-        _refer(reader, found, own)
-    if info & HAS_RIGHT_ORIGIN:
-        _refer(reader, found, own)
+    left = _refer(reader, found, own) if info & HAS_ORIGIN else None
+    right = _refer(reader, found, own) if info & HAS_RIGHT_ORIGIN else None
+    if left is not None and left == right:
+        raise BadUpdate(f"the item at clock {own[1]} of client {own[0]} has the same neighbour on both sides")
     if info & (HAS_ORIGIN | HAS_RIGHT_ORIGIN):
         return
     if reader.uint() == 1:
@@ -137,12 +137,13 @@ def _read_place(reader: Reader, info: int, found: Contents, kind: Kind, *, own: 
         reader.text()
 
 
-def _refer(reader: Reader, found: Contents, own: tuple[int, int]) -> None:
+def _refer(reader: Reader, found: Contents, own: tuple[int, int]) -> tuple[int, int]:
     client, clock = reader.uint(), reader.uint()
     if clock >= MAX_CLOCK or (client == own[0] and clock >= own[1]):
         raise BadUpdate(f"the item at clock {own[1]} of client {own[0]} builds on clock {clock} of client {client}")
     if clock >= found.references.get(client, 0):
         found.references[client] = clock + 1
+    return client, clock
 
 
 def _read_content(reader: Reader, content: int, found: Contents) -> int:

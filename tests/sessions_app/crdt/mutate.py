@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from sessions_app.crdt import inspection
+from sessions_app.crdt import inspection, lib0
 from sessions_app.crdt.edits import Edit
 from sessions_app.crdt.errors import Poisoned, UpdateError
 from sessions_app.crdt.replica import Replica
@@ -34,6 +34,12 @@ def mutated(update: bytes, chance: random.Random) -> bytes:
             case _:
                 out[at:at] = chance.randbytes(chance.randint(1, 5))
     return bytes(out)
+
+
+def misplaced(client: int, *, left: tuple[int, int], right: tuple[int, int]) -> bytes:
+    """An X between two items that may lie in any order: what no editor makes."""
+    place = b"".join(map(lib0.uint, (*left, *right)))
+    return lib0.uint(1) * 2 + lib0.uint(client) + b"\x00\xc4" + place + lib0.text("X") + b"\x00"
 
 
 def offer(base: Sequence[bytes], known: Mapping[int, int], update: bytes) -> str:

@@ -13,6 +13,7 @@ from sessions_app.crdt.errors import BadUpdate, MissingUpdates, Poisoned
 from sessions_app.crdt.kinds import GRAPH, TEXT
 from sessions_app.crdt.replica import Replica
 from tests.sessions_app.crdt.crash import BAD, FULL, KIND
+from tests.sessions_app.crdt.mutate import misplaced
 
 TEXTS = st.text(alphabet="ab \n\r\té😀", max_size=60)
 
@@ -115,8 +116,15 @@ def test_twenty_thousand_mutated_updates_leave_the_process_and_the_document_whol
     assert outcomes.get("poisoned", 0) == 0
     assert outcomes["bad_update"] > 10_000
     # An item whose right neighbour lies left of its left one is taken, and lies elsewhere after the next opening. No
-    # editor makes one, and compaction finds it (NotEqual).
+    # editor makes one; compaction finds it, and begins the history anew.
     assert outcomes.get("out_of_order", 0) < 20
+
+
+def test_an_item_with_the_same_neighbour_on_both_sides_is_refused() -> None:
+    base = Replica(TEXT, client=5)
+    base.edit(edits.between("", "one"))
+    with pytest.raises(BadUpdate, match="same neighbour"):
+        inspection.contents(misplaced(7, left=(5, 1), right=(5, 1)), TEXT)
 
 
 def test_two_clients_that_build_on_each_other_in_a_circle_are_refused() -> None:
