@@ -10,9 +10,11 @@ import os
 import socket
 import threading
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from decimal import Decimal
+from functools import partial
 from typing import Any, cast
 from uuid import UUID
 
@@ -33,6 +35,7 @@ from graphs_app.host import HostOf
 from graphs_app.journal import JournalOf, Writer
 from graphs_app.models import Run
 from graphs_app.services import claims
+from graphs_app.services.claiming import Claiming
 from graphs_app.streams import TextStreams
 
 logger = logging.getLogger(__name__)
@@ -51,6 +54,15 @@ class Active:
     is_lost: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Work:
+    """A claimed run and what it is executed with."""
+
+    run: Run
+    graph: LoadedGraph
+    history: History
+
+
 class Worker:
     """The loop, the writer and the runs. Methods say on which side they are called."""
 
@@ -58,6 +70,7 @@ class Worker:
         self.name = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
         self.loop = uvloop.new_event_loop()
         self.is_draining = False
+        self.claiming = Claiming(self.name)
         self._active: dict[UUID, Active] = {}
         self._upkeep = ThreadPoolExecutor(max_workers=1, thread_name_prefix="upkeep")
         self._ready = threading.Event()
@@ -86,9 +99,11 @@ class Worker:
 
     # From any thread -------------------------------------------------------------------------------
 
-    def submit(self, run: Run, graph: LoadedGraph, history: History) -> "Future[RunEnded | None]":
-        """Starts a claimed run on the loop."""
-        return asyncio.run_coroutine_threadsafe(self.execute(run, graph, history), self.loop)
+    def submit(self, works: Sequence[Work]) -> "list[Future[RunEnded | None]]":
+        """Starts claimed runs on the loop, which is woken once for all of them."""
+        futures: list[Future[RunEnded | None]] = [Future() for _ in works]
+        self.loop.call_soon_threadsafe(self._begin, works, futures)
+        return futures
 
     @property
     def running(self) -> int:
@@ -98,6 +113,12 @@ class Worker:
     def cancel(self, run_id: UUID) -> None:
         """Cancels a run if it is under way here; the same process need not wait for the next poll."""
         self.loop.call_soon_threadsafe(self._cancel, run_id)
+
+    def set_budget(self, run_id: UUID, budget_usd: Decimal) -> None:
+        """Tells a run that is under way here of its new budget."""
+        active = self._active.get(run_id)
+        if active is not None:
+            active.run.budget_usd = budget_usd
 
     def drain(self, grace_s: float | None = None) -> None:
         """Takes no more runs, lets running nodes finish for a while, gives the leases back, and stops. Blocks."""
@@ -112,6 +133,11 @@ class Worker:
         self._upkeep.shutdown(wait=True)
 
     # On the loop -----------------------------------------------------------------------------------
+
+    def _begin(self, works: Sequence[Work], futures: "Sequence[Future[RunEnded | None]]") -> None:
+        for work, future in zip(works, futures, strict=True):
+            task = self.loop.create_task(self.execute(work.run, work.graph, work.history))
+            task.add_done_callback(partial(_hand_over, future))
 
     def gives_back(self, run_id: UUID) -> bool:
         """Whether this run is being handed to another worker, so that nothing of it may be ended here."""
@@ -242,6 +268,16 @@ class Worker:
 
     async def _in_upkeep(self, function: Callable[..., Any], **arguments: Any) -> Any:
         return await self.loop.run_in_executor(self._upkeep, _with_fresh_connection, function, arguments)
+
+
+def _hand_over(future: "Future[RunEnded | None]", task: "asyncio.Task[RunEnded | None]") -> None:
+    """Tells the thread that waits what became of its run."""
+    if task.cancelled():
+        future.cancel()
+    elif (error := task.exception()) is not None:
+        future.set_exception(error)
+    else:
+        future.set_result(task.result())
 
 
 def _open_activations(history: History) -> set[int]:

@@ -4,6 +4,7 @@ Times are compared by the database's clock, so a worker whose own clock is wrong
 """
 
 from collections.abc import Iterable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -26,7 +27,7 @@ COUNTED = "coalesce((SELECT max(n.number) FROM graphs_app_noderun n WHERE n.run_
 """How far the run is: its own row may lag behind its node runs when a worker died."""
 
 CLAIM_FORM = """
-UPDATE graphs_app_run SET
+{found}UPDATE graphs_app_run SET
   checkpoints = {counted},
   crashes = CASE WHEN {counted} > claimed_checkpoints THEN 0
             WHEN status = 'running' THEN crashes + 1 ELSE crashes END,
@@ -37,43 +38,58 @@ UPDATE graphs_app_run SET
   attempt = attempt + 1,
   started_at = coalesce(started_at, {now}),
   claimed_checkpoints = {counted}
-WHERE id = %s AND parent_id IS NULL AND (status = 'queued' OR (status = 'running' AND lease_until < {now}))
-  AND {without_waiting}
+WHERE {these} AND parent_id IS NULL AND (status = 'queued' OR (status = 'running' AND lease_until < {now}))
 RETURNING *"""
-CLAIM = {
-    "postgresql": CLAIM_FORM.format(
-        counted=COUNTED,
-        now="statement_timestamp()",
-        lease_end="statement_timestamp() + make_interval(secs => %s)",
-        # A claim that PostgreSQL forgets when it crashes is a claim that nobody made: its owner's name occurs but once,
-        # so its fence fails. The first journal entry makes it durable. Until then nobody need wait for the disk.
-        without_waiting="set_config('synchronous_commit', 'off', true) = 'off'",
-    ),
-    "sqlite": CLAIM_FORM.format(
-        counted=COUNTED,
-        now="strftime('%%Y-%%m-%%d %%H:%%M:%%f', 'now')",
-        lease_end="strftime('%%Y-%%m-%%d %%H:%%M:%%f', 'now', '+' || %s || ' seconds')",
-        without_waiting="1",
-    ),
-}
+CLAIM_ON_POSTGRES = CLAIM_FORM.format(
+    # Locked in the order of ids, as everybody locks runs. A claim that PostgreSQL forgets when it crashes is a claim
+    # that nobody made: its owner's name occurs but once, so its fence fails. The first journal entry makes it durable.
+    # Until then nobody need wait for the disk.
+    found="WITH found AS (SELECT f.id FROM graphs_app_run f WHERE f.id = ANY(%s::uuid[]) "
+    "AND set_config('synchronous_commit', 'off', true) = 'off' ORDER BY f.id FOR NO KEY UPDATE) ",
+    # Not a join, which would be a nested loop as long as nobody has counted the table's rows.
+    these="id = ANY(%s::uuid[]) AND (id IN (SELECT found.id FROM found)) IS TRUE",
+    counted=COUNTED,
+    now="statement_timestamp()",
+    lease_end="statement_timestamp() + make_interval(secs => %s)",
+)
+CLAIM_ON_SQLITE = CLAIM_FORM.format(
+    found="",
+    these="id = %s",
+    counted=COUNTED,
+    now="strftime('%%Y-%%m-%%d %%H:%%M:%%f', 'now')",
+    lease_end="strftime('%%Y-%%m-%%d %%H:%%M:%%f', 'now', '+' || %s || ' seconds')",
+)
 """Claim and read in one statement: the way from a request to its first node has little time for more."""
 
 
 def claim_run(*, run_id: UUID, owner: str) -> Run | None:
-    """Takes the lease of a queued run, or of one whose lease ran out; None when there is nothing to take.
+    """Takes the lease of a queued run, or of one whose lease ran out; None when there is nothing to take."""
+    return claim_runs(run_ids=[run_id], owner=owner).get(run_id)
+
+
+def claim_runs(*, run_ids: Sequence[UUID], owner: str) -> dict[UUID, Run]:
+    """Takes the leases of those runs that are queued, or whose lease ran out, in one go: a claim alone costs as much.
 
     A run whose leases ended RUN_MAX_ATTEMPTS times in a row without a new checkpoint is poison: it fails here.
     """
-    claim = CLAIM[connection.vendor]
-    run_key = run_id.hex if connection.vendor == "sqlite" else run_id
-    found = list(Run.objects.raw(claim, [owner, settings.RUN_LEASE_S, run_key]))
-    if not found:
-        return None
-    run = found[0]
-    if run.crashes >= settings.RUN_MAX_ATTEMPTS:
-        fail_run(run=run, error=_poison_error(run))
-        return None
-    return run
+    claimed = {}
+    for run in _claimed(run_ids, owner):
+        if run.crashes >= settings.RUN_MAX_ATTEMPTS:
+            fail_run(run=run, error=_poison_error(run))
+        else:
+            claimed[run.pk] = run
+    return claimed
+
+
+def _claimed(run_ids: Sequence[UUID], owner: str) -> list[Run]:
+    lease_s = settings.RUN_LEASE_S
+    if connection.vendor == "postgresql":
+        return list(Run.objects.raw(CLAIM_ON_POSTGRES, [list(run_ids), owner, lease_s, list(run_ids)]))
+    found: list[Run] = []
+    with transaction.atomic() if len(run_ids) > 1 else nullcontext():
+        for run_id in run_ids:
+            found += Run.objects.raw(CLAIM_ON_SQLITE, [owner, lease_s, run_id.hex])
+    return found
 
 
 def _lease_end() -> Any:

@@ -1,13 +1,16 @@
 """From a run's id to a run under way: claim it, load what it goes on from, and hand it to this process's worker."""
 
 import logging
+from collections.abc import Sequence
 from concurrent.futures import Future
 from uuid import UUID
 
 from graphs_app import definitions, worker
 from graphs_app.engine.checkpoint import RunEnded
 from graphs_app.engine.errors import DefinitionInvalid, error_json
+from graphs_app.models import Run
 from graphs_app.services import claims
+from graphs_app.services.claiming import AT_ONCE
 
 logger = logging.getLogger(__name__)
 
@@ -19,14 +22,32 @@ def execute(*, run_id: UUID) -> "Future[RunEnded | None] | None":
     here = worker.current()
     if here.is_draining:
         return None
-    run = claims.claim_run(run_id=run_id, owner=here.name)
+    run = here.claiming.claim(run_id)
     if run is None:
         logger.debug("run %s is not to be had: it is over, it waits, or another works on it", run_id)
         return None
+    work = _work(run)
+    return None if work is None else here.submit([work])[0]
+
+
+def execute_all(*, run_ids: Sequence[UUID]) -> "list[Future[RunEnded | None]]":
+    """Starts as many of these runs as are to be had; the first work while the others are claimed."""
+    here = worker.current()
+    futures: list[Future[RunEnded | None]] = []
+    for begin in range(0, len(run_ids), AT_ONCE):
+        if worker.is_ending() or here.is_draining:
+            break
+        claimed = claims.claim_runs(run_ids=run_ids[begin : begin + AT_ONCE], owner=here.name).values()
+        futures += here.submit([work for run in claimed if (work := _work(run)) is not None])
+    return futures
+
+
+def _work(run: Run) -> "worker.Work | None":
+    """A claimed run with what it is executed with."""
     try:
         graph = definitions.load(run.graph_version_id)
     except DefinitionInvalid as error:
         # The version was checked when it was saved: a tool it uses is not installed in this worker.
         claims.fail_run(run=run, error={**error_json(error, run_id=run.pk), "code": "version_unsupported"})
         return None
-    return here.submit(run, graph, claims.history_of(run))
+    return worker.Work(run, graph, claims.history_of(run))

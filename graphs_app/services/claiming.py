@@ -1,0 +1,64 @@
+"""Claims of many threads as one: what is asked for while one claim is under way is claimed together by the next."""
+
+import threading
+from collections.abc import Sequence
+from concurrent.futures import Future
+from uuid import UUID
+
+from django.db import connection
+
+from graphs_app.models import Run
+from graphs_app.services import claims
+
+AT_ONCE = 500
+
+
+class Claiming:
+    """The claims of one worker. Who finds nobody claiming leads: it claims for all who wait, then the next leads."""
+
+    def __init__(self, owner: str) -> None:
+        self._owner = owner
+        self._lock = threading.Lock()
+        self._is_led = False
+        self._waiting: list[tuple[UUID, Future[Run | None], threading.Event]] = []
+
+    def claim(self, run_id: UUID) -> Run | None:
+        """The run, if it is to be had. Blocks for a statement, or for two when another's is under way."""
+        if connection.in_atomic_block:
+            # What this transaction has written, no other thread could see.
+            return claims.claim_run(run_id=run_id, owner=self._owner)
+        found: Future[Run | None] = Future()
+        turn = threading.Event()
+        with self._lock:
+            self._waiting.append((run_id, found, turn))
+            leads, self._is_led = not self._is_led, True
+        if not leads:
+            turn.wait()
+        if not found.done():
+            self._lead()
+        return found.result()
+
+    def _lead(self) -> None:
+        with self._lock:
+            batch, self._waiting = self._waiting[:AT_ONCE], self._waiting[AT_ONCE:]
+        try:
+            claimed = claims.claim_runs(run_ids=list({run_id for run_id, _, _ in batch}), owner=self._owner)
+        except BaseException as error:
+            for _, found, _ in batch:
+                found.set_exception(error)
+            raise
+        else:
+            # One that was asked for twice is given once.
+            for run_id, found, _ in batch:
+                found.set_result(claimed.pop(run_id, None))
+        finally:
+            self._hand_over(batch)
+
+    def _hand_over(self, batch: Sequence[tuple[UUID, "Future[Run | None]", threading.Event]]) -> None:
+        with self._lock:
+            successor = self._waiting[0][2] if self._waiting else None
+            self._is_led = successor is not None
+        for _, _, turn in batch:
+            turn.set()
+        if successor is not None:
+            successor.set()
