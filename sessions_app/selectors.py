@@ -59,10 +59,11 @@ def document_id_of(session_id: UUID) -> UUID:
     return found
 
 
-def revisions_of(document: Document) -> QuerySet[Revision]:
-    """What is kept of a document's history, without the texts."""
+def revisions_of(document: Document, *, named: bool = False) -> QuerySet[Revision]:
+    """What is kept of a document's history, without the texts; or only what somebody gave a name."""
+    kept = Revision.objects.filter(document=document)
     return (
-        Revision.objects.filter(document=document)
+        (kept.exclude(name="") if named else kept)
         .annotate(length=Length("text"))
         .select_related("author")
         .defer("text")
@@ -76,6 +77,14 @@ def revision_of(document: Document, number: int) -> Revision:
     if revision is None:
         raise NotFound("kept revision", number)
     return revision
+
+
+def text_of(document: Document, number: int) -> str:
+    """The text as it was after an update, kept as a revision or not: the log has all of them."""
+    if number > document.revision:
+        raise NotFound("revision", number)
+    kept = Revision.objects.filter(document=document, number=number).values_list("text", flat=True).first()
+    return update_log.text_at(document, number) if kept is None else kept
 
 
 def members_of(session_id: UUID) -> QuerySet[Member]:

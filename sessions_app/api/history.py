@@ -11,6 +11,7 @@ from rest_framework.response import Response
 from sessions_app import attribution, selectors
 from sessions_app.api import serializers as shapes
 from sessions_app.api.base import ApiView, member, read
+from sessions_app.comparison import hunks_between
 
 
 class TimelineAsked(serializers.Serializer[Any]):
@@ -49,6 +50,28 @@ class BlameShape(serializers.Serializer[Any]):
     lines = LineShape(many=True)
 
 
+class ComparisonAsked(serializers.Serializer[Any]):
+    since = serializers.IntegerField(
+        required=False, allow_null=True, default=None, min_value=0, help_text="An earlier number; else the text now."
+    )
+
+
+class PieceShape(serializers.Serializer[Any]):
+    n = serializers.IntegerField()
+    header = serializers.CharField()
+    old_start = serializers.IntegerField()
+    old_lines = serializers.IntegerField()
+    new_start = serializers.IntegerField()
+    new_lines = serializers.IntegerField()
+    text = serializers.CharField()
+
+
+class ComparisonShape(serializers.Serializer[Any]):
+    number = serializers.IntegerField()
+    revision = serializers.IntegerField(help_text="What it was compared with.")
+    hunks = PieceShape(many=True)
+
+
 class Timeline(ApiView):
     @extend_schema(parameters=[TimelineAsked], responses=TimelineShape, summary="Who wrote when, newest first")
     def get(self, request: Request, session_id: UUID) -> Response:
@@ -65,3 +88,22 @@ class Blame(ApiView):
         document = selectors.document_of(session_id)
         lines = LineShape(attribution.blame(document), many=True).data
         return Response({"revision": document.revision, "lines": lines})
+
+
+class Comparison(ApiView):
+    @extend_schema(
+        parameters=[ComparisonAsked],
+        responses=ComparisonShape,
+        summary="What a restore would change; or, with since, what was changed from there to here",
+    )
+    def get(self, request: Request, session_id: UUID, number: int) -> Response:
+        member(request, session_id)
+        asked = read(ComparisonAsked, request.query_params)
+        document = selectors.document_of(session_id)
+        then = selectors.text_of(document, number)
+        if asked["since"] is None:
+            revision, before = document.revision, document.text
+        else:
+            revision, before = asked["since"], selectors.text_of(document, asked["since"])
+        hunks = hunks_between(before, then)
+        return Response(ComparisonShape({"number": number, "revision": revision, "hunks": hunks}).data)

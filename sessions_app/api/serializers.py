@@ -140,7 +140,7 @@ class RevisionShape(serializers.ModelSerializer[Revision]):
 
     class Meta:
         model = Revision
-        fields: tuple[str, ...] = ("number", "author", "origin", "length", "created_at")
+        fields: tuple[str, ...] = ("number", "name", "author", "origin", "length", "created_at")
         read_only_fields = fields
 
 
@@ -154,6 +154,20 @@ class RevisionTextShape(RevisionShape):
 
     def get_length(self, revision: Revision) -> int:
         return len(revision.text)
+
+
+class RevisionsAsked(serializers.Serializer[Any]):
+    named = serializers.BooleanField(required=False, default=False, help_text="Only what somebody gave a name.")
+
+
+class NameAsked(serializers.Serializer[Any]):
+    name = serializers.CharField(max_length=100)
+
+
+class RestoreAsked(serializers.Serializer[Any]):
+    revision = serializers.IntegerField(
+        required=False, allow_null=True, default=None, min_value=0, help_text="Only if this is the current one still."
+    )
 
 
 class EventsAsked(serializers.Serializer[Any]):

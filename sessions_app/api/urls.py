@@ -24,6 +24,11 @@ urlpatterns = [
     path("sessions/<uuid:session_id>/document", views.DocumentDetail.as_view(), name="session-document"),
     path("sessions/<uuid:session_id>/revisions", views.Revisions.as_view(), name="session-revisions"),
     path("sessions/<uuid:session_id>/revisions/<int:number>", views.RevisionDetail.as_view(), name="session-revision"),
+    path(
+        "sessions/<uuid:session_id>/revisions/<int:number>/comparison",
+        history.Comparison.as_view(),
+        name="revision-comparison",
+    ),
     path("sessions/<uuid:session_id>/revisions/<int:number>/restore", views.Restore.as_view(), name="session-restore"),
     path("sessions/<uuid:session_id>/events", views.Events.as_view(), name="session-events"),
 ]

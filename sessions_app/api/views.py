@@ -175,12 +175,31 @@ class Revisions(ApiView):
 
     pagination_class = Pages
 
-    @extend_schema(responses=shapes.RevisionShape(many=True), summary="What is kept of the text's history")
+    @extend_schema(
+        parameters=[shapes.RevisionsAsked],
+        responses=shapes.RevisionShape(many=True),
+        summary="What is kept of the text's history",
+    )
     def get(self, request: Request, session_id: UUID) -> Response:
         member(request, session_id)
-        kept = selectors.revisions_of(selectors.document_of(session_id))
+        asked = read(shapes.RevisionsAsked, request.query_params)
+        kept = selectors.revisions_of(selectors.document_of(session_id), named=asked["named"])
         page = self.paginate_queryset(kept) or []
         return self.get_paginated_response(shapes.RevisionShape(page, many=True).data)
+
+    @extend_schema(
+        request=shapes.NameAsked,
+        responses={201: shapes.RevisionTextShape},
+        parameters=[KEY],
+        summary="Keep the text as it is now under a name",
+    )
+    @idempotent
+    def post(self, request: Request, session_id: UUID) -> Response:
+        member(request, session_id, Action.EDIT)
+        asked = read(shapes.NameAsked, request.data)
+        named = documents.name_revision(user=caller(request), session_id=session_id, name=asked["name"])
+        location = f"/v1/sessions/{session_id}/revisions/{named.number}"
+        return Response(shapes.RevisionTextShape(named).data, 201, headers={"Location": location})
 
 
 class RevisionDetail(ApiView):
@@ -193,7 +212,7 @@ class RevisionDetail(ApiView):
 
 class Restore(ApiView):
     @extend_schema(
-        request=None,
+        request=shapes.RestoreAsked,
         responses=shapes.DocumentShape,
         parameters=[KEY],
         summary="Bring an old text back as a new change",
@@ -201,7 +220,8 @@ class Restore(ApiView):
     @idempotent
     def post(self, request: Request, session_id: UUID, number: int) -> Response:
         member(request, session_id, Action.EDIT)
-        restored = documents.restore(user=caller(request), session_id=session_id, number=number)
+        asked = read(shapes.RestoreAsked, request.data)
+        restored = documents.restore(user=caller(request), session_id=session_id, number=number, **asked)
         return Response(shapes.DocumentShape(restored).data)
 
 

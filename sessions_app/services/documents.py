@@ -120,14 +120,25 @@ def change_text(
     )
 
 
-def restore(*, user: User, session_id: UUID, number: int, now: datetime | None = None) -> Document:
-    """Brings an old revision's text back, as a new change; what was there stays in the history."""
+def restore(
+    *, user: User, session_id: UUID, number: int, revision: int | None = None, now: datetime | None = None
+) -> Document:
+    """Brings an old text back, as a new change; what was there stays in the history.
+
+    With a revision, which somebody has seen compared with the old text, only if that is still the current one.
+    """
     require(user, session_id, Action.EDIT)
     document = selectors.document_of(session_id)
-    text = selectors.revision_of(document, number).text
+    text = selectors.text_of(document, number)
+
+    def restored(locked: Document) -> str:
+        if revision is not None and revision != locked.revision:
+            raise StaleRevision(expected=revision, current=locked.revision)
+        return text
+
     return _change(
         document,
-        lambda locked: text,
+        restored,
         user=user,
         by=str(user),
         origin={"kind": "restore", "revision": number},
