@@ -5,7 +5,7 @@ from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Exists, Max, OuterRef, Q, QuerySet
+from django.db.models import Exists, F, Max, OuterRef, Q, QuerySet
 
 from graphs_app import definitions
 from graphs_app.engine import replan
@@ -61,13 +61,27 @@ def graphs_for(user: User | UUID | None) -> QuerySet[Graph]:
 
 def graph_for(user: User | UUID | None, key: str) -> Graph:
     """A graph by its slug or id; raises GraphNotFound."""
-    by_key = Q(slug=key)
-    with suppress(ValueError):
-        by_key |= Q(pk=UUID(key))
-    graph = graphs_for(user).filter(by_key).first()
+    graph = graphs_for(user).filter(_by_key(key)).first()
     if graph is None:
         raise GraphNotFound(f"There is no graph {key!r} that you can see.")
     return graph
+
+
+def version_for(user: User | UUID | None, key: str, number: int | None) -> GraphVersion | None:
+    """A version of a graph that the person can see, the current one without a number; without its definition.
+
+    One query, because every run begins with it; definitions.load() has the definition, once for all runs.
+    """
+    versions = GraphVersion.objects.filter(graph__in=graphs_for(user).filter(_by_key(key)))
+    versions = versions.filter(number=F("graph__version") if number is None else number)
+    return versions.select_related("graph").defer("definition").first()
+
+
+def _by_key(key: str) -> Q:
+    by_key = Q(slug=key)
+    with suppress(ValueError):
+        by_key |= Q(pk=UUID(key))
+    return by_key
 
 
 def version_of(graph: Graph, number: int) -> GraphVersion:

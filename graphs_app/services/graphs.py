@@ -208,8 +208,8 @@ def install_built_in(definition_path: Path) -> Graph:
 
 def version_to_run(*, graph: str, number: int | None = None, user_id: UUID | None = None) -> GraphVersion:
     """The version of a graph, by slug or id, that a run of this person uses: the current one if no number is given."""
-    found = selectors.graph_for(user_id, graph)
-    version = GraphVersion.objects.filter(graph=found, number=number or found.version).select_related("graph").first()
+    version = selectors.version_for(user_id, graph, number)
     if version is None:
+        found = selectors.graph_for(user_id, graph)
         raise GraphNotFound(f"Graph {graph!r} has no version {number}; its current version is {found.version}.")
     return version

@@ -58,8 +58,7 @@ class Requests(ApiView):
             graph=asked["graph"],
             now=timezone.now(),
         )
-        found = selectors.find_request(user=caller(request), request_id=made.pk)
-        return Response(shapes.RequestShape(found).data, 202, headers={"Location": f"/v1/requests/{made.pk}"})
+        return Response(shapes.RequestShape(made).data, 202, headers={"Location": f"/v1/requests/{made.pk}"})
 
 
 class RequestDetail(ApiView):

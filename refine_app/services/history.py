@@ -26,22 +26,29 @@ HUNK_TEXT_MAX = 1_000
 HUNKS_MAX = 30
 """Of one turn and one status; how many more there were is told."""
 
+TOLD = (
+    *("intent", "instruction", "created_at", "user__name", "user__username", "user__is_guest"),
+    *("run__status", "run__error"),
+)
+"""What a turn is made of; a run's states are large, and every request waits for this."""
 HUNK_LISTS = tuple(HunkStatus.values)
 
 
 def session_history(*, session_id: UUID, parent_id: UUID | None) -> list[Turn]:
     """The session's requests so far, oldest first; the parent is among them however old it is."""
-    requests = Request.objects.filter(session_id=session_id).select_related("run", "user")
+    requests = Request.objects.filter(session_id=session_id).select_related("run", "user").only(*TOLD)
     newest = list(requests.order_by("-created_at", "-id")[:TURNS_MAX])
     if parent_id is not None and all(request.id != parent_id for request in newest):
         newest = [*newest[: TURNS_MAX - 1], requests.get(pk=parent_id)]
     with_newest_runs(newest)
     answers = Proposal.objects.filter(request__in=newest).defer("new_text", "diff").prefetch_related("hunks")
     latest = {proposal.request_id: proposal for proposal in answers.order_by("created_at", "id")}
-    return fit(
-        [_turn(request, latest.get(request.pk), is_parent=request.pk == parent_id) for request in reversed(newest)],
-        limit=CHARACTERS_MAX,
-    )
+    reports = _summaries([request.run_id for request in newest if request.pk not in latest])
+    turns = [
+        _turn(request, latest.get(request.pk), reports.get(request.run_id, ""), is_parent=request.pk == parent_id)
+        for request in reversed(newest)
+    ]
+    return fit(turns, limit=CHARACTERS_MAX)
 
 
 def fit(turns: Sequence[Turn], *, limit: int) -> list[Turn]:
@@ -60,7 +67,13 @@ def fit(turns: Sequence[Turn], *, limit: int) -> list[Turn]:
     return [turn for turn, size in zip(kept, sizes, strict=True) if size]
 
 
-def _turn(request: Request, proposal: Proposal | None, *, is_parent: bool) -> Turn:
+def _summaries(run_ids: list[UUID]) -> dict[UUID, str]:
+    """What these runs say of themselves, without the rest of their states, which hold the document several times."""
+    runs = Run.objects.filter(pk__in=run_ids).values_list("pk", "state__summary")
+    return {run_id: summary for run_id, summary in runs if isinstance(summary, str)}
+
+
+def _turn(request: Request, proposal: Proposal | None, report: str, *, is_parent: bool) -> Turn:
     turn: Turn = {
         "request": str(request.id),
         "intent": request.intent,
@@ -68,20 +81,13 @@ def _turn(request: Request, proposal: Proposal | None, *, is_parent: bool) -> Tu
         "by": str(request.user) if request.user else "someone who has left",
         "status": request.run.status,
         "is_parent": is_parent,
-        "summary": clip(_summary(request.run, proposal), SUMMARY_MAX),
+        "summary": clip(proposal.summary if proposal else report, SUMMARY_MAX),
         "error": clip(str((request.run.error or {}).get("message", "")), SUMMARY_MAX),
     }
     hunks = list(proposal.hunks.all()) if proposal else []
     for status in HUNK_LISTS:
         turn[status] = _pieces(hunk for hunk in hunks if hunk.status == status)
     return turn
-
-
-def _summary(run: Run, proposal: Proposal | None) -> str:
-    if proposal is not None:
-        return proposal.summary
-    summary = (run.state or {}).get("summary", "")
-    return summary if isinstance(summary, str) else ""
 
 
 def _pieces(hunks: Iterable[Hunk]) -> list[dict[str, Any]]:

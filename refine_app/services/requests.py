@@ -18,11 +18,10 @@ from refine_app.errors import (
 from refine_app.models import Intent, Request
 from refine_app.routing import choose_intent
 from refine_app.services.history import session_history
-from sessions_app import selectors as session_selectors
 from sessions_app.models import Document, Session, User, new_id
 from sessions_app.permissions import Action, require, require_active
 from sessions_app.services import documents, sessions, texts
-from sessions_app.services.locks import lock_document
+from sessions_app.services.locks import lock_document_of
 
 AUTO = "auto"
 INTENTS = (AUTO, *Intent.values)
@@ -53,7 +52,7 @@ def make_request(
     if graph:
         raise GraphNotExpected(graph=graph, intent=intent)
     with transaction.atomic():
-        document = lock_document(session_selectors.document_of(session_id))
+        document = lock_document_of(session_id)
         session = document.session
         require_active(session, Action.EDIT)
         parent = _find_parent(session, parent_id)
@@ -70,7 +69,7 @@ def make_request(
                 instruction=instruction,
                 parent=parent,
                 document=document,
-                base_revision=documents.keep_revision(document).number,
+                base_revision=documents.keep_locked_revision(document).number,
                 created_at=now,
             ),
             now=now,

@@ -149,13 +149,17 @@ def restore(
 def keep_revision(document: Document) -> Revision:
     """Makes sure that the current revision stays in the history, because something is going to refer to it."""
     with transaction.atomic():
-        locked = lock_document(document)
-        revision, _ = Revision.objects.get_or_create(
-            document=locked, number=locked.revision, defaults={"text": locked.text, "origin": {"kind": EDIT}}
-        )
-        if not revision.pinned:
-            revision.pinned = True
-            revision.save(update_fields=["pinned"])
+        return keep_locked_revision(lock_document(document))
+
+
+def keep_locked_revision(locked: Document) -> Revision:
+    """The same for who holds the document's lock; its transaction is the caller's."""
+    revision, _ = Revision.objects.get_or_create(
+        document=locked, number=locked.revision, defaults={"text": locked.text, "origin": {"kind": EDIT}}
+    )
+    if not revision.pinned:
+        revision.pinned = True
+        revision.save(update_fields=["pinned"])
     return revision
 
 

@@ -21,6 +21,19 @@ def lock_document(document: Document) -> Document:
     locked = Document.objects.select_for_update().filter(pk=document.pk).first()
     if locked is None:
         raise NotFound("document", document.pk)
+    return _with_text(locked, session)
+
+
+def lock_document_of(session_id: UUID) -> Document:
+    """The session's document as it is now, locked in the same way."""
+    session = lock_session(session_id)
+    locked = Document.objects.select_for_update().filter(session=session).order_by("id").first()
+    if locked is None:
+        raise NotFound("document of session", session_id)
+    return _with_text(locked, session)
+
+
+def _with_text(locked: Document, session: Session) -> Document:
     locked.session = session
     locked.text = update_log.text_at(locked)
     return locked
