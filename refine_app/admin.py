@@ -1,11 +1,16 @@
 """Operators' pages over requests, proposals and the ledger of model calls: to be found and read."""
 
+from typing import Any
+
+from django import forms
 from django.contrib import admin
 from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from refine_app.models import Hunk, ModelCall, Proposal, Request
+from refine_app.errors import EndpointFieldInvalid
+from refine_app.models import Budget, Endpoint, EndpointState, Hunk, ModelCall, Proposal, Request
+from refine_app.services import endpoints
 from sessions_app.admin import ReadOnlyAdmin, link_to, link_to_list
 
 
@@ -71,7 +76,7 @@ class ProposalAdmin(ReadOnlyAdmin[Proposal]):
 @admin.register(ModelCall)
 class ModelCallAdmin(ReadOnlyAdmin[ModelCall]):
     list_display = (
-        *("created_at", "endpoint", "model", "outcome", "run_link", "user"),
+        *("created_at", "endpoint", "model", "agent", "outcome", "run_link", "user"),
         *("prompt_tokens", "completion_tokens", "cost_usd", "latency_ms"),
     )
     list_filter = ("outcome", "endpoint", "tokens_estimated")
@@ -96,3 +101,59 @@ class HunkAdmin(ReadOnlyAdmin[Hunk]):
     @admin.display(description="proposal")
     def proposal_link(self, hunk: Hunk) -> SafeString | str:
         return link_to(hunk.proposal)
+
+
+class EndpointForm(forms.ModelForm[Endpoint]):
+    """Holds what is entered here to the same rules as what comes over REST."""
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        try:
+            endpoints.check(Endpoint(**{name: cleaned[name] for name in endpoints.FIELDS if name in cleaned}))
+        except EndpointFieldInvalid as error:
+            self.add_error(error.field if error.field in self.fields else None, str(error))
+        return cleaned
+
+
+@admin.register(Endpoint)
+class EndpointAdmin(admin.ModelAdmin[Endpoint]):
+    form = EndpointForm
+    list_display = ("slug", "model", "tier", "enabled", "whether", "input_usd", "output_usd", "context_tokens")
+    list_filter = ("tier", "kind", "enabled", "built_in")
+    search_fields = ("slug", "model", "url")
+    fieldsets = (
+        (None, {"fields": ("slug", "name", ("kind", "model"), "url", "secret", ("enabled", "tier", "context_tokens"))}),
+        ("Prices, in dollars for a million tokens", {"fields": (("input_usd", "output_usd"),)}),
+        ("Limits", {"fields": (("max_concurrency", "requests_per_minute", "tokens_per_minute"),)}),
+        ("Patience", {"fields": (("timeout_s", "idle_timeout_s"),)}),
+    )
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Endpoint | None = None) -> tuple[str, ...]:
+        return () if obj is None else ("slug",)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Endpoint | None = None) -> bool:
+        return (obj is None or not obj.built_in) and super().has_delete_permission(request, obj)
+
+    @admin.display(description="can be called")
+    def whether(self, endpoint: Endpoint) -> str:
+        return endpoints.why_off(endpoint) or "yes"
+
+
+@admin.register(EndpointState)
+class EndpointStateAdmin(admin.ModelAdmin[EndpointState]):
+    """How endpoints do; only what an operator may force can be changed."""
+
+    list_display = ("slug", "failures", "opened_at", "forced", "latency_ms", "last_completed_at", "last_failed_at")
+    fields = ("slug", "forced", "failures", "opened_at", "probe_until", "latency_ms", "last_error", "last_failed_at")
+    readonly_fields = tuple(name for name in fields if name != "forced")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+
+@admin.register(Budget)
+class BudgetAdmin(admin.ModelAdmin[Budget]):
+    list_display = ("scope", "subject", "period", "limit_usd", "updated_at")
+    list_filter = ("scope", "period")
+    search_fields = ("subject",)
+    fields = ("scope", "subject", "period", "limit_usd")

@@ -136,6 +136,51 @@ class ReasonTooLong(RefineError):
         super().__init__(f"The reason has {length:,} characters, at most {limit:,} are kept; shorten it.")
 
 
+# Models, prompts and money ---------------------------------------------------------------------------
+
+
+class EndpointFieldInvalid(RefineError):
+    """Raised when an endpoint is to have a value that it cannot have."""
+
+    code = "endpoint_invalid"
+
+    def __init__(self, field: str, problem: str) -> None:
+        super().__init__(
+            f"The endpoint's {field} cannot be so: {problem}.",
+            errors=[{"pointer": f"/{field}", "code": "invalid", "message": problem}],
+        )
+        self.field = field
+
+
+class EndpointTaken(RefineError):
+    """Raised when a new endpoint wants a name that another has."""
+
+    code = "endpoint_taken"
+
+    def __init__(self, slug: str) -> None:
+        super().__init__(f"There is an endpoint {slug!r} already; choose another slug, or change that one.")
+
+
+class EndpointIsGiven(RefineError):
+    """Raised when an endpoint that comes from the environment or with the product is to be changed or deleted."""
+
+    code = "endpoint_is_given"
+
+    def __init__(self, slug: str) -> None:
+        super().__init__(
+            f"The endpoint {slug!r} comes with the environment or the product; change it there, or switch it off."
+        )
+
+
+class AmountInvalid(RefineError):
+    """Raised when a budget is to be no amount of money, or smaller than what it was."""
+
+    code = "amount_invalid"
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(f"The amount cannot be used: {problem}.")
+
+
 # Ours, not the caller's -----------------------------------------------------------------------------
 
 

@@ -69,7 +69,21 @@ class HunkConflicted(HunksDecided):
     """By hunk number: why it does not fit any more."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BudgetExceeded(Event):
+    """The next call could pass a budget; the run waits for a person."""
+
+    type: ClassVar[str] = "budget.exceeded"
+    node_run: UUID
+    budget: str
+    """run, session, user or site."""
+    limit_usd: str
+    left_usd: str
+    needed_usd: str | None = None
+
+
 CATALOGUE: tuple[type[Event], ...] = (
+    BudgetExceeded,
     DiffUpdated,
     ProposalCreated,
     HunkAccepted,

@@ -101,6 +101,110 @@ class Hunk(models.Model):
         return self.header
 
 
+class Kind(models.TextChoices):
+    HUGGING_FACE = "hugging_face", "Hugging Face router, by model id"
+    HUGGING_FACE_ENDPOINT = "hugging_face_endpoint", "dedicated Hugging Face endpoint, by URL"
+    OPENAI_COMPATIBLE = "openai_compatible", "any server of the OpenAI chat protocol, by URL"
+
+
+class Tier(models.TextChoices):
+    FAST = "fast"
+    BALANCED = "balanced"
+    STRONG = "strong"
+
+
+class Endpoint(models.Model):
+    """A configured model server. What is measured of it is in an EndpointState, as for those of the environment."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    slug = models.SlugField(max_length=80, unique=True)
+    """Its name in graphs, in the ledger and on screens."""
+    name = models.CharField(max_length=200, blank=True)
+    kind = models.CharField(max_length=30, choices=Kind, default=Kind.OPENAI_COMPATIBLE)
+    model = models.CharField(max_length=200, blank=True)
+    url = models.CharField(max_length=500, blank=True)
+    tier = models.CharField(max_length=10, choices=Tier, default=Tier.BALANCED)
+    context_tokens = models.PositiveIntegerField(default=32_000)
+    """How many tokens of question and answer together it can hold."""
+    input_usd = models.DecimalField(null=True, blank=True, max_digits=12, decimal_places=6)
+    """Dollars for a million tokens read; null when the price is not known, which is not the same as free."""
+    output_usd = models.DecimalField(null=True, blank=True, max_digits=12, decimal_places=6)
+    max_concurrency = models.PositiveIntegerField(null=True, blank=True)
+    requests_per_minute = models.PositiveIntegerField(null=True, blank=True)
+    tokens_per_minute = models.PositiveIntegerField(null=True, blank=True)
+    timeout_s = models.FloatField(default=120.0)
+    idle_timeout_s = models.FloatField(default=30.0)
+    secret = models.CharField(max_length=100, blank=True)
+    """The name of the environment's variable that holds its token; never the token."""
+    enabled = models.BooleanField(default=True)
+    built_in = models.BooleanField(default=False)
+    created_at = models.DateTimeField(default=timezone.now)
+    updated_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ["slug"]
+
+    def __str__(self) -> str:
+        return self.slug
+
+
+class EndpointState(models.Model):
+    """How an endpoint does: its circuit breaker and what was measured, shared by all workers."""
+
+    slug = models.CharField(primary_key=True, max_length=80)
+    failures = models.PositiveIntegerField(default=0)
+    """In a row."""
+    opened_at = models.DateTimeField(null=True, blank=True)
+    """Since when the breaker is open; null while it is closed."""
+    probe_until = models.DateTimeField(null=True, blank=True)
+    """Until when one call is under way that tries whether it may close again."""
+    forced = models.CharField(max_length=6, blank=True, choices=[("open", "open"), ("closed", "closed")])
+    """What an operator set; empty leaves it to what happens."""
+    last_error = models.TextField(blank=True)
+    last_failed_at = models.DateTimeField(null=True, blank=True)
+    last_completed_at = models.DateTimeField(null=True, blank=True)
+    latency_ms = models.FloatField(null=True, blank=True)
+    """To the first words, smoothed over the last calls."""
+
+    def __str__(self) -> str:
+        return self.slug
+
+
+class BudgetScope(models.TextChoices):
+    SESSION = "session"
+    USER = "user"
+    SITE = "site"
+
+
+class BudgetPeriod(models.TextChoices):
+    DAY = "day"
+    TOTAL = "total"
+
+
+class Budget(models.Model):
+    """What may be spent at most; a run's own is its budget_usd."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    scope = models.CharField(max_length=10, choices=BudgetScope)
+    subject = models.UUIDField(null=True, blank=True)
+    """The session or the user; null for the whole site, and as a default for every session or user."""
+    period = models.CharField(max_length=10, choices=BudgetPeriod, default=BudgetPeriod.TOTAL)
+    limit_usd = models.DecimalField(max_digits=12, decimal_places=6)
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL)
+    updated_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["scope", "subject", "period"], name="one_budget_per_subject"),
+            models.UniqueConstraint(
+                fields=["scope", "period"], condition=models.Q(subject__isnull=True), name="one_budget_for_all"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"${self.limit_usd} a {self.period} for {self.scope} {self.subject or 'each'}"
+
+
 class ModelCall(models.Model):
     """A row of the ledger: one call to a model."""
 
@@ -112,15 +216,40 @@ class ModelCall(models.Model):
     user = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL)
     endpoint = models.CharField(max_length=200)
     model = models.CharField(max_length=200, blank=True)
+    agent = models.CharField(max_length=100, blank=True)
+    prompt_version = models.CharField(max_length=160, blank=True)
+    """name@version of the prompt that it was asked with."""
+    root_run = models.UUIDField(null=True, blank=True, db_index=True)
+    """The run that a person started, of which `run` may be a part; its budget pays for all."""
     attempt = models.PositiveIntegerField(default=1)
+    reason = models.TextField(blank=True)
+    """Why this endpoint was chosen."""
+    input_hash = models.CharField(max_length=64, blank=True)
+    reserved_usd = models.DecimalField(null=True, blank=True, max_digits=14, decimal_places=8)
+    """What it may cost at most, while it is under way."""
+    discarded = models.PositiveIntegerField(default=0)
+    """Characters that were streamed and thrown away, because the answer did not come to its end."""
+    duplicate = models.BooleanField(default=False)
+    """Asked again because a worker died before the first answer was kept."""
+    claim = models.PositiveBigIntegerField(default=0)
+    """The run's lease epoch when it was made: calls of earlier claims were made by workers that lost the run."""
+    accounted = models.BooleanField(default=False)
+    """Whether the run's own sums have it."""
     prompt_tokens = models.PositiveIntegerField(default=0)
     completion_tokens = models.PositiveIntegerField(default=0)
     tokens_estimated = models.BooleanField(default=False)
     cost_usd = models.DecimalField(null=True, blank=True, max_digits=14, decimal_places=8)
     latency_ms = models.FloatField(null=True, blank=True)
     outcome = models.CharField(max_length=40)
-    """completed, or the code of the error."""
+    """started while it is under way, then completed, or the code of the error."""
     created_at = models.DateTimeField(default=timezone.now, db_index=True)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["endpoint", "outcome"]),
+            models.Index(fields=["session", "created_at"]),
+            models.Index(fields=["user", "created_at"]),
+        ]
 
     def __str__(self) -> str:
         return f"{self.endpoint} {self.outcome}"

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from refine_app.api import views
+from refine_app.api import model_views, views
 
 urlpatterns = [
     path("sessions/<uuid:session_id>/requests", views.Requests.as_view(), name="session-requests"),
@@ -15,4 +15,13 @@ urlpatterns = [
     path("proposals/<uuid:proposal_id>/reject", views.Reject.as_view(), name="proposal-reject"),
     path("proposals/<uuid:proposal_id>/patch", views.Patch.as_view(), name="proposal-patch"),
     path("model-calls", views.ModelCalls.as_view(), name="model-calls"),
+    path("model-calls/sums", model_views.Sums.as_view(), name="model-call-sums"),
+    path("endpoints", model_views.Endpoints.as_view(), name="endpoints"),
+    path("endpoints/<slug:slug>", model_views.EndpointDetail.as_view(), name="endpoint"),
+    path("endpoints/<slug:slug>/test", model_views.EndpointTest.as_view(), name="endpoint-test"),
+    path("endpoints/<slug:slug>/breaker", model_views.EndpointBreaker.as_view(), name="endpoint-breaker"),
+    path("budgets", model_views.Budgets.as_view(), name="budgets"),
+    path("budgets/<uuid:budget_id>", model_views.BudgetDetail.as_view(), name="budget"),
+    path("runs/<uuid:run_id>/budget", model_views.RunBudget.as_view(), name="run-budget"),
+    path("sessions/<uuid:session_id>/estimate", model_views.Estimate.as_view(), name="session-estimate"),
 ]

@@ -61,3 +61,38 @@ class ContextTooLong(ModelError):
 
     def __init__(self, message: str) -> None:
         super().__init__(message, retryable=False)
+
+
+class EndpointBusy(ModelError):
+    """Raised when an endpoint is at a limit of ours: calls at once, or requests or tokens a minute."""
+
+    code = "endpoint_busy"
+
+
+class EndpointResting(ModelError):
+    """Raised when an endpoint's breaker is open: it failed too often in a row, or an operator opened it."""
+
+    code = "endpoint_resting"
+
+
+class BudgetExhausted(ModelError):
+    """Raised before a call that could pass a budget; nothing was asked, and nothing is to be paid."""
+
+    code = "budget_exhausted"
+
+    def __init__(self, message: str, *, budget: str, limit_usd: str, left_usd: str, needed_usd: str | None) -> None:
+        super().__init__(message, retryable=False)
+        self.budget = budget
+        """run, session, user or site."""
+        self.limit_usd = limit_usd
+        self.left_usd = left_usd
+        self.needed_usd = needed_usd
+
+
+class RunStuck(ModelError):
+    """Raised when a run asks the same again and again, and would only be told the same."""
+
+    code = "run_stuck"
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, retryable=False)

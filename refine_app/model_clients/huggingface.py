@@ -45,11 +45,15 @@ class HuggingFaceClient:
     """The longest silence."""
     transport: Callable[[], httpx2.AsyncBaseTransport] | None = None
     """What carries requests; the network when it is left out."""
+    name: str = ""
+    """What it is called on screens and in the ledger, where it has a name."""
     _says_usage: bool = True
 
     @property
     def endpoint(self) -> str:
-        """Where it goes, without anything secret that a URL may hold."""
+        """Its name, or where it goes, without anything secret that a URL may hold."""
+        if self.name:
+            return self.name
         place = _host(self.url) if self.url else "huggingface"
         return f"{place}/{self.model}" if self.model else place
 

@@ -97,6 +97,13 @@ def _find_parent(session: Session, parent_id: UUID | None) -> Request | None:
     return parent
 
 
+def graph_for(intent: str, instruction: str) -> str:
+    """The graph that a request would run. Raises UnknownIntent."""
+    if intent not in INTENTS:
+        raise UnknownIntent(intent, INTENTS)
+    return GRAPHS[_route(intent, instruction)[0]]
+
+
 def _route(intent: str, instruction: str) -> tuple[Intent, str]:
     if intent != AUTO:
         return Intent(intent), "asked for"

@@ -12,11 +12,11 @@ from refine_app.diffs.errors import AnswerError
 from refine_app.diffs.fences import FenceReader
 from refine_app.diffs.incremental import DiffUpdate, IncrementalDiff
 from refine_app.diffs.lines import line_ending, split_lines
-from refine_app.model_clients.choose import configured_client
-from refine_app.model_clients.client import Delta, Message, ModelClient, Subject, TokenCount
-from refine_app.model_clients.errors import ModelError
-from refine_app.model_clients.tokens import count_tokens
+from refine_app.model_clients.builtin import BuiltinClient
+from refine_app.model_clients.client import Subject
 from refine_app.prompts.refine import Task, build_messages
+from refine_app.routing.endpoints import complexity_of
+from refine_app.tools.asking import Question, Reply, ask_model, has_model
 from refine_app.tools.languages import names_of
 from refine_app.tools.validation import raise_if_given_up, rounds_of
 
@@ -27,14 +27,16 @@ TEMPERATURE = 0.2
 async def rewrite_code(context: ToolContext, state: Mapping[str, Any]) -> Json:
     """Asks the model for the refined code, or for a better answer than its last. Streams words and diff."""
     raise_if_given_up(context, state)
-    client = configured_client()
-    base = str(state["code"])
-    messages = build_messages(_task(context, state))
-    answer = await _ask(context, client, messages, state, LiveDiff(context, base, state.get("base_revision") or 0))
+    by_rules = not await has_model(context)
+    live = LiveDiff(context, str(state["code"]), state.get("base_revision") or 0)
+    reply = await _ask(context, state, live, by_rules=by_rules)
+    answer = await asyncio.to_thread(_parse, reply, state)
+    await live.finish(answer.new_text if isinstance(answer, Answer) else None)
     rounds = rounds_of(context, state)
     writes: dict[str, Any] = {
-        "endpoint": client.endpoint,
-        "by_rules": not client.is_model,
+        "endpoint": reply.endpoint,
+        "endpoint_reason": reply.reason,
+        "by_rules": by_rules,
         "rounds": rounds | {"asked": rounds["asked"] + 1},
         "gave_up": None,
     }
@@ -122,100 +124,60 @@ def _task(context: ToolContext, state: Mapping[str, Any]) -> Task:
     )
 
 
-async def _ask(
-    context: ToolContext, client: ModelClient, messages: list[Message], state: Mapping[str, Any], live: LiveDiff
-) -> Answer | AnswerError:
-    """One call, in the ledger whatever becomes of it."""
-    max_tokens = int((state.get("plan") or {}).get("max_tokens") or 4000)
+async def _by_rules(context: ToolContext, state: Mapping[str, Any], live: LiveDiff) -> Reply:
+    """What the built-in rules can do; they cost nothing, and the ledger has no row of them."""
+    client = BuiltinClient()
     subject = Subject(
         code=state["code"],
         language=state.get("language") or "",
         instruction=state.get("instruction") or "",
         issues=state.get("issues") or (),
     )
-    temperature = float(context.config.get("temperature", TEMPERATURE))
-    call = _Call(context, client, messages, max_tokens)
+    reply = Reply(client.endpoint, client.model, "no endpoint is configured")
+    async with aclosing(cast(Any, client.stream((), max_tokens=0, temperature=0.0, subject=subject))) as deltas:
+        async for delta in deltas:
+            reply.text += delta.text
+            reply.finish_reason = delta.finish_reason or reply.finish_reason
+            if delta.text:
+                context.emit_text(delta.text)
+                live.feed(delta.text)
+    context.spend(Usage(endpoint=client.endpoint))
+    return reply
+
+
+async def _by_model(context: ToolContext, state: Mapping[str, Any], live: LiveDiff) -> Reply:
+    complexity, why = complexity_of(state)
+    question = Question(
+        messages=build_messages(_task(context, state)),
+        max_tokens=int((state.get("plan") or {}).get("max_tokens") or 4000),
+        temperature=float(context.config.get("temperature", TEMPERATURE)),
+        complexity=complexity,
+        why_complexity=why,
+        agent="refiner",
+    )
+
+    def show(text: str) -> None:
+        context.emit_text(text)
+        live.feed(text)
+
+    return await ask_model(context, question, show)
+
+
+async def _ask(context: ToolContext, state: Mapping[str, Any], live: LiveDiff, *, by_rules: bool) -> Reply:
     await live.begin()
     try:
-        stream = client.stream(messages, max_tokens=max_tokens, temperature=temperature, subject=subject)
-        async with aclosing(cast(Any, stream)) as deltas:
-            async for delta in deltas:
-                call.take(delta)
-                if delta.text:
-                    context.emit_text(delta.text)
-                    live.feed(delta.text)
-    except ModelError as error:
-        call.record(error.code)
-        raise
+        return await (_by_rules if by_rules else _by_model)(context, state, live)
     finally:
         live.stop()
-    answer = await asyncio.to_thread(_parse, call, state)
-    call.record("completed" if isinstance(answer, Answer) else answer.code)
-    await live.finish(answer.new_text if isinstance(answer, Answer) else None)
-    return answer
 
 
-def _parse(call: "_Call", state: Mapping[str, Any]) -> Answer | AnswerError:
+def _parse(reply: Reply, state: Mapping[str, Any]) -> Answer | AnswerError:
     try:
         return parse_answer(
-            call.text,
+            reply.text,
             base=state["code"],
             languages=names_of(state.get("language") or ""),
-            cut_off=call.finish_reason == "length",
+            cut_off=reply.finish_reason == "length",
         )
     except AnswerError as error:
         return error
-
-
-class _Call:
-    """What a call said and took so far."""
-
-    def __init__(self, context: ToolContext, client: ModelClient, messages: list[Message], max_tokens: int) -> None:
-        self._context = context
-        self._client = client
-        self._messages = messages
-        self._max_tokens = max_tokens
-        self._began = context.clock.monotonic()
-        self._parts: list[str] = []
-        self._tokens: TokenCount | None = None
-        self.finish_reason = ""
-
-    @property
-    def text(self) -> str:
-        return "".join(self._parts)
-
-    def take(self, delta: Delta) -> None:
-        if delta.text:
-            self._parts.append(delta.text)
-        self._tokens = delta.tokens or self._tokens
-        self.finish_reason = delta.finish_reason or self.finish_reason
-
-    def record(self, outcome: str) -> None:
-        """Spends the tokens and asks for a row in the ledger; rules cost nothing and have no row."""
-        tokens = self._tokens
-        if not self._client.is_model:
-            self._context.spend(Usage(endpoint=self._client.endpoint))
-            return
-        if tokens is None:
-            if not self._parts:
-                tokens = TokenCount(0, 0, estimated=True)
-            else:
-                tokens = count_tokens(self._messages, self.text, None, max_tokens=self._max_tokens)
-        self._context.spend(Usage(self._client.endpoint, tokens.prompt, tokens.completion))
-        if self._context.dry_run:
-            return
-        self._context.effect(
-            "model_call.record",
-            {
-                "endpoint": self._client.endpoint,
-                "model": self._client.model,
-                "node_id": self._context.node_id,
-                "attempt": self._context.attempt,
-                "prompt_tokens": tokens.prompt,
-                "completion_tokens": tokens.completion,
-                "tokens_estimated": tokens.estimated,
-                "cost_usd": None,
-                "latency_ms": round((self._context.clock.monotonic() - self._began) * 1000, 3),
-                "outcome": outcome,
-            },
-        )

@@ -23,7 +23,7 @@ from graphs_app.models import (
     WorkerHeartbeat,
     node_run_id,
 )
-from refine_app.models import Hunk, ModelCall, Proposal, Request
+from refine_app.models import Budget, EndpointState, Hunk, ModelCall, Proposal, Request
 from sessions_app.models import (
     Connection,
     Document,
@@ -124,6 +124,8 @@ def run(session: Session) -> Run:
         text="-a\n+b\n",
     )
     ModelCall.objects.create(run=made, session=session, endpoint="built-in", outcome="completed")
+    EndpointState.objects.create(slug="mistral")
+    Budget.objects.create(scope="site", period="day", limit_usd=10)
     return made
 
 

@@ -55,7 +55,14 @@ class Played:
 
     @property
     def effects(self) -> list[tuple[str, dict[str, Any]]]:
-        return [(effect.name, effect.payload) for done in self.of(NodeDone) for effect in done.effects]
+        """In their order, also those of attempts that failed."""
+        ends = (NodeDone, NodeFailed, NodeRetried)
+        return [
+            (effect.name, effect.payload)
+            for entry in self.stored.journal.entries
+            if isinstance(entry, ends)
+            for effect in entry.effects
+        ]
 
     @property
     def retries(self) -> list[NodeRetried]:

@@ -1,11 +1,9 @@
 """The graph refine_code from request to proposal, with a real model server that misbehaves."""
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from pytest_django import Settings
 
 from graphs_app.engine.checkpoint import Emitted, NodeRetried
 from refine_app.diffs.merge import apply_hunks
@@ -18,17 +16,6 @@ CODE = (
 )
 GOOD = CODE.replace("== None", "is None")
 FENCED = "Compared by identity.\n\n```python\n{}```\n"
-
-
-@pytest.fixture
-def server(settings: Settings) -> Iterator[ModelServer]:
-    with ModelServer() as running:
-        settings.MODEL_ENDPOINT_URL = running.url
-        settings.MODEL_ENDPOINT_MODEL = "stand-in"
-        settings.MODEL_ENDPOINT_TOKEN = "mine-CANARY"
-        settings.MODEL_TIMEOUT_S = 20.0
-        settings.MODEL_IDLE_TIMEOUT_S = 0.5
-        yield running
 
 
 def answers(*texts: str) -> list[Behaviour]:
@@ -57,7 +44,7 @@ async def test_a_request_becomes_a_checked_proposal(server: ModelServer) -> None
         "compiles": "passed",
         "findings": "passed",
     }
-    assert proposal["endpoint"].endswith("/stand-in")
+    assert proposal["endpoint"] == "stand-in"
     assert apply_hunks(CODE, [Hunk(**hunk) for hunk in proposal["hunks"]]) == GOOD
     assert "identity" in proposal["summary"]
 
@@ -163,7 +150,7 @@ async def test_an_answer_without_code_gets_one_repair_round(server: ModelServer)
     played = await play("refine_code", request(CODE))
     assert played.ended.status == "completed"
     assert "no fenced code block" in server.requests[1].text
-    assert [call["outcome"] for call in calls_of(played)] == ["invalid_output", "completed"]
+    assert [call["outcome"] for call in calls_of(played)] == ["completed", "completed"]
 
 
 @pytest.mark.parametrize(

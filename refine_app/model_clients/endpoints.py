@@ -1,0 +1,59 @@
+"""An endpoint as callers need it: where it is, what it can and may, what it costs, and how it does just now."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from refine_app.model_clients.client import ModelClient
+from refine_app.model_clients.huggingface import HuggingFaceClient
+
+TIERS = ("fast", "balanced", "strong")
+COMPLETION_SHARE = Decimal(1_000_000)
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointSpec:
+    """One endpoint that may be called."""
+
+    slug: str
+    model: str
+    url: str = ""
+    """Empty for the Hugging Face router."""
+    tier: str = "balanced"
+    context_tokens: int = 32_000
+    input_usd: Decimal | None = None
+    """For a million tokens; None when the price is not known."""
+    output_usd: Decimal | None = None
+    timeout_s: float = 120.0
+    idle_timeout_s: float = 30.0
+    token: str = field(default="", repr=False)
+    is_default: bool = False
+    """Configured in the environment: it goes before all others where no node wishes otherwise."""
+    breaker: str = "closed"
+    """closed, open, half_open."""
+    failures: int = 0
+    latency_ms: float | None = None
+
+    @property
+    def is_priced(self) -> bool:
+        return self.input_usd is not None and self.output_usd is not None
+
+    def cost_of(self, prompt_tokens: int, completion_tokens: int) -> Decimal | None:
+        """In dollars; None when the price is not known."""
+        if self.input_usd is None or self.output_usd is None:
+            return None
+        cost = (self.input_usd * prompt_tokens + self.output_usd * completion_tokens) / COMPLETION_SHARE
+        return round(cost, 8)
+
+    def client(self) -> ModelClient:
+        return HuggingFaceClient(
+            model=self.model,
+            url=self.url,
+            token=self.token,
+            timeout_s=self.timeout_s,
+            idle_timeout_s=self.idle_timeout_s,
+            name=self.slug,
+        )
+
+
+ClientOf = Callable[[EndpointSpec], ModelClient]

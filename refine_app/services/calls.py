@@ -1,0 +1,245 @@
+"""Model calls in the ledger: opened with what each may cost at most before it is made, closed with what it did cost.
+
+Opening is one transaction, in this order: what dead workers left behind of this node run, stuck runs, budgets, then the
+endpoint's breaker and limits. The rows themselves are what is counted, so that all workers hold to the same limits.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from django.core.cache import cache
+from django.db import transaction
+from django.db.models import Q, Sum
+from django.utils import timezone
+
+from graphs_app.models import Run
+from graphs_app.streams import text_key
+from refine_app.model_clients.breakers import Breaker
+from refine_app.model_clients.desk import Caller, Closed, Opened, Planned, Spent, Standing
+from refine_app.model_clients.errors import BudgetExhausted, EndpointBusy, EndpointResting, RunStuck
+from refine_app.model_clients.tokens import estimate
+from refine_app.models import EndpointState, ModelCall
+from refine_app.services import budgets, endpoints
+
+STARTED = "started"
+COMPLETED = "completed"
+LOST = "lost"
+SAME_AT_MOST = 3
+"""How often a node of a run may be given an answer to the very same question."""
+MARGIN = Decimal("1.5")
+"""An estimate of tokens may be off by a third."""
+MINUTE = timedelta(minutes=1)
+SMOOTHING = 0.3
+
+
+def look(caller: Caller, now: datetime) -> Standing:
+    """The endpoints that can be called, what the budgets leave, and who has failed this node run."""
+    run = Run.objects.get(pk=caller.run_id)
+    held = budgets.in_force(root=budgets.root_of(run), now=now)
+    failed = ModelCall.objects.filter(node_run=caller.node_run_id).exclude(outcome__in=(STARTED, COMPLETED))
+    return Standing(
+        endpoints.callable_specs(now),
+        min((budget.left_usd for budget in held), default=None),
+        frozenset(failed.values_list("endpoint", flat=True)),
+    )
+
+
+@transaction.atomic
+def open_call(planned: Planned, now: datetime) -> Opened:
+    """Reserves a call. Raises RunStuck, BudgetExhausted, EndpointResting or EndpointBusy: nothing is reserved then."""
+    caller = planned.caller
+    run = Run.objects.get(pk=caller.run_id)
+    root = budgets.root_of(run)
+    worst = planned.endpoint.cost_of(int(planned.prompt_tokens * MARGIN), planned.max_tokens)
+    _hold_to_budgets(budgets.in_force(root=root, now=now, lock=True), worst, planned)
+    before = _left_behind(run, caller)
+    _raise_if_stuck(root, planned)
+    _hold_to_endpoint(planned, now)
+    call = ModelCall.objects.create(
+        run=run,
+        root_run=root.pk,
+        node_run=caller.node_run_id,
+        node_id=caller.node_id[:200],
+        agent=caller.agent[:100],
+        session_id=run.session_id,
+        user_id=run.user_id,
+        endpoint=planned.endpoint.slug,
+        model=planned.endpoint.model[:200],
+        prompt_version=planned.prompt_version[:160],
+        reason=planned.reason,
+        input_hash=planned.input_hash,
+        attempt=caller.attempt,
+        claim=run.lease_epoch,
+        prompt_tokens=planned.prompt_tokens,
+        tokens_estimated=True,
+        reserved_usd=worst,
+        duplicate=any(call.outcome in (COMPLETED, LOST) for call in before),
+        outcome=STARTED,
+        created_at=now,
+    )
+    return Opened(
+        call.pk,
+        [Spent(c.pk, c.endpoint, c.prompt_tokens, c.completion_tokens, c.cost_usd) for c in before],
+    )
+
+
+def _hold_to_budgets(held: Sequence[budgets.InForce], worst: Decimal | None, planned: Planned) -> None:
+    for budget in sorted(held, key=lambda one: one.left_usd):
+        if worst is not None and worst <= budget.left_usd:
+            continue
+        of_what = {"run": "this run", "session": "this session", "user": "its user", "site": "the site"}[budget.name]
+        needed = "an unknown amount, as its price is not known" if worst is None else f"${budgets.in_words(worst)}"
+        limit, left = budgets.in_words(budget.limit_usd), budgets.in_words(budget.left_usd)
+        raise BudgetExhausted(
+            f"The budget of {of_what} is ${limit}, ${left} of it is left, and the next call to "
+            f"{planned.endpoint.slug!r} could take {needed}. Nothing was asked. Raise the budget and go on, take a "
+            "cheaper model, or stop with what there is.",
+            budget=budget.name,
+            limit_usd=limit,
+            left_usd=left,
+            needed_usd=None if worst is None else budgets.in_words(worst),
+        )
+
+
+def _left_behind(run: Run, caller: Caller) -> list[ModelCall]:
+    """What earlier claims of the run asked for this node run and its sums lack: their workers died."""
+    rows = ModelCall.objects.select_for_update(no_key=True, of=("self",)).filter(
+        node_run=caller.node_run_id, accounted=False, claim__lt=run.lease_epoch
+    )
+    found = list(rows.order_by("pk"))
+    for call in found:
+        if call.outcome == STARTED:
+            settle_lost(call)
+    return found
+
+
+def settle_lost(call: ModelCall) -> None:
+    """Closes a call whose worker is gone, with what is known: what was asked, and what was heard of the answer."""
+    kept = cache.get(text_key(call.node_run)) if call.node_run else None
+    heard = str(kept["text"]) if isinstance(kept, dict) and kept.get("attempt") == call.attempt else ""
+    known = next((one for one in endpoints.known_endpoints() if one.endpoint.slug == call.endpoint), None)
+    call.completion_tokens = estimate(heard)
+    call.tokens_estimated = True
+    call.cost_usd = (
+        None if known is None else known.spec(timezone.now()).cost_of(call.prompt_tokens, call.completion_tokens)
+    )
+    call.reserved_usd = None
+    call.discarded = len(heard)
+    call.outcome = LOST
+    call.save()
+
+
+def _raise_if_stuck(root: Run, planned: Planned) -> None:
+    same = ModelCall.objects.filter(
+        root_run=root.pk,
+        node_id=planned.caller.node_id,
+        input_hash=planned.input_hash,
+        outcome=COMPLETED,
+        duplicate=False,
+    ).exclude(input_hash="")
+    if same.count() >= SAME_AT_MOST:
+        raise RunStuck(
+            f"Node {planned.caller.node_id!r} has asked {planned.endpoint.slug!r} the very same {SAME_AT_MOST} times, "
+            "and was answered each time; asking again would change nothing. Fork the run from before the loop, or "
+            "change what the loop writes into the state."
+        )
+
+
+def _hold_to_endpoint(planned: Planned, now: datetime) -> None:
+    """The endpoint's breaker and limits, under its state's lock."""
+    slug = planned.endpoint.slug
+    EndpointState.objects.get_or_create(slug=slug)
+    state = EndpointState.objects.select_for_update(no_key=True).get(slug=slug)
+    breaker = endpoints.breaker_of(state)
+    if not breaker.let_through(now.timestamp()):
+        wait_s = breaker.wait_s(now.timestamp())
+        why = "an operator opened it" if state.forced else f"{state.failures} calls in a row failed"
+        raise EndpointResting(
+            f"{slug!r} rests for another {wait_s:.0f} s: {why}. Last: {state.last_error[:200]}", retry_after_s=wait_s
+        )
+    _keep_breaker(state, breaker)
+    limits = next((known.endpoint for known in endpoints.known_endpoints() if known.endpoint.slug == slug), None)
+    if limits is None or not (limits.max_concurrency or limits.requests_per_minute or limits.tokens_per_minute):
+        return
+    calls = ModelCall.objects.filter(endpoint=slug)
+    if limits.max_concurrency is not None:
+        # A call that should have ended long ago had a worker that died.
+        going_on = calls.filter(outcome=STARTED, created_at__gt=now - timedelta(seconds=limits.timeout_s * 2)).count()
+        if going_on >= limits.max_concurrency:
+            raise EndpointBusy(f"{slug!r} has {going_on} calls under way, as many as it may.", retry_after_s=1.0)
+    lately = calls.filter(created_at__gt=now - MINUTE)
+    if limits.requests_per_minute is not None and lately.count() >= limits.requests_per_minute:
+        raise EndpointBusy(
+            f"{slug!r} was called {limits.requests_per_minute} times within a minute, as often as it may.",
+            retry_after_s=_until_free(lately, now),
+        )
+    if limits.tokens_per_minute is not None:
+        sums = lately.aggregate(asked=Sum("prompt_tokens"), answered=Sum("completion_tokens"))
+        taken = (sums["asked"] or 0) + (sums["answered"] or 0)
+        if taken and taken + planned.prompt_tokens > limits.tokens_per_minute:
+            raise EndpointBusy(
+                f"{slug!r} took {taken} tokens within a minute of {limits.tokens_per_minute} that it may.",
+                retry_after_s=_until_free(lately, now),
+            )
+
+
+def _until_free(lately: Any, now: datetime) -> float:
+    oldest = lately.order_by("created_at").values_list("created_at", flat=True).first()
+    return max(0.1, (oldest + MINUTE - now).total_seconds()) if oldest else 0.1
+
+
+@transaction.atomic
+def close_call(closed: Closed, now: datetime) -> None:
+    """What became of a call, and how its endpoint does after it."""
+    ModelCall.objects.filter(pk=closed.call_id).update(
+        outcome=closed.outcome,
+        prompt_tokens=closed.tokens.prompt,
+        completion_tokens=closed.tokens.completion,
+        tokens_estimated=closed.tokens.estimated,
+        cost_usd=closed.cost_usd,
+        reserved_usd=None,
+        latency_ms=closed.latency_ms,
+        discarded=closed.discarded,
+    )
+    if not closed.is_fault and closed.outcome != COMPLETED:
+        EndpointState.objects.filter(slug=closed.endpoint).update(probe_until=None)
+        return
+    state = EndpointState.objects.select_for_update(no_key=True).filter(slug=closed.endpoint).first()
+    if state is None:
+        return
+    breaker = endpoints.breaker_of(state)
+    if closed.is_fault:
+        breaker.failed(now.timestamp())
+        state.last_error, state.last_failed_at = closed.error, now
+    else:
+        breaker.completed()
+        state.last_completed_at = now
+        if closed.first_words_ms is not None:
+            before = state.latency_ms if state.latency_ms is not None else closed.first_words_ms
+            state.latency_ms = round(before + SMOOTHING * (closed.first_words_ms - before), 3)
+    state.save(update_fields=["last_error", "last_failed_at", "last_completed_at", "latency_ms"])
+    _keep_breaker(state, breaker)
+
+
+def _keep_breaker(state: EndpointState, breaker: Breaker) -> None:
+    """Writes a breaker back into its row, where it has changed."""
+    if endpoints.breaker_of(state) != breaker:
+        state.failures = breaker.failures
+        state.opened_at = _moment(breaker.opened_at)
+        state.probe_until = _moment(breaker.probe_until)
+        state.save(update_fields=["failures", "opened_at", "probe_until"])
+
+
+def _moment(seconds: float | None) -> datetime | None:
+    return None if seconds is None else datetime.fromtimestamp(seconds, tz=timezone.get_default_timezone())
+
+
+def settle_abandoned(now: datetime) -> int:
+    """Closes calls that nobody can still be making: their run is over, and its node will not begin anew."""
+    over = ModelCall.objects.filter(Q(run__finished_at__isnull=False) | Q(run__isnull=True), outcome=STARTED)
+    rows = list(over.filter(created_at__lt=now - timedelta(minutes=10)).order_by("pk")[:200])
+    for call in rows:
+        settle_lost(call)
+    return len(rows)

@@ -1,0 +1,45 @@
+"""The site's desk: the database, asked on threads of its own, since the runs' event loop must not wait for it."""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal
+from typing import TypeVar
+
+from django.db import close_old_connections
+from django.utils import timezone
+
+from refine_app.model_clients.desk import Caller, Closed, Opened, Planned, Standing
+from refine_app.services import budgets, calls
+
+T = TypeVar("T")
+_THREADS = ThreadPoolExecutor(max_workers=2, thread_name_prefix="ledger")
+
+
+async def in_database(function: Callable[[], T]) -> T:
+    """Calls a function that uses the database, off the event loop."""
+    return await asyncio.get_running_loop().run_in_executor(_THREADS, _with_connection, function)
+
+
+def _with_connection(function: Callable[[], T]) -> T:
+    close_old_connections()
+    try:
+        return function()
+    finally:
+        close_old_connections()
+
+
+class DatabaseDesk:
+    """See desk.Desk."""
+
+    async def look(self, caller: Caller) -> Standing:
+        return await in_database(lambda: calls.look(caller, timezone.now()))
+
+    async def open(self, planned: Planned) -> Opened:
+        return await in_database(lambda: calls.open_call(planned, timezone.now()))
+
+    async def close(self, closed: Closed) -> None:
+        await in_database(lambda: calls.close_call(closed, timezone.now()))
+
+    async def raise_budget(self, caller: Caller, budget_usd: Decimal) -> None:
+        await in_database(lambda: budgets.raise_run_budget(run_id=caller.run_id, budget_usd=budget_usd))

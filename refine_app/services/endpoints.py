@@ -1,0 +1,242 @@
+"""Endpoints: those of the database and those of the environment as one list, and what staff does with them."""
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from refine_app.errors import EndpointFieldInvalid, EndpointIsGiven, EndpointTaken
+from refine_app.model_clients.breakers import Breaker
+from refine_app.model_clients.endpoints import EndpointSpec
+from refine_app.models import Endpoint, EndpointState, Kind, Tier
+from refine_app.safety.addresses import url_problem
+from sessions_app.errors import NotAllowed, NotFound
+from sessions_app.models import User
+
+ENVIRONMENT = "environment"
+HUGGING_FACE = "huggingface"
+SECRET_NAME = re.compile(r"[A-Z][A-Z0-9_]{0,80}(_API_KEY|_TOKEN)")
+"""Only names that can be nothing but a model's token: no endpoint can be made to send the site's own secrets."""
+HUGGING_FACE_HOSTS = ("huggingface.co", "hf.co", "hf.space", "huggingface.cloud")
+FIELDS = (
+    "slug", "name", "kind", "model", "url", "tier", "context_tokens", "input_usd", "output_usd", "max_concurrency",
+    "requests_per_minute", "tokens_per_minute", "timeout_s", "idle_timeout_s", "secret", "enabled",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """An endpoint, how it does, and whether it can be called."""
+
+    endpoint: Endpoint
+    state: EndpointState
+    is_given: bool
+    """By the environment, so that it can be changed only there."""
+    why_off: str
+    """Why it cannot be called; empty when it can."""
+
+    def breaker(self, now: datetime) -> str:
+        return breaker_of(self.state).state_at(now.timestamp())
+
+    def spec(self, now: datetime) -> EndpointSpec:
+        one = self.endpoint
+        return EndpointSpec(
+            slug=one.slug,
+            model=one.model,
+            url=one.url,
+            tier=one.tier,
+            context_tokens=one.context_tokens,
+            input_usd=one.input_usd,
+            output_usd=one.output_usd,
+            timeout_s=one.timeout_s,
+            idle_timeout_s=one.idle_timeout_s,
+            token=secret_of(one),
+            is_default=one.slug == ENVIRONMENT,
+            breaker=self.breaker(now),
+            failures=self.state.failures,
+            latency_ms=self.state.latency_ms,
+        )
+
+
+def given_endpoints() -> list[Endpoint]:
+    """What the environment alone configures; they need no row."""
+    given = []
+    if settings.MODEL_ENDPOINT_URL:
+        given.append(
+            Endpoint(
+                slug=ENVIRONMENT,
+                name="MODEL_ENDPOINT_URL",
+                kind=Kind.OPENAI_COMPATIBLE,
+                model=settings.MODEL_ENDPOINT_MODEL,
+                url=settings.MODEL_ENDPOINT_URL,
+                context_tokens=settings.MODEL_ENDPOINT_CONTEXT,
+                input_usd=_price(settings.MODEL_ENDPOINT_INPUT_USD),
+                output_usd=_price(settings.MODEL_ENDPOINT_OUTPUT_USD),
+                timeout_s=settings.MODEL_TIMEOUT_S,
+                idle_timeout_s=settings.MODEL_IDLE_TIMEOUT_S,
+                secret="MODEL_ENDPOINT_TOKEN" if settings.MODEL_ENDPOINT_TOKEN else "",
+            )
+        )
+    if settings.HF_TOKEN:
+        given.append(
+            Endpoint(
+                slug=HUGGING_FACE,
+                name="HF_TOKEN",
+                kind=Kind.HUGGING_FACE,
+                model=settings.HF_MODEL,
+                tier=Tier.STRONG,
+                context_tokens=64_000,
+                timeout_s=settings.MODEL_TIMEOUT_S,
+                idle_timeout_s=settings.MODEL_IDLE_TIMEOUT_S,
+                secret="HF_TOKEN",  # noqa: S106 - the name of a secret
+            )
+        )
+    return given
+
+
+def known_endpoints() -> list[Known]:
+    """All endpoints: the environment's first, then the database's by name."""
+    given = given_endpoints()
+    rows = list(Endpoint.objects.exclude(slug__in=[one.slug for one in given]))
+    states = {state.slug: state for state in EndpointState.objects.all()}
+    return [
+        Known(one, states.get(one.slug) or EndpointState(slug=one.slug), at < len(given), why_off(one))
+        for at, one in enumerate([*given, *rows])
+    ]
+
+
+def find_endpoint(slug: str) -> Known:
+    """The endpoint of a name; raises NotFound."""
+    for known in known_endpoints():
+        if known.endpoint.slug == slug:
+            return known
+    raise NotFound("endpoint", slug)
+
+
+def callable_specs(now: datetime) -> list[EndpointSpec]:
+    """Every endpoint that can be called, as callers see it."""
+    return [known.spec(now) for known in known_endpoints() if not known.why_off]
+
+
+def why_off(endpoint: Endpoint) -> str:
+    """Why an endpoint cannot be called; empty when it can."""
+    if not endpoint.enabled:
+        return "it is switched off"
+    if endpoint.secret and not secret_of(endpoint):
+        return f"there is no {endpoint.secret} in the environment"
+    return ""
+
+
+def secret_of(endpoint: Endpoint) -> str:
+    """The endpoint's token, read when it is needed; it is kept nowhere."""
+    name = endpoint.secret
+    if name in ("HF_TOKEN", "MODEL_ENDPOINT_TOKEN"):
+        value: str = getattr(settings, name)
+        return value
+    return os.environ.get(name, "") if SECRET_NAME.fullmatch(name) else ""
+
+
+def breaker_of(state: EndpointState) -> Breaker:
+    return Breaker(
+        failures=state.failures,
+        opened_at=state.opened_at.timestamp() if state.opened_at else None,
+        probe_until=state.probe_until.timestamp() if state.probe_until else None,
+        forced=state.forced,
+    )
+
+
+def create_endpoint(*, user: User, fields: Mapping[str, Any]) -> Known:
+    """A new endpoint. Raises NotAllowed, EndpointFieldInvalid or EndpointTaken."""
+    require_staff(user)
+    endpoint = Endpoint(**{name: fields[name] for name in FIELDS if name in fields})
+    check(endpoint)
+    if endpoint.slug in (ENVIRONMENT, HUGGING_FACE):
+        raise EndpointTaken(endpoint.slug)
+    try:
+        with transaction.atomic():
+            endpoint.save(force_insert=True)
+    except IntegrityError as error:
+        raise EndpointTaken(endpoint.slug) from error
+    return find_endpoint(endpoint.slug)
+
+
+def update_endpoint(*, user: User, slug: str, fields: Mapping[str, Any]) -> Known:
+    """Changes some fields. Raises NotAllowed, NotFound, EndpointIsGiven or EndpointFieldInvalid."""
+    require_staff(user)
+    known = find_endpoint(slug)
+    if known.is_given:
+        raise EndpointIsGiven(slug)
+    endpoint = known.endpoint
+    for name in FIELDS:
+        if name in fields and name != "slug":
+            setattr(endpoint, name, fields[name])
+    check(endpoint)
+    endpoint.updated_at = timezone.now()
+    endpoint.save()
+    return find_endpoint(slug)
+
+
+def delete_endpoint(*, user: User, slug: str) -> None:
+    """Takes an endpoint away; the ledger keeps its calls."""
+    require_staff(user)
+    known = find_endpoint(slug)
+    if known.is_given or known.endpoint.built_in:
+        raise EndpointIsGiven(slug)
+    known.endpoint.delete()
+    EndpointState.objects.filter(slug=slug).delete()
+
+
+def set_breaker(*, user: User, slug: str, state: str) -> Known:
+    """Opens or closes an endpoint's breaker until further notice, or leaves it to what happens (auto)."""
+    require_staff(user)
+    find_endpoint(slug)
+    values: dict[str, Any] = {"forced": "" if state == "auto" else state}
+    if state != "open":
+        values |= {"failures": 0, "opened_at": None, "probe_until": None}
+    EndpointState.objects.update_or_create(slug=slug, defaults=values)
+    return find_endpoint(slug)
+
+
+def require_staff(user: User) -> None:
+    """Endpoints, prices and budgets of others are the operators' matter."""
+    if not (user.is_staff and user.is_active):
+        raise NotAllowed(role="user", needed="staff")
+
+
+def check(endpoint: Endpoint) -> None:
+    """Raises EndpointFieldInvalid with what is wrong; also for what was entered on the admin's pages."""
+    if endpoint.kind == Kind.HUGGING_FACE:
+        if not endpoint.model:
+            raise EndpointFieldInvalid("model", "the router needs the id of a model, such as 'org/name'")
+        if endpoint.url:
+            raise EndpointFieldInvalid("url", "the router is reached by the model's id; leave the URL out")
+    elif problem := url_problem(endpoint.url, allow_private=settings.PRIVATE_ENDPOINTS_ALLOWED):
+        raise EndpointFieldInvalid("url", problem)
+    if endpoint.secret and not SECRET_NAME.fullmatch(endpoint.secret):
+        raise EndpointFieldInvalid(
+            "secret", "expected the name of an environment variable that ends in _API_KEY or _TOKEN, in capitals"
+        )
+    if endpoint.secret == "HF_TOKEN" and endpoint.url and not _is_hugging_face(endpoint.url):  # noqa: S105
+        raise EndpointFieldInvalid("secret", "HF_TOKEN is only sent to hosts of Hugging Face")
+    if endpoint.secret == "MODEL_ENDPOINT_TOKEN":  # noqa: S105
+        raise EndpointFieldInvalid("secret", "MODEL_ENDPOINT_TOKEN belongs to MODEL_ENDPOINT_URL alone")
+    for name in ("input_usd", "output_usd", "timeout_s", "idle_timeout_s"):
+        value = getattr(endpoint, name)
+        if value is not None and value < 0:
+            raise EndpointFieldInvalid(name, f"expected 0 or more, found {value}")
+
+
+def _is_hugging_face(url: str) -> bool:
+    host = re.sub(r"^\w+://", "", url).split("/")[0].split(":")[0].lower()
+    return any(host == known or host.endswith(f".{known}") for known in HUGGING_FACE_HOSTS)
+
+
+def _price(value: float | None) -> Decimal | None:
+    return None if value is None else Decimal(str(value))

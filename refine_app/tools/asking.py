@@ -1,0 +1,328 @@
+"""Asking a model on behalf of a node: choose, reserve, stream, keep account; and ask a person where the budget ends.
+
+1. The desk says which endpoints can be called; routing.endpoints puts them in order, with reasons.
+2. The call's worst cost is reserved. What is busy, resting or refuses before its first words gives way to the next.
+3. The answer streams. One that breaks off ends the attempt: the engine's next one begins anew, elsewhere if it can.
+4. Whatever came of it, the ledger has the call, and the run what it cost.
+"""
+
+import asyncio
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+from decimal import Decimal, InvalidOperation
+from typing import Any, cast
+
+from graphs_app.engine.checkpoint import Usage
+from graphs_app.engine.registry import ToolContext
+from refine_app.model_clients import desk as desks
+from refine_app.model_clients.client import Delta, Message, TokenCount
+from refine_app.model_clients.desk import Caller, Closed, Desk, Opened, Planned, Spent, Standing
+from refine_app.model_clients.errors import (
+    BudgetExhausted,
+    EndpointTimeout,
+    EndpointUnavailable,
+    ModelError,
+    OutputInvalid,
+    StreamBroken,
+)
+from refine_app.model_clients.tokens import count_tokens, estimate
+from refine_app.routing.endpoints import Choice, Complexity, Needs, rank
+
+EFFECT = "model_call.record"
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a node asks a model."""
+
+    messages: Sequence[Message]
+    max_tokens: int
+    temperature: float = 0.2
+    complexity: Complexity = "medium"
+    why_complexity: str = ""
+    prompt_version: str = ""
+    agent: str = ""
+
+    @property
+    def prompt_tokens(self) -> int:
+        return sum(estimate(message.content) for message in self.messages)
+
+    @property
+    def input_hash(self) -> str:
+        said = "\0".join(f"{message.role}:{message.content}" for message in self.messages)
+        return hashlib.sha256(said.encode("utf-8", "replace")).hexdigest()
+
+
+@dataclass(slots=True)
+class Reply:
+    """What a model answered."""
+
+    endpoint: str
+    model: str
+    reason: str
+    text: str = ""
+    finish_reason: str = ""
+
+
+async def has_model(context: ToolContext) -> bool:
+    """Whether any endpoint can be called; tools that can do without one ask this first."""
+    return bool((await desks.current().look(_caller(context, ""))).endpoints)
+
+
+async def ask_model(context: ToolContext, question: Question, on_text: Callable[[str], None] | None = None) -> Reply:
+    """The answer of the best endpoint that gives one. Raises ModelErrors; pauses the run at the end of its budget."""
+    desk = desks.current()
+    caller = _caller(context, question.agent)
+    standing = await desk.look(caller)
+    needs = _needs(context, question, standing)
+    try:
+        return await _try_each(context, desk, caller, question, rank(standing.endpoints, needs), on_text)
+    except BudgetExhausted as error:
+        exhausted = error
+        decision = await _ask_a_person(context, error)
+    needs = await _decided(desk, caller, decision, exhausted, needs)
+    return await _try_each(context, desk, caller, question, rank(standing.endpoints, needs), on_text)
+
+
+def _caller(context: ToolContext, agent: str) -> Caller:
+    return Caller(
+        run_id=context.run_id,
+        node_run_id=context.node_run_id,
+        node_id=context.node_id,
+        attempt=context.attempt,
+        agent=agent or str(context.config.get("agent") or context.node_id),
+        dry_run=context.dry_run,
+    )
+
+
+def _needs(context: ToolContext, question: Question, standing: Standing) -> Needs:
+    wish = str(context.config.get("endpoint") or "")
+    tier = str(context.config.get("tier") or "")
+    return Needs(
+        prompt_tokens=question.prompt_tokens,
+        max_tokens=question.max_tokens,
+        complexity=question.complexity,
+        why_complexity=question.why_complexity,
+        endpoint="" if wish == "auto" else wish,
+        tier="" if tier == "auto" else tier,
+        budget_left=standing.budget_left,
+        avoid=standing.failed,
+    )
+
+
+async def _try_each(
+    context: ToolContext,
+    desk: Desk,
+    caller: Caller,
+    question: Question,
+    choices: Sequence[Choice],
+    on_text: Callable[[str], None] | None,
+) -> Reply:
+    refusals: list[ModelError] = []
+    for choice in choices:
+        reason = choice.reason
+        if refusals:
+            reason += f"; after {type(refusals[-1]).__name__}: {str(refusals[-1])[:200]}"
+        planned = Planned(
+            caller,
+            choice.endpoint,
+            reason,
+            question.prompt_version,
+            question.input_hash,
+            question.prompt_tokens,
+            question.max_tokens,
+        )
+        try:
+            opened = await desk.open(planned)
+        except ModelError as refusal:
+            refusals.append(refusal)
+            continue
+        call = _Call(context, desk, planned, opened, question)
+        try:
+            return await call.run(on_text)
+        except ModelError as refusal:
+            if call.length:
+                raise
+            refusals.append(refusal)
+    raise _worst_of(refusals)
+
+
+def _worst_of(refusals: Sequence[ModelError]) -> ModelError:
+    """What to tell when nobody answered: the budget before all; else what a pause may mend, with the shortest one."""
+    for refusal in refusals:
+        if isinstance(refusal, BudgetExhausted):
+            return refusal
+    passing = [refusal for refusal in refusals if refusal.retryable]
+    return min(passing, key=lambda refusal: refusal.retry_after_s or 0.0) if passing else refusals[0]
+
+
+class _Call:
+    """One call that was opened at the desk."""
+
+    def __init__(self, context: ToolContext, desk: Desk, planned: Planned, opened: Opened, question: Question) -> None:
+        self._context = context
+        self._desk = desk
+        self._planned = planned
+        self._opened = opened
+        self._question = question
+        self._began = context.clock.monotonic()
+        self._first_words_ms: float | None = None
+        self._parts: list[str] = []
+        self._tokens: TokenCount | None = None
+        self._finish_reason = ""
+        self.length = 0
+        """Characters that were streamed."""
+        for lost in opened.unaccounted:
+            _account(context, lost)
+
+    async def run(self, on_text: Callable[[str], None] | None) -> Reply:
+        client = self._planned.endpoint.client()
+        question = self._question
+        try:
+            stream = client.stream(question.messages, max_tokens=question.max_tokens, temperature=question.temperature)
+            async with aclosing(cast(Any, stream)) as deltas:
+                async for delta in deltas:
+                    self._take(delta, on_text)
+        except ModelError as error:
+            await self._close(error.code, error)
+            raise
+        except asyncio.CancelledError:
+            await asyncio.shield(self._close("cancelled", None))
+            raise
+        await self._close("completed", None)
+        endpoint = self._planned.endpoint
+        return Reply(endpoint.slug, endpoint.model, self._planned.reason, "".join(self._parts), self._finish_reason)
+
+    def _take(self, delta: Delta, on_text: Callable[[str], None] | None) -> None:
+        if delta.text:
+            if self._first_words_ms is None:
+                self._first_words_ms = self._elapsed_ms()
+            self._parts.append(delta.text)
+            self.length += len(delta.text)
+            if on_text is not None:
+                on_text(delta.text)
+        self._tokens = delta.tokens or self._tokens
+        self._finish_reason = delta.finish_reason or self._finish_reason
+
+    def _elapsed_ms(self) -> float:
+        return round((self._context.clock.monotonic() - self._began) * 1000, 3)
+
+    async def _close(self, outcome: str, error: ModelError | None) -> None:
+        tokens = self._tokens or self._estimated(error)
+        endpoint = self._planned.endpoint
+        closed = Closed(
+            call_id=self._opened.call_id,
+            endpoint=endpoint.slug,
+            outcome=outcome,
+            tokens=tokens,
+            cost_usd=endpoint.cost_of(tokens.prompt, tokens.completion),
+            latency_ms=self._elapsed_ms(),
+            first_words_ms=self._first_words_ms,
+            discarded=0 if outcome == "completed" else self.length,
+            error="" if error is None else str(error)[:500],
+            is_fault=error is not None and _is_fault(error),
+        )
+        _record(self._context, self._planned, closed)
+        await self._desk.close(closed)
+
+    def _estimated(self, error: ModelError | None) -> TokenCount:
+        """Of a call that ended early: nothing was read where it was refused before the first words."""
+        if not self._parts:
+            is_charged = error is None or isinstance(error, EndpointTimeout | StreamBroken | OutputInvalid)
+            return TokenCount(self._question.prompt_tokens if is_charged else 0, 0, estimated=True)
+        return count_tokens(self._question.messages, "".join(self._parts), None, max_tokens=self._question.max_tokens)
+
+
+def _is_fault(error: ModelError) -> bool:
+    """Whether it tells of the endpoint's health, and not of our account, our limits or our text."""
+    if isinstance(error, EndpointUnavailable):
+        return error.retryable
+    return isinstance(error, EndpointTimeout | StreamBroken | OutputInvalid)
+
+
+def _record(context: ToolContext, planned: Planned, closed: Closed) -> None:
+    """What the run spent, and the ledger's row in the transaction that says so."""
+    tokens = closed.tokens
+    context.spend(Usage(closed.endpoint, tokens.prompt, tokens.completion, closed.cost_usd))
+    if context.dry_run:
+        return
+    context.effect(
+        EFFECT,
+        {
+            "id": str(closed.call_id),
+            "endpoint": closed.endpoint,
+            "model": planned.endpoint.model,
+            "node_id": planned.caller.node_id,
+            "agent": planned.caller.agent,
+            "attempt": planned.caller.attempt,
+            "reason": planned.reason,
+            "prompt_version": planned.prompt_version,
+            "prompt_tokens": tokens.prompt,
+            "completion_tokens": tokens.completion,
+            "tokens_estimated": tokens.estimated,
+            "cost_usd": None if closed.cost_usd is None else str(closed.cost_usd),
+            "latency_ms": closed.latency_ms,
+            "discarded": closed.discarded,
+            "outcome": closed.outcome,
+        },
+        also_on_failure=True,
+    )
+
+
+def _account(context: ToolContext, lost: Spent) -> None:
+    """A dead worker's call is paid all the same, so the run's sums get it now."""
+    context.spend(Usage(lost.endpoint, lost.prompt_tokens, lost.completion_tokens, lost.cost_usd))
+    if not context.dry_run:
+        context.effect(EFFECT, {"id": str(lost.call_id), "endpoint": lost.endpoint}, also_on_failure=True)
+
+
+# At the end of a budget -----------------------------------------------------------------------------
+
+
+async def _ask_a_person(context: ToolContext, exhausted: BudgetExhausted) -> Mapping[str, Any]:
+    """Pauses the run; the node begins anew when there is an answer."""
+    choices = ["raise", "cheaper", "stop"] if exhausted.budget == "run" else ["again", "cheaper", "stop"]
+    if context.attempt == 1:
+        context.emit(
+            "budget.exceeded",
+            {
+                "node_run": str(context.node_run_id),
+                "budget": exhausted.budget,
+                "limit_usd": exhausted.limit_usd,
+                "left_usd": exhausted.left_usd,
+                "needed_usd": exhausted.needed_usd,
+            },
+        )
+    schema: dict[str, Any] = {
+        "type": "object",
+        "properties": {
+            "choice": {"enum": choices, "title": "What now?"},
+            "budget_usd": {"type": "number", "exclusiveMinimum": 0, "maximum": 100_000, "title": "New budget in $"},
+        },
+        "required": ["choice"],
+        "additionalProperties": False,
+    }
+    if exhausted.budget != "run":
+        del schema["properties"]["budget_usd"]
+    answer = await context.ask(str(exhausted), schema=schema, default=None, has_default=False, timeout_s=None)
+    return answer if isinstance(answer, Mapping) else {"choice": str(answer)}
+
+
+async def _decided(
+    desk: Desk, caller: Caller, decision: Mapping[str, Any], exhausted: BudgetExhausted, needs: Needs
+) -> Needs:
+    choice = decision.get("choice")
+    if choice == "raise":
+        try:
+            amount = Decimal(str(decision.get("budget_usd")))
+        except InvalidOperation:
+            amount = Decimal(exhausted.limit_usd) * 2
+        await desk.raise_budget(caller, amount)
+        return replace(needs, budget_left=amount)
+    if choice == "cheaper":
+        return replace(needs, cheaper_than=Decimal(exhausted.left_usd))
+    if choice == "again":
+        return needs
+    raise exhausted
