@@ -3,6 +3,7 @@
 
 import { Editor } from "../collab/editor.js";
 import { SharedDocument } from "../collab/document.js";
+import { agentsIn, Proposals, proposalsInText } from "../collab/proposals.js";
 import { Unsaved } from "../collab/unsaved.js";
 import { call, post } from "../net/api.js";
 import { Asking } from "../refine/asking.js";
@@ -13,6 +14,7 @@ import { loadGrammar } from "../refine/hunk.js";
 import { isActive } from "../refine/reduce.js";
 import { ReviewPanel } from "../refine/review.js";
 import { SessionStore } from "../refine/store.js";
+import { History } from "../ui/history.js";
 import { LifeNotice } from "../ui/life.js";
 import { bringBack } from "../ui/recovered.js";
 import { byId, fill, pageData } from "../ui/dom.js";
@@ -63,7 +65,7 @@ const doc = new SharedDocument({
 const editor = new Editor({
   parent: byId("editor"),
   text: doc.text,
-  extension: doc.extension,
+  extension: [doc.extension, proposalsInText],
   nonce,
   readOnly: doc.readOnly,
   describedBy: "editor-help",
@@ -71,6 +73,7 @@ const editor = new Editor({
   onSave: () => saveNow(),
 });
 doc.attach(editor.view);
+const proposals = new Proposals(editor.view);
 
 async function saveNow() {
   try {
@@ -112,6 +115,8 @@ const people = new People(doc, {
 });
 
 const share = new Share(page.session.id);
+
+const versions = new History(page.session.id, { mayEdit, flush: () => doc.flush(), language: () => store.state.session.language });
 
 const views = new Views(byId("workspace"));
 
@@ -232,7 +237,9 @@ function draw(state = store.state, tick = false) {
   const run = selectedRun ? state.runs[selectedRun] ?? null : null;
   const proposal = run?.proposal ? state.proposals[run.proposal] ?? null : null;
   const active = activeRun();
-  people.showAgents(runs().filter(isActive).map((each) => each.graph ?? "An agent"));
+  const agents = agentsIn(runs(), state.proposals, isActive);
+  people.showAgents(agents.filter((agent) => agent.isWorking));
+  proposals.show(agents);
   conversation.show(state, { selected: selectedRun, canAsk: mayEdit(), tick });
   composer.show({
     active: active !== undefined,
@@ -329,6 +336,7 @@ startShell({
     { label: "Show code and review side by side", icon: "columns-2", run: () => views.show("split") },
     { label: "Show the review", icon: "file-diff", run: () => views.show("review") },
     { label: "Save now", icon: "check", keys: "Mod-S", run: saveNow, when: mayEdit },
+    { label: "Show the history", icon: "clock", run: () => versions.open() },
     { label: "Invite people", icon: "users", run: () => share.open(), when: () => isOwner() && !isExpired() },
     { label: "Wrap long lines", icon: "wrap-text", run: toggleWrap },
     { label: "Copy the link to what you see", icon: "copy", run: () => copy(location.href) },

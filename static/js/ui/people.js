@@ -48,7 +48,7 @@ export class People {
     this.show = show;
     /** The person who is followed. */
     this.followed = "";
-    /** @type {string[]} */
+    /** @type {{name: string, color: string}[]} */
     this.agents = [];
     this.drawn = "";
     for (const kind of ["keydown", "wheel", "pointerdown"]) editor.addEventListener(kind, () => this.stopFollowing(), { passive: true });
@@ -60,9 +60,9 @@ export class People {
     this.draw();
   }
 
-  /** The agents that work now, by name. @param {string[]} agents */
+  /** The agents that work now. @param {{name: string, color: string}[]} agents */
   showAgents(agents) {
-    this.agents = agents;
+    this.agents = agents.map(({ name, color }) => ({ name, color }));
     this.draw();
   }
 
@@ -94,7 +94,7 @@ export class People {
     this.drawn = key;
     const pictures = people.slice(0, SHOWN).map((person) => this.picture(person));
     const more = people.length > SHOWN ? [this.count(people.slice(SHOWN))] : [];
-    fill(this.element, ...this.agents.map((name) => this.agent(name)), ...pictures, ...more);
+    fill(this.element, ...this.agents.map((agent) => this.agent(agent)), ...pictures, ...more);
   }
 
   /** @param {Person} person */
@@ -122,10 +122,12 @@ export class People {
     return element;
   }
 
-  /** @param {string} name */
-  agent(name) {
+  /** @param {{name: string, color: string}} agent */
+  agent({ name, color }) {
     const element = document.createElement("span");
     element.className = "avatar agent";
+    element.style.backgroundColor = color;
+    element.style.color = "#fff";
     element.setAttribute("role", "img");
     element.setAttribute("aria-label", `${name} is working`);
     element.title = `${name} is working`;

@@ -1,5 +1,5 @@
 // @ts-check
-/** Inviting people: links with a role, an end and a number of uses, shown once; and those that stand, to be revoked. */
+/** Inviting people: by the name of their account, or by links with a role, an end and a number of uses, shown once; and those that stand, to be revoked. */
 
 import { call, get, post } from "../net/api.js";
 import { byId, fill, h, icon } from "./dom.js";
@@ -37,11 +37,12 @@ export class Share {
     const uses = this.select("share-uses", "It lets in", [["", "everybody who has it"], ["1", "one person"]]);
     this.made = h("div", { class: "stack" });
     this.standing = h("ul", { class: "plain-list", "aria-label": "Links that stand" });
+    this.told = h("div");
     const make = h("button", { type: "button", class: "button primary", on: { click: () => this.make(role, ends, uses) } }, "Make a link");
     const close = h("button", { type: "button", class: "button", on: { click: () => this.close() } }, "Done");
     const dialog = h("dialog", { class: "dialog", "aria-labelledby": "share-title" },
       h("header", null, h("h2", { id: "share-title" }, "Invite people")),
-      h("div", { class: "body stack" }, ...[role, ends, uses].map(({ label, select }) => h("div", { class: "field" }, label, select)), this.made, this.standing),
+      h("div", { class: "body stack" }, this.nameForm(), this.told, h("h3", null, "With a link"), ...[role, ends, uses].map(({ label, select }) => h("div", { class: "field" }, label, select)), this.made, this.standing),
       h("footer", null, close, make),
     );
     dialog.addEventListener("close", () => this.close());
@@ -55,6 +56,34 @@ export class Share {
     this.dialog?.remove();
     this.dialog = null;
     this.button.focus();
+  }
+
+  /** Lets in somebody who has an account here. */
+  nameForm() {
+    const name = h("input", { class: "input", id: "share-name", required: true, maxlength: "150", autocomplete: "off", autocapitalize: "off", spellcheck: "false" });
+    const role = this.select("share-name-role", "as", [["editor", "editor"], ["viewer", "viewer"], ["owner", "owner"]]);
+    role.label.className = "visually-hidden";
+    const form = h("form", { class: "field" }, h("label", { for: "share-name" }, "Username of somebody with an account"),
+      h("div", { class: "row nowrap" }, name, role.label, role.select, h("button", { type: "submit", class: "button" }, "Add")));
+    form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      if (name.value.trim()) this.add(name, role.select.value);
+    });
+    return form;
+  }
+
+  /** @param {HTMLInputElement} name @param {string} role */
+  async add(name, role) {
+    const told = /** @type {HTMLElement} */ (this.told);
+    try {
+      const { user } = await post(this.path.replace(/invites$/, "members"), { user: name.value.trim(), role });
+      fill(told, h("p", { class: "note" }, `${user.name} may come in now, as ${role}.`));
+      announce(`${user.name} was added`);
+      name.value = "";
+    } catch (error) {
+      fill(told, errorBanner(error, { what: `${name.value.trim()} was not added` }));
+    }
+    name.focus();
   }
 
   /** @param {string} id @param {string} words @param {[string, string][]} options */
