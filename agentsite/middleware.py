@@ -5,9 +5,11 @@ import re
 import time
 import uuid
 from collections.abc import Callable
+from typing import Any
 from urllib.parse import quote
 
 from django.http import HttpRequest, HttpResponse
+from django.utils.functional import SimpleLazyObject
 
 from agentsite import logs, metrics, problem
 
@@ -43,7 +45,7 @@ class RequestId:
         route = match.route if match else "unmatched"
         metrics.observe_request(request.method or "", route, response.status_code, duration_s)
         path = quote(request.path)  # decoded it may hold a line break, and a line of its own making
-        user = request.__dict__.get("_cached_user")  # who it is only when the view asked, never a query of our own
+        user = _known_user(request)
         logger.log(
             logging.DEBUG if request.path.startswith(QUIET) else logging.INFO,
             "%s %s %d",
@@ -59,6 +61,12 @@ class RequestId:
                 "user_id": str(user.pk) if user is not None and user.pk else None,
             },
         )
+
+
+def _known_user(request: HttpRequest) -> Any:
+    """Who it is when the view asked, by cookie or by token; never a query of our own."""
+    user = request.__dict__.get("user")
+    return request.__dict__.get("_cached_user") if isinstance(user, SimpleLazyObject) else user
 
 
 class BodyLimit:

@@ -6,18 +6,18 @@ from importlib.metadata import version
 from pathlib import Path
 
 import django_stubs_ext
-import environ
 from csp.constants import NONCE, NONE, SELF
 from kombu import Queue
 
+from agentsite.environment import Environment
 from agentsite.static_files import LIBRARIES, digest
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 django_stubs_ext.monkeypatch()  # so that admin classes can say at run time which model they are for
 
-env = environ.Env()
-environ.Env.read_env(env.str("ENV_FILE", default=str(BASE_DIR / ".env")))
+env = Environment()
+Environment.read_env(env.str("ENV_FILE", default=str(BASE_DIR / ".env")))
 
 ENVIRONMENT: str = env.str("ENVIRONMENT", default="development")
 DEBUG: bool = env.bool("DEBUG", default=False)
@@ -216,7 +216,7 @@ MODEL_IDLE_TIMEOUT_S: float = env.float("MODEL_IDLE_TIMEOUT_S", default=30.0)
 # HTTP --------------------------------------------------------------------------------------------
 
 HOST: str = env.str("HOST", default="127.0.0.1")
-PORT: int = env.int("PORT", default=8000)
+PORT: int = env.port("PORT", default=8000)
 WEB_THREADS: int = env.int("WEB_THREADS", default=8)
 LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"

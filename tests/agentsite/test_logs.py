@@ -7,6 +7,7 @@ import pytest
 from django.test import Client
 
 from agentsite import logs
+from sessions_app.services import auth
 
 
 def record(message: str = "done in %d steps", *arguments: object, **extra: object) -> logging.LogRecord:
@@ -50,6 +51,21 @@ def test_every_request_has_one_line_with_its_id(client: Client, caplog: pytest.L
     assert line["context"]["status"] == 404
     assert line["context"]["path"] == "/v1/nothing"
     assert line["context"]["duration_ms"] >= 0
+
+
+@pytest.mark.django_db
+def test_a_line_names_who_asked_by_cookie_or_by_token_and_nobody_when_nobody_did(
+    client: Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    user = auth.create_guest(name="Ana")
+    token = auth.tokens_for(user).access
+    with caplog.at_level(logging.INFO, logger="agentsite.request"):
+        client.get("/v1/sessions")
+        client.get("/v1/sessions", headers={"Authorization": f"Bearer {token}"})
+        client.force_login(user)
+        client.get("/v1/sessions")
+    lines = [one for one in caplog.records if one.name == "agentsite.request"]
+    assert [getattr(line, "user_id", "") for line in lines] == [None, str(user.pk), str(user.pk)]
 
 
 def test_what_happens_in_a_request_carries_its_id() -> None:

@@ -1,0 +1,49 @@
+"""The environment, read strictly: a number that is none and a switch that says neither yes nor no are errors.
+
+django-environ takes "2O" for 2 and "ture" for no, which an operator would find out too late.
+"""
+
+import math
+from typing import Any
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+
+YES = ("true", "yes", "on", "1")
+NO = ("false", "no", "off", "0", "")
+KINDS: dict[Any, str] = {
+    int: "a whole number",
+    float: "a number, such as 30 or 0.5",
+    bool: "one of true, yes, on, 1, or false, no, off, 0",
+}
+
+
+class Environment(environ.Env):  # type: ignore[misc]  # the library comes without types
+    """Raises ImproperlyConfigured with the variable's name, what it holds and what it should."""
+
+    def get_value(self, var: str, cast: Any = None, default: Any = environ.Env.NOTSET, **options: Any) -> Any:
+        given = self.ENVIRON.get(var)
+        if given is None or cast not in KINDS:
+            return super().get_value(var, cast=cast, default=default, **options)
+        try:
+            return _read(given.strip().lower(), cast)
+        except ValueError:
+            raise ImproperlyConfigured(f"{var}={given!r} has to be {KINDS[cast]}.") from None
+
+    def port(self, var: str, *, default: int) -> int:
+        """A TCP port; 0 lets the system choose one."""
+        number: int = self.int(var, default=default)
+        if not 0 <= number <= 65535:
+            raise ImproperlyConfigured(f"{var}={number} has to be a port: 0 to 65535.")
+        return number
+
+
+def _read(given: str, cast: Any) -> Any:
+    if cast is not bool:
+        number = cast(given)
+        if not math.isfinite(number):
+            raise ValueError(given)
+        return number
+    if given not in YES + NO:
+        raise ValueError(given)
+    return given in YES
