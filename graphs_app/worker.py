@@ -185,6 +185,7 @@ class Worker:
         finally:
             streams.close()
             self._active.pop(run.pk, None)
+            self.claiming.clear(run.pk)
         failpoints.reach("after_commit")
         return ended
 
@@ -248,6 +249,9 @@ class Worker:
             await asyncio.sleep(LOOK_FOR_PEOPLE_S)
             if not self._active:
                 continue
+            for run_id, active in self._active.items():
+                if active.journal.checkpoints > active.run.claimed_checkpoints:
+                    self.claiming.clear(run_id)
             try:
                 for run_id in await self._in_upkeep(claims.cancel_requests, owner=self.name):
                     self._cancel(run_id)

@@ -1,4 +1,8 @@
-"""Claims of many threads as one: what is asked for while one claim is under way is claimed together by the next."""
+"""Claims of many threads as one: what is asked for while one claim is under way is claimed together by the next.
+
+Suspects, which crashed all their workers so far and have a last chance, are claimed one at a time: if the worker
+crashes again, it is clear whose fault it is. A suspect that must wait stays as it is; the sweeper sends it again.
+"""
 
 import threading
 from collections.abc import Sequence
@@ -21,6 +25,8 @@ class Claiming:
         self._lock = threading.Lock()
         self._is_led = False
         self._waiting: list[tuple[UUID, Future[Run | None], threading.Event]] = []
+        self._suspect_lock = threading.Lock()
+        self._suspect: UUID | None = None
 
     def claim(self, run_id: UUID) -> Run | None:
         """The run, if it is to be had. Blocks for a statement, or for two when another's is under way."""
@@ -36,13 +42,27 @@ class Claiming:
             turn.wait()
         if not found.done():
             self._lead()
-        return found.result()
+        return found.result() or self._claim_suspect(run_id)
+
+    def clear(self, run_id: UUID) -> None:
+        """The run is no longer suspect, or no longer here."""
+        if self._suspect == run_id:
+            self._suspect = None
+
+    def _claim_suspect(self, run_id: UUID) -> Run | None:
+        with self._suspect_lock:
+            if self._suspect is not None:
+                return None
+            run = claims.claim_run(run_id=run_id, owner=self._owner)
+            if run is not None:
+                self._suspect = run_id
+        return run
 
     def _lead(self) -> None:
         with self._lock:
             batch, self._waiting = self._waiting[:AT_ONCE], self._waiting[AT_ONCE:]
         try:
-            claimed = claims.claim_runs(run_ids=list({run_id for run_id, _, _ in batch}), owner=self._owner)
+            claimed = claims.claim_unsuspected(run_ids=list({run_id for run_id, _, _ in batch}), owner=self._owner)
         except BaseException as error:
             for _, found, _ in batch:
                 found.set_exception(error)

@@ -26,11 +26,12 @@ POISON = "poison"
 COUNTED = "coalesce((SELECT max(n.number) FROM graphs_app_noderun n WHERE n.run_id = graphs_app_run.id), checkpoints)"
 """How far the run is: its own row may lag behind its node runs when a worker died."""
 
+CRASHES = f"""CASE WHEN {COUNTED} > claimed_checkpoints THEN 0
+            WHEN status = 'running' THEN crashes + 1 ELSE crashes END"""
 CLAIM_FORM = """
 {found}UPDATE graphs_app_run SET
   checkpoints = {counted},
-  crashes = CASE WHEN {counted} > claimed_checkpoints THEN 0
-            WHEN status = 'running' THEN crashes + 1 ELSE crashes END,
+  crashes = {crashes},
   status = 'running',
   lease_owner = %s,
   lease_until = {lease_end},
@@ -39,6 +40,7 @@ CLAIM_FORM = """
   started_at = coalesce(started_at, {now}),
   claimed_checkpoints = {counted}
 WHERE {these} AND parent_id IS NULL AND (status = 'queued' OR (status = 'running' AND lease_until < {now}))
+  AND {crashes} <> %s
 RETURNING *"""
 CLAIM_ON_POSTGRES = CLAIM_FORM.format(
     # Locked in the order of ids, as everybody locks runs. A claim that PostgreSQL forgets when it crashes is a claim
@@ -49,6 +51,7 @@ CLAIM_ON_POSTGRES = CLAIM_FORM.format(
     # Not a join, which would be a nested loop as long as nobody has counted the table's rows.
     these="id = ANY(%s::uuid[]) AND (id IN (SELECT found.id FROM found)) IS TRUE",
     counted=COUNTED,
+    crashes=CRASHES,
     now="statement_timestamp()",
     lease_end="statement_timestamp() + make_interval(secs => %s)",
 )
@@ -56,6 +59,7 @@ CLAIM_ON_SQLITE = CLAIM_FORM.format(
     found="",
     these="id = %s",
     counted=COUNTED,
+    crashes=CRASHES,
     now="strftime('%%Y-%%m-%%d %%H:%%M:%%f', 'now')",
     lease_end="strftime('%%Y-%%m-%%d %%H:%%M:%%f', 'now', '+' || %s || ' seconds')",
 )
@@ -67,13 +71,30 @@ def claim_run(*, run_id: UUID, owner: str) -> Run | None:
     return claim_runs(run_ids=[run_id], owner=owner).get(run_id)
 
 
+NOBODY = -1
+"""No run has so many crashes."""
+
+
 def claim_runs(*, run_ids: Sequence[UUID], owner: str) -> dict[UUID, Run]:
     """Takes the leases of those runs that are queued, or whose lease ran out, in one go: a claim alone costs as much.
 
     A run whose leases ended RUN_MAX_ATTEMPTS times in a row without a new checkpoint is poison: it fails here.
     """
+    return _without_poison(_claimed(run_ids, owner, NOBODY))
+
+
+def claim_unsuspected(*, run_ids: Sequence[UUID], owner: str) -> dict[UUID, Run]:
+    """The same, but for suspects: runs that have a last chance, and must not have it beside another such run.
+
+    The worker's other runs crash with a poison run; were they all tried again together, all would fail with it.
+    """
+    last_chance = settings.RUN_MAX_ATTEMPTS - 1
+    return _without_poison(_claimed(run_ids, owner, last_chance if last_chance > 0 else NOBODY))
+
+
+def _without_poison(runs: Iterable[Run]) -> dict[UUID, Run]:
     claimed = {}
-    for run in _claimed(run_ids, owner):
+    for run in runs:
         if run.crashes >= settings.RUN_MAX_ATTEMPTS:
             fail_run(run=run, error=_poison_error(run))
         else:
@@ -81,14 +102,15 @@ def claim_runs(*, run_ids: Sequence[UUID], owner: str) -> dict[UUID, Run]:
     return claimed
 
 
-def _claimed(run_ids: Sequence[UUID], owner: str) -> list[Run]:
+def _claimed(run_ids: Sequence[UUID], owner: str, spared: int) -> list[Run]:
+    """Claims; runs that have crashed `spared` times are left alone."""
     lease_s = settings.RUN_LEASE_S
     if connection.vendor == "postgresql":
-        return list(Run.objects.raw(CLAIM_ON_POSTGRES, [list(run_ids), owner, lease_s, list(run_ids)]))
+        return list(Run.objects.raw(CLAIM_ON_POSTGRES, [list(run_ids), owner, lease_s, list(run_ids), spared]))
     found: list[Run] = []
     with transaction.atomic() if len(run_ids) > 1 else nullcontext():
         for run_id in run_ids:
-            found += Run.objects.raw(CLAIM_ON_SQLITE, [owner, lease_s, run_id.hex])
+            found += Run.objects.raw(CLAIM_ON_SQLITE, [owner, lease_s, run_id.hex, spared])
     return found
 
 

@@ -27,7 +27,10 @@ def execute(*, run_id: UUID) -> "Future[RunEnded | None] | None":
         logger.debug("run %s is not to be had: it is over, it waits, or another works on it", run_id)
         return None
     work = _work(run)
-    return None if work is None else here.submit([work])[0]
+    if work is None:
+        here.claiming.clear(run_id)
+        return None
+    return here.submit([work])[0]
 
 
 def execute_all(*, run_ids: Sequence[UUID]) -> "list[Future[RunEnded | None]]":
@@ -37,7 +40,7 @@ def execute_all(*, run_ids: Sequence[UUID]) -> "list[Future[RunEnded | None]]":
     for begin in range(0, len(run_ids), AT_ONCE):
         if worker.is_ending() or here.is_draining:
             break
-        claimed = claims.claim_runs(run_ids=run_ids[begin : begin + AT_ONCE], owner=here.name).values()
+        claimed = claims.claim_unsuspected(run_ids=run_ids[begin : begin + AT_ONCE], owner=here.name).values()
         futures += here.submit([work for run in claimed if (work := _work(run)) is not None])
     return futures
 

@@ -42,16 +42,18 @@ class Field:
     site: Site
     session: str = ""
     runs: list[str] = field(default_factory=list)
+    other: str = ""
+    """The run of a single tool that was started beside them."""
 
     def __post_init__(self) -> None:
         self.site.environment[TRACE] = str(self.site.var_dir / "trace")
 
     # Making things happen --------------------------------------------------------------------------
 
-    def worker(self, name: str, *, crash_at: str = "", sweeps: bool = False) -> "subprocess.Popen[bytes]":
-        """Starts a worker; one that sweeps has the beat with it."""
+    def worker(self, name: str, *, sweeps: bool = False, **more: str) -> "subprocess.Popen[bytes]":
+        """Starts a worker; one that sweeps has the beat with it. More is for its environment, such as CRASH_AT."""
         command = [sys.executable, "-m", "tests.faults.worker", name, "runs,upkeep" if sweeps else "runs"]
-        environment = self.site.environment | ({"CRASH_AT": crash_at} if crash_at else {})
+        environment = self.site.environment | more
         with (self.site.var_dir / f"{name}.log").open("ab") as log:
             process = subprocess.Popen(
                 [*command, *(["--beat"] if sweeps else [])],
@@ -64,10 +66,16 @@ class Field:
         self.site.processes.append(process)
         return process
 
-    def start(self, *, steps: int, seconds: float = 0.0, runs: int = 1, times: int = 1) -> None:
+    def start(self, *, steps: int, seconds: float = 0.0, runs: int = 1, times: int = 1, tool: str = "") -> None:
         """Starts runs in a new session, without waiting for them."""
         done = subprocess.run(
-            [sys.executable, "-m", "tests.faults.start", str(steps), str(seconds), str(runs), str(times)],
+            [
+                sys.executable,
+                "-m",
+                "tests.faults.start",
+                *map(str, (steps, seconds, runs, times)),
+                *filter(None, [tool]),
+            ],
             env=self.site.environment,
             cwd=ROOT,
             capture_output=True,
@@ -77,7 +85,7 @@ class Field:
         )
         assert done.returncode == 0, done.stderr
         started = json.loads(done.stdout)
-        self.session, self.runs = started["session"], started["runs"]
+        self.session, self.runs, self.other = started["session"], started["runs"], started["other"]
 
     def send(self, process: "subprocess.Popen[bytes]", what: signal.Signals) -> None:
         os.kill(process.pid, what)

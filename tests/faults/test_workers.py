@@ -22,7 +22,7 @@ def test_a_worker_that_dies_at_any_point_of_a_nodes_life_loses_and_repeats_nothi
     field: Field, failpoint: str
 ) -> None:
     field.start(steps=STEPS)
-    victim = field.worker("victim", crash_at=failpoint)
+    victim = field.worker("victim", CRASH_AT=failpoint)
     assert victim.wait(60) == -signal.SIGKILL
     field.worker("heir", sweeps=True)
     field.wait_for_the_end()

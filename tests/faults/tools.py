@@ -1,6 +1,10 @@
-"""Tools that leave a trace outside the database, so that a test can count how often a node was really executed."""
+"""Tools that leave a trace outside the database, so that a test can count how often a node was really executed.
+
+And one that takes its whole process with it.
+"""
 
 import os
+import signal
 from collections.abc import Mapping
 from typing import Any
 
@@ -22,3 +26,8 @@ def add() -> None:
         finally:
             os.close(trace)
         return {"n": state.get("n", 0) + 1}
+
+    @register("die", description="Kills its worker, each time.", registry=REGISTRY)
+    async def die(context: ToolContext, state: Mapping[str, Any]) -> dict[str, Any]:
+        os.kill(os.getpid(), signal.SIGKILL)
+        return {}

@@ -19,7 +19,8 @@ with warnings.catch_warnings():  # it looks for a runtime folder of the user, wh
 SETTINGS = "-c max_connections=200 -c fsync=on -c synchronous_commit=on -c shared_buffers=64MB -c max_wal_size=256MB"
 
 
-def _start(folder: Path) -> Server:
+def start_in(folder: Path) -> Server:
+    """Starts one in a folder that its user may enter."""
     data = folder / "postgres"
     data.mkdir()
     server = PostgresServer(data)
@@ -64,7 +65,7 @@ def drop_database(server_url: str, url: str) -> None:
 
 
 def start_postgres() -> Server:
-    return start_once("postgres", _start)
+    return start_once("postgres", start_in)
 
 
 @pytest.fixture(scope="session")

@@ -62,3 +62,17 @@ def test_many_runs_are_executed_after_one_claim(here: worker.Worker, ada: User) 
     ends = [future.result(60) for future in futures]
     assert [end is not None and end.state["n"] for end in ends] == [5, 5, 5]
     assert execution.execute_all(run_ids=[run.pk for run in started]) == []
+
+
+def test_runs_with_a_last_chance_have_it_one_after_the_other(version: GraphVersion) -> None:
+    one, other, fresh = make_runs(version, 3)
+    abandoned = Run.objects.filter(pk__in=[one, other])
+    abandoned.update(status=RunStatus.RUNNING, lease_until="2000-01-01T00:00:00Z", lease_owner="w0", crashes=1)
+    claiming = Claiming("w1")
+    assert claiming.claim(one) is not None
+    assert claiming.claim(other) is None
+    assert claiming.claim(fresh) is not None
+    claiming.clear(one)
+    found = claiming.claim(other)
+    assert found is not None
+    assert found.crashes == 2
