@@ -6,7 +6,7 @@ there is more to write with it. The ORM would be four round trips and, for a bat
 time. All SQL here is put together from this module's constants; values are parameters.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -17,6 +17,7 @@ from uuid import UUID
 import psycopg
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from graphs_app.arrays import LITERALS, uuids
 from graphs_app.rows import NodeRow, RunRow
 
 
@@ -217,9 +218,7 @@ SELECT id, journaled, lease_epoch, lease_owner FROM graphs_app_run WHERE id = AN
 
 
 class PostgresStore:
-    """One prepared statement for a batch; its parameters are arrays, one for each column, written as PostgreSQL reads
-    them: a driver that finds out each value's type takes longer than the server takes to store it.
-    """
+    """One prepared statement for a batch; its parameters are arrays, one for each column."""
 
     is_atomic = True
 
@@ -257,7 +256,7 @@ class PostgresStore:
         return {row[0]: _fenced(row) for row in rows}
 
     def standing(self, run_ids: Sequence[UUID]) -> dict[UUID, Standing]:
-        rows = self._fetch(POSTGRES_STANDING, [_uuids(run_ids)])
+        rows = self._fetch(POSTGRES_STANDING, [uuids(run_ids)])
         return {row[0]: Standing(row[1], row[2], row[3]) for row in rows}
 
     def _fetch(self, sql: str, arguments: list[Any]) -> list[tuple[Any, ...]]:
@@ -267,40 +266,6 @@ class PostgresStore:
             return rows
 
 
-def _numbers(values: Iterable[Any]) -> str:
-    return "{" + ",".join(["NULL" if value is None else str(value) for value in values]) + "}"
-
-
-def _texts(values: Iterable[str | None]) -> str:
-    """Quoted, so that neither a comma nor the word NULL is taken for what it is not."""
-    return "{" + ",".join(["NULL" if value is None else _quoted(value) for value in values]) + "}"
-
-
-def _quoted(value: str) -> str:
-    if "\\" in value or '"' in value:
-        value = value.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{value}"'
-
-
-def _uuids(values: Iterable[UUID]) -> str:
-    return "{" + ",".join([value.hex for value in values]) + "}"
-
-
-def _times(values: Iterable[datetime | None]) -> str:
-    return "{" + ",".join(["NULL" if value is None else value.isoformat() for value in values]) + "}"
-
-
-LITERALS: dict[str, Callable[[Iterable[Any]], str]] = {
-    "uuid": _uuids,
-    "text": _texts,
-    "jsonb": _texts,
-    "timestamptz": _times,
-    "int": _numbers,
-    "bigint": _numbers,
-    "float8": _numbers,
-    "numeric": _numbers,
-}
-"""How a column of a type is written as an array."""
 GETTERS = {name: attrgetter(name) for name in (*RUN_TYPES, *NODE_TYPES)}
 
 
