@@ -56,6 +56,8 @@ CODES: dict[int, tuple[str, ...]] = {
         "proposal_superseded",
         "endpoint_taken",
         "endpoint_is_given",
+        "prompt_taken",
+        "nothing_to_roll_back",
     ),
     413: ("too_large",),
     415: ("unsupported_media_type",),
@@ -78,6 +80,7 @@ CODES: dict[int, tuple[str, ...]] = {
         "parent_not_in_session",
         "endpoint_invalid",
         "amount_invalid",
+        "prompt_invalid",
     ),
     429: ("too_many_requests",),
     # Causes that no caller has: a defect of a tool or of ours.

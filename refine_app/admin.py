@@ -9,7 +9,18 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from refine_app.errors import EndpointFieldInvalid
-from refine_app.models import Budget, Endpoint, EndpointState, Hunk, ModelCall, Proposal, Request
+from refine_app.models import (
+    Budget,
+    Endpoint,
+    EndpointState,
+    Hunk,
+    ModelCall,
+    Prompt,
+    PromptLabel,
+    PromptVersion,
+    Proposal,
+    Request,
+)
 from refine_app.services import endpoints
 from sessions_app.admin import ReadOnlyAdmin, link_to, link_to_list
 
@@ -157,3 +168,30 @@ class BudgetAdmin(admin.ModelAdmin[Budget]):
     list_filter = ("scope", "period")
     search_fields = ("subject",)
     fields = ("scope", "subject", "period", "limit_usd")
+
+
+@admin.register(Prompt)
+class PromptAdmin(ReadOnlyAdmin[Prompt]):
+    """To be read; versions are published over REST, where their templates are checked."""
+
+    list_display = ("name", "built_in", "created_at", "versions_link")
+    search_fields = ("name", "description")
+
+    @admin.display(description="versions")
+    def versions_link(self, prompt: Prompt) -> SafeString:
+        return link_to_list(PromptVersion, "versions", prompt__id__exact=prompt.pk)
+
+
+@admin.register(PromptVersion)
+class PromptVersionAdmin(ReadOnlyAdmin[PromptVersion]):
+    list_display = ("__str__", "built_in", "created_by", "created_at")
+    list_select_related = ("prompt", "created_by")
+    search_fields = ("prompt__name", "content")
+
+
+@admin.register(PromptLabel)
+class PromptLabelAdmin(ReadOnlyAdmin[PromptLabel]):
+    list_display = ("label", "version", "set_by", "set_at")
+    list_filter = ("label",)
+    list_select_related = ("version__prompt", "set_by")
+    ordering = ("-set_at",)

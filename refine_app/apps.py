@@ -13,7 +13,7 @@ class RefineConfig(AppConfig):
         from graphs_app import effects
         from graphs_app.engine.registry import REGISTRY
         from refine_app.model_clients import desk
-        from refine_app.services import built_in_graphs, ledger, proposals, ready_made
+        from refine_app.services import built_in_graphs, ledger, prompts, proposals, ready_made
         from refine_app.services.desk import DatabaseDesk
         from refine_app.tools.catalogue import TOOLS
 
@@ -23,4 +23,5 @@ class RefineConfig(AppConfig):
         effects.register(ledger.EFFECT, ledger.record_model_call)
         desk.use(DatabaseDesk())
         post_migrate.connect(ready_made.install_after_migrate, sender=self, dispatch_uid="ready-made-endpoints")
+        post_migrate.connect(prompts.install_after_migrate, sender=self, dispatch_uid="built-in-prompts")
         post_migrate.connect(built_in_graphs.install_after_migrate, sender=self, dispatch_uid="built-in-graphs")

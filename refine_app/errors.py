@@ -181,6 +181,33 @@ class AmountInvalid(RefineError):
         super().__init__(f"The amount cannot be used: {problem}.")
 
 
+class PromptInvalid(RefineError):
+    """Raised when a prompt's text, variables or version cannot be used."""
+
+    code = "prompt_invalid"
+
+    def __init__(self, field: str, problem: str) -> None:
+        super().__init__(problem, errors=[{"pointer": f"/{field}", "code": "invalid", "message": problem}])
+
+
+class PromptTaken(RefineError):
+    """Raised when a prompt or a version of it is there already."""
+
+    code = "prompt_taken"
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"There is {what} already; what is there never changes, so choose another name or version.")
+
+
+class NothingToRollBack(RefineError):
+    """Raised when a label was never anywhere else."""
+
+    code = "nothing_to_roll_back"
+
+    def __init__(self, *, prompt: str, label: str) -> None:
+        super().__init__(f"The label {label!r} of prompt {prompt!r} was on no other version before.")
+
+
 # Ours, not the caller's -----------------------------------------------------------------------------
 
 

@@ -205,6 +205,70 @@ class Budget(models.Model):
         return f"${self.limit_usd} a {self.period} for {self.scope} {self.subject or 'each'}"
 
 
+class Prompt(models.Model):
+    """A named template."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    name = models.SlugField(max_length=80, unique=True)
+    description = models.TextField(blank=True)
+    built_in = models.BooleanField(default=False)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class PromptVersion(models.Model):
+    """One immutable text of a prompt."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    prompt = models.ForeignKey(Prompt, on_delete=models.CASCADE, related_name="versions")
+    major = models.PositiveIntegerField(default=1)
+    minor = models.PositiveIntegerField(default=0)
+    patch = models.PositiveIntegerField(default=0)
+    content = models.TextField()
+    variables = models.JSONField(default=dict, blank=True)
+    """By name: {type, required, default, description}."""
+    metadata = models.JSONField(default=dict, blank=True)
+    built_in = models.BooleanField(default=False)
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ["-major", "-minor", "-patch"]
+        constraints = [
+            models.UniqueConstraint(fields=["prompt", "major", "minor", "patch"], name="one_text_per_prompt_version")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.prompt.name}@{self.number}"
+
+    @property
+    def number(self) -> str:
+        return f"{self.major}.{self.minor}.{self.patch}"
+
+
+class PromptLabel(models.Model):
+    """That a label was put on a version; the newest row of a prompt's label says where it is."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    prompt = models.ForeignKey(Prompt, on_delete=models.CASCADE, related_name="labels")
+    label = models.SlugField(max_length=40)
+    """production is what runs use; candidate is what is tried beside it."""
+    version = models.ForeignKey(PromptVersion, on_delete=models.CASCADE, related_name="labels")
+    set_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL)
+    set_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        indexes = [models.Index(fields=["prompt", "label", "set_at"])]
+
+    def __str__(self) -> str:
+        return f"{self.label} of {self.version}"
+
+
 class ModelCall(models.Model):
     """A row of the ledger: one call to a model."""
 

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from refine_app.api import model_views, views
+from refine_app.api import model_views, prompt_views, views
 
 urlpatterns = [
     path("sessions/<uuid:session_id>/requests", views.Requests.as_view(), name="session-requests"),
@@ -20,6 +20,17 @@ urlpatterns = [
     path("endpoints/<slug:slug>", model_views.EndpointDetail.as_view(), name="endpoint"),
     path("endpoints/<slug:slug>/test", model_views.EndpointTest.as_view(), name="endpoint-test"),
     path("endpoints/<slug:slug>/breaker", model_views.EndpointBreaker.as_view(), name="endpoint-breaker"),
+    path("prompts", prompt_views.Prompts.as_view(), name="prompts"),
+    path("prompts/<slug:name>", prompt_views.PromptDetail.as_view(), name="prompt"),
+    path("prompts/<slug:name>/versions", prompt_views.PromptVersions.as_view(), name="prompt-versions"),
+    path(
+        "prompts/<slug:name>/versions/<str:version>", prompt_views.PromptVersionDetail.as_view(), name="prompt-version"
+    ),
+    path("prompts/<slug:name>/labels", prompt_views.PromptLabels.as_view(), name="prompt-labels"),
+    path("prompts/<slug:name>/rollback", prompt_views.PromptRollBack.as_view(), name="prompt-rollback"),
+    path("prompts/<slug:name>/diff", prompt_views.PromptDiff.as_view(), name="prompt-diff"),
+    path("prompts/<slug:name>/uses", prompt_views.PromptUses.as_view(), name="prompt-uses"),
+    path("prompts/<slug:name>/render", prompt_views.PromptRender.as_view(), name="prompt-render"),
     path("budgets", model_views.Budgets.as_view(), name="budgets"),
     path("budgets/<uuid:budget_id>", model_views.BudgetDetail.as_view(), name="budget"),
     path("runs/<uuid:run_id>/budget", model_views.RunBudget.as_view(), name="run-budget"),

@@ -4,7 +4,7 @@ The site's desk is the database (services.desk). StaticDesk is one for runs with
 settings name, and keeps nothing but breakers.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Protocol
@@ -14,6 +14,7 @@ from refine_app.model_clients.breakers import Breaker
 from refine_app.model_clients.client import TokenCount
 from refine_app.model_clients.endpoints import EndpointSpec
 from refine_app.model_clients.errors import EndpointUnavailable
+from refine_app.prompts.rendering import PromptText, load_prompt
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +104,9 @@ class Desk(Protocol):
     async def raise_budget(self, caller: Caller, budget_usd: Decimal) -> None:
         """Gives the caller's run a larger budget, as a person has said."""
 
+    async def prompts(self, names: Sequence[str]) -> Mapping[str, PromptText]:
+        """The versions of these prompts that are in production. Raises PromptError for a name that is none."""
+
 
 class StaticDesk:
     """Endpoints that are given once; neither budgets nor a ledger."""
@@ -127,6 +131,9 @@ class StaticDesk:
 
     async def raise_budget(self, caller: Caller, budget_usd: Decimal) -> None:
         raise EndpointUnavailable("There are no budgets here.", retryable=False)
+
+    async def prompts(self, names: Sequence[str]) -> Mapping[str, PromptText]:
+        return {name: PromptText(name, "built-in", load_prompt(name)) for name in names}
 
 
 _desk: Desk = StaticDesk(())

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from refine_app.diffs.fences import fence_for
 from refine_app.model_clients.client import Message
-from refine_app.prompts.rendering import render_prompt
+from refine_app.prompts.rendering import PromptText, load_prompt
 
 Form = Literal["file", "diff"]
 MAX_TURNS = 10
@@ -35,14 +35,21 @@ class Task:
     """What was wrong with the last answer."""
 
 
-def build_messages(task: Task) -> list[Message]:
+NAMES = ("refine_system", "refine_user", "refine_repair", "form_file", "form_diff")
+
+
+def built_in() -> dict[str, PromptText]:
+    """The prompts as they come with the product."""
+    return {name: PromptText(name, "built-in", load_prompt(name)) for name in NAMES}
+
+
+def build_messages(task: Task, prompts: Mapping[str, PromptText] | None = None) -> list[Message]:
     """System, user, and for a repair the last answer and what was wrong with it."""
+    known = built_in() if prompts is None else prompts
     mark = _mark(task)
     fence = fence_for(task.code)
     language = task.language if task.language.isalnum() else ""
-    form = render_prompt(
-        f"form_{task.form}", {"fence": fence} | ({"language": language} if task.form == "file" else {})
-    )
+    form = known[f"form_{task.form}"].render({"fence": fence, "language": language})
     code = task.code if task.code.endswith("\n") or not task.code else task.code + "\n"
     values = {
         "mark": mark,
@@ -54,13 +61,13 @@ def build_messages(task: Task) -> list[Message]:
         "code": code,
     }
     messages = [
-        Message("system", render_prompt("refine_system", {"mark": mark, "form": form.strip()})),
-        Message("user", render_prompt("refine_user", values)),
+        Message("system", known["refine_system"].render({"mark": mark, "form": form.strip()})),
+        Message("user", known["refine_user"].render(values)),
     ]
     if task.problem:
         if task.last_answer:
             messages.append(Message("assistant", _shown_again(task.last_answer, language)))
-        messages.append(Message("user", render_prompt("refine_repair", {"problem": task.problem})))
+        messages.append(Message("user", known["refine_repair"].render({"problem": task.problem})))
     return messages
 
 

@@ -1,7 +1,7 @@
 """The site's desk: the database, asked on threads of its own, since the runs' event loop must not wait for it."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from typing import TypeVar
@@ -10,7 +10,8 @@ from django.db import close_old_connections
 from django.utils import timezone
 
 from refine_app.model_clients.desk import Caller, Closed, Opened, Planned, Standing
-from refine_app.services import budgets, calls
+from refine_app.prompts.rendering import PromptText
+from refine_app.services import budgets, calls, prompts
 
 T = TypeVar("T")
 _THREADS = ThreadPoolExecutor(max_workers=2, thread_name_prefix="ledger")
@@ -40,6 +41,10 @@ class DatabaseDesk:
 
     async def close(self, closed: Closed) -> None:
         await in_database(lambda: calls.close_call(closed, timezone.now()))
+
+    async def prompts(self, names: Sequence[str]) -> Mapping[str, PromptText]:
+        known = prompts.at_hand(names)
+        return known if known is not None else await in_database(lambda: prompts.in_production(names))
 
     async def raise_budget(self, caller: Caller, budget_usd: Decimal) -> None:
         await in_database(lambda: budgets.raise_run_budget(run_id=caller.run_id, budget_usd=budget_usd))

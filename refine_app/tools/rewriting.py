@@ -14,7 +14,8 @@ from refine_app.diffs.incremental import DiffUpdate, IncrementalDiff
 from refine_app.diffs.lines import line_ending, split_lines
 from refine_app.model_clients.builtin import BuiltinClient
 from refine_app.model_clients.client import Subject
-from refine_app.prompts.refine import Task, build_messages
+from refine_app.model_clients.desk import current
+from refine_app.prompts.refine import NAMES, Task, build_messages
 from refine_app.routing.endpoints import complexity_of
 from refine_app.tools.asking import Question, Reply, ask_model, has_model
 from refine_app.tools.languages import names_of
@@ -147,8 +148,11 @@ async def _by_rules(context: ToolContext, state: Mapping[str, Any], live: LiveDi
 
 async def _by_model(context: ToolContext, state: Mapping[str, Any], live: LiveDiff) -> Reply:
     complexity, why = complexity_of(state)
+    task = _task(context, state)
+    prompts = await current().prompts(NAMES)
     question = Question(
-        messages=build_messages(_task(context, state)),
+        messages=build_messages(task, prompts),
+        prompt_version=prompts["refine_system"].label,
         max_tokens=int((state.get("plan") or {}).get("max_tokens") or 4000),
         temperature=float(context.config.get("temperature", TEMPERATURE)),
         complexity=complexity,
