@@ -3,60 +3,45 @@
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import datetime
-from http.cookies import CookieError, SimpleCookie
-from typing import Any
-from urllib.parse import parse_qs
 from uuid import UUID
 
-from django.conf import settings
 from django.utils import timezone
 
-from sessions_app.errors import NotFound
-from sessions_app.models import SessionStatus, User
-from sessions_app.permissions import Action, require
-from sessions_app.realtime import hub, origin, protocol, store, texts
+from sessions_app.models import Member, SessionStatus
+from sessions_app.realtime import hub, protocol, store, texts
 from sessions_app.realtime.close_codes import CloseCode
+from sessions_app.realtime.frame_queue import Ending
+from sessions_app.realtime.handshake import (
+    Identity,
+    Receive,
+    Refused,
+    Scope,
+    Send,
+    close,
+    identify,
+    let_in,
+    note_closed,
+    opened,
+    query,
+)
 from sessions_app.realtime.room import Room
-from sessions_app.realtime.socket import Ending, Socket
-from sessions_app.services import auth, connections
+from sessions_app.realtime.socket import Socket
 from sessions_app.services.sessions import stamp
+
+__all__ = ["Refused", "identify"]  # the consumers of upper apps take these from here
 
 log = logging.getLogger(__name__)
 
-Scope = dict[str, Any]
-Receive = Callable[[], Awaitable[dict[str, Any]]]
-Send = Callable[[dict[str, Any]], Awaitable[None]]
-
 IDLE_AFTER_S = 75.0
 """A client pings every 15 seconds or so; one that is silent for this long is gone."""
-GOODBYE_S = 5.0
-
-
-class Refused(Exception):
-    """Raised while a socket opens, when it may not."""
-
-    def __init__(self, code: CloseCode, reason: str) -> None:
-        super().__init__(reason)
-        self.ending = Ending(code, reason)
-
-
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """Whose socket it is, and what it stands and falls with."""
-
-    user: User
-    login: str = ""
-    ends_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Admission:
     """What was decided when the socket opened."""
 
-    identity: Identity
+    after: int
     connection_id: UUID
     expired: bool
 
@@ -77,38 +62,24 @@ async def no_such_socket(scope: Scope, receive: Receive, send: Send) -> None:
     await send({"type": "websocket.close"})
 
 
-async def identify(scope: Scope) -> Identity | None:
-    """Who opens a socket, by ticket or login cookie; None when the handshake is to be refused for its origin.
-
-    Raises Refused when nobody is signed in. Other sockets of this site use it too.
-    """
-    shown = origin.header(scope["headers"], b"origin")
-    ticket = query(scope, "ticket")
-    if shown is None and not ticket:
-        return None
-    if shown is not None and not origin.is_own(shown, scope["headers"], scope.get("scheme", "ws")):
-        return None
-    found = await store.call(_by_ticket, ticket) if ticket else await store.call(_by_cookie, _login_key(scope))
-    if found is None:
-        raise Refused(CloseCode.NOT_SIGNED_IN, "sign in, or bring a fresh ticket")
-    return found
-
-
 async def _serve(session_id: str, scope: Scope, receive: Receive, send: Send) -> None:
-    await receive()  # websocket.connect
-    try:
-        identity = await identify(scope)
-        if identity is None:
-            await send({"type": "websocket.close"})  # before the accept: the handshake answers 403
-            return
+    def admit(identity: Identity) -> Admission:
         after = _after(scope)
-        admission = await store.call(_admit, session_id, identity, after)
-    except Refused as refused:
-        await send({"type": "websocket.accept"})
-        await close(send, refused.ending)
+
+        def check(member: Member) -> None:
+            if after > member.session.last_seq:
+                raise Refused(CloseCode.MALFORMED, f"?after={after}; the newest event is {member.session.last_seq}")
+
+        member, connection_id = let_in(session_id, identity, check=check)
+        return Admission(after, connection_id, expired=member.session.status == SessionStatus.EXPIRED)
+
+    found = await opened(scope, receive, send, admit)
+    if found is None:
         return
-    await send({"type": "websocket.accept"})
-    socket = Socket(send=send, user_id=identity.user.pk, after=after, login=identity.login, ends_at=identity.ends_at)
+    identity, admission = found
+    socket = Socket(
+        send=send, user_id=identity.user.pk, after=admission.after, login=identity.login, ends_at=identity.ends_at
+    )
     socket.connection_id = admission.connection_id
     key = UUID(session_id)
     home = hub.current()
@@ -117,7 +88,7 @@ async def _serve(session_id: str, scope: Scope, receive: Receive, send: Send) ->
         await _Pipe(room, socket, receive, expired=admission.expired).run()
     finally:
         home.leave(room, socket)
-        await asyncio.shield(store.call(_note_closed, admission.connection_id, key))
+        await note_closed(admission.connection_id, key)
     if socket.ending is not None:
         await close(send, socket.ending)
 
@@ -190,62 +161,8 @@ class _Pipe:
         self._socket.push(protocol.encode(protocol.text_delta(asked, known, at=stamp(timezone.now()))))
 
 
-async def close(send: Send, ending: Ending) -> None:
-    """Says goodbye to a client who may be gone or not reading."""
-    reason = ending.reason.encode()[:120].decode(errors="ignore")
-    try:
-        async with asyncio.timeout(GOODBYE_S):
-            await send({"type": "websocket.close", "code": int(ending.code), "reason": reason})
-    except (OSError, RuntimeError):  # the server's words for a connection that has ended already
-        log.debug("a socket was gone before it could be closed with %d", ending.code)
-
-
-def query(scope: Scope, name: str) -> str:
-    given = parse_qs(scope.get("query_string", b"").decode("latin-1"), max_num_fields=20)
-    return str(given.get(name, [""])[-1])
-
-
 def _after(scope: Scope) -> int:
     given = query(scope, "after") or "0"
     if not given.isascii() or not given.isdigit() or len(given) > 18:
         raise Refused(CloseCode.MALFORMED, f"?after={given[:40]!r}; expected the number of an event")
     return int(given)
-
-
-def _login_key(scope: Scope) -> str:
-    cookies = SimpleCookie()
-    try:
-        cookies.load(origin.header(scope["headers"], b"cookie") or "")
-    except CookieError:
-        return ""
-    morsel = cookies.get(settings.SESSION_COOKIE_NAME)
-    return str(morsel.value) if morsel else ""
-
-
-def _by_ticket(ticket: str) -> Identity | None:
-    found = auth.redeem_ticket(ticket=ticket)
-    return Identity(user=found.user, login=found.login, ends_at=found.ends_at) if found else None
-
-
-def _by_cookie(key: str) -> Identity | None:
-    user = auth.standing_logins([key]).get(key) if key else None
-    return Identity(user=user, login=key) if user else None
-
-
-def _admit(session_id: str, identity: Identity, after: int) -> Admission:
-    """Whether they may come in; notes the connection, so that the session is not idle."""
-    now = timezone.now()
-    try:
-        member = require(identity.user, UUID(session_id), Action.READ)
-    except (NotFound, ValueError) as error:
-        raise Refused(CloseCode.NO_SUCH_SESSION, "there is no such session, or you are not a member") from error
-    if after > member.session.last_seq:
-        raise Refused(CloseCode.MALFORMED, f"?after={after}; the newest event is {member.session.last_seq}")
-    if connections.open_count(user=identity.user, now=now) >= connections.SOCKETS_PER_USER:
-        raise Refused(CloseCode.TOO_FAST, f"you have {connections.SOCKETS_PER_USER} sockets open; close some")
-    connection_id = connections.opened(session_id=member.session_id, user=identity.user, now=now)
-    return Admission(identity, connection_id, expired=member.session.status == SessionStatus.EXPIRED)
-
-
-def _note_closed(connection_id: UUID, session_id: UUID) -> None:
-    connections.closed(connection_id=connection_id, session_id=session_id, now=timezone.now())

@@ -7,21 +7,16 @@ import time
 from typing import Any
 from uuid import UUID
 
-from django.utils import timezone
-
 from sessions_app import selectors
-from sessions_app.consumers import Identity, Receive, Refused, Scope, Send, close, identify, query
-from sessions_app.errors import NotFound
 from sessions_app.models import Role, SessionStatus
-from sessions_app.permissions import Action, require
-from sessions_app.realtime import document_hub, store, yprotocol
+from sessions_app.realtime import document_hub, yprotocol
 from sessions_app.realtime.close_codes import CloseCode
 from sessions_app.realtime.document_admission import UPDATE_BYTES
 from sessions_app.realtime.document_room import DocumentRoom
 from sessions_app.realtime.document_socket import DocumentSocket
+from sessions_app.realtime.frame_queue import Ending
+from sessions_app.realtime.handshake import Identity, Receive, Scope, Send, close, let_in, note_closed, opened, query
 from sessions_app.realtime.protocol import Allowance
-from sessions_app.realtime.socket import Ending
-from sessions_app.services import connections
 
 log = logging.getLogger(__name__)
 
@@ -57,18 +52,10 @@ async def document_socket(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 async def _serve(session_id: str, scope: Scope, receive: Receive, send: Send) -> None:
-    await receive()  # websocket.connect
-    try:
-        identity = await identify(scope)
-        if identity is None:
-            await send({"type": "websocket.close"})  # before the accept: the handshake answers 403
-            return
-        admission = await store.call(_admit, session_id, identity)
-    except Refused as refused:
-        await send({"type": "websocket.accept"})
-        await close(send, refused.ending)
+    found = await opened(scope, receive, send, lambda identity: _admit(session_id, identity))
+    if found is None:
         return
-    await send({"type": "websocket.accept"})
+    identity, admission = found
     socket = DocumentSocket(
         send=send,
         user=admission.user,
@@ -85,7 +72,7 @@ async def _serve(session_id: str, scope: Scope, receive: Receive, send: Send) ->
         await _Pipe(room, socket, receive).run()
     finally:
         home.leave(room, socket)
-        await asyncio.shield(store.call(_note_closed, admission.connection, admission.session))
+        await note_closed(admission.connection, admission.session)
     if socket.ending is not None:
         await close(send, socket.ending)
 
@@ -169,16 +156,10 @@ class _Pipe:
 
 
 def _admit(session_id: str, identity: Identity) -> Admission:
-    """Whether they may come in; notes the connection, so that the session is not idle."""
-    now = timezone.now()
-    try:
-        member = require(identity.user, UUID(session_id), Action.READ)
-        document = selectors.document_id_of(member.session_id)
-    except (NotFound, ValueError) as error:
-        raise Refused(CloseCode.NO_SUCH_SESSION, "there is no such session, or you are not a member") from error
-    if connections.open_count(user=identity.user, now=now) >= connections.SOCKETS_PER_USER:
-        raise Refused(CloseCode.TOO_FAST, f"you have {connections.SOCKETS_PER_USER} sockets open; close some")
-    connection = connections.opened(session_id=member.session_id, user=identity.user, now=now)
+    found: list[UUID] = []
+    member, connection = let_in(
+        session_id, identity, check=lambda member: found.append(selectors.document_id_of(member.session_id))
+    )
     user = {
         "id": str(member.user_id),
         "name": str(member.user),
@@ -187,13 +168,9 @@ def _admit(session_id: str, identity: Identity) -> Admission:
         "guest": member.user.is_guest,
     }
     expired = member.session.status == SessionStatus.EXPIRED
-    return Admission(document, member.session_id, connection, user, expired=expired)
+    return Admission(found[0], member.session_id, connection, user, expired=expired)
 
 
 def colour_of(user: UUID) -> str:
     """A person's colour: always the same."""
     return COLOURS[hashlib.sha256(user.bytes).digest()[0] % len(COLOURS)]
-
-
-def _note_closed(connection: UUID, session: UUID) -> None:
-    connections.closed(connection_id=connection, session_id=session, now=timezone.now())

@@ -1,16 +1,13 @@
 """One open socket on a document: who it is, and a bounded queue to a reader who may be slow."""
 
 import asyncio
-from collections import deque
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Generator
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from sessions_app.realtime.close_codes import CloseCode
-from sessions_app.realtime.socket import LINGER_S, Ending
-
-Send = Callable[[Any], Awaitable[None]]
+from sessions_app.realtime.frame_queue import FrameQueue, Send
 
 QUEUE_FRAMES = 5_000
 QUEUE_BYTES = 8 * 1024 * 1024
@@ -38,8 +35,8 @@ class Sending:
                 return
 
 
-class DocumentSocket:
-    """What one client is to be sent. Only ever touched from the loop that it lives on."""
+class DocumentSocket(FrameQueue[bytes]):
+    """A socket on a document: who it is, and what it may do there."""
 
     def __init__(
         self,
@@ -51,26 +48,17 @@ class DocumentSocket:
         login: str = "",
         ends_at: datetime | None = None,
     ) -> None:
+        super().__init__(send=send, user_id=UUID(user["id"]), login=login, ends_at=ends_at)
         self.user = user
         """The person as awareness shows them."""
-        self.user_id = UUID(user["id"])
         self.speaks_ours = speaks_ours
         """It knows the messages beyond the y-protocols."""
         self.may_edit = may_edit
-        self.login = login
-        self.ends_at = ends_at
         self.is_expired = False
         """Its session has expired: it is shown the document as it is, and closed."""
-        self.connection_id: UUID | None = None
-        self.ending: Ending | None = None
-        self.aborted = asyncio.Event()
         self.asked_again = 0
         """How often in a row it sent what could not be applied without what it had not sent."""
         self.bad_updates = 0
-        self._send = send
-        self._queue: deque[bytes] = deque()
-        self._bytes = 0
-        self._ready = asyncio.Event()
         self._is_waiting = False
         """Its task has nothing to do."""
         self._unfinished: Sending | None = None
@@ -80,14 +68,12 @@ class DocumentSocket:
         """Queues a frame; a reader who is too far behind is sent away, to come back and synchronise."""
         if self.ending is not None:
             return
-        if self._queue and (len(self._queue) >= QUEUE_FRAMES or self._bytes + len(frame) > QUEUE_BYTES):
+        if not self._has_room(frame, frames=QUEUE_FRAMES, size=QUEUE_BYTES):
             self.abort(CloseCode.RESYNC, "you read too slowly; connect and synchronise again")
             return
         if self._is_waiting and not self._queue and self._unfinished is None and self._send_now(frame):
             return
-        self._queue.append(frame)
-        self._bytes += len(frame)
-        self._ready.set()
+        self._enqueue(frame)
 
     def _send_now(self, frame: bytes) -> bool:
         """Sends a frame without waking the socket's task, which costs more than the sending.
@@ -117,22 +103,6 @@ class DocumentSocket:
         if not self._queue and now - self._last_sent > QUIET_S:
             self.push(frame)
 
-    def finish(self, code: CloseCode, reason: str) -> None:
-        """Ends the socket after what is queued has been sent."""
-        if self.ending is None:
-            self.ending = Ending(code, reason)
-            self._ready.set()
-            asyncio.get_running_loop().call_later(LINGER_S, self.abort, code, reason)
-
-    def abort(self, code: CloseCode, reason: str) -> None:
-        """Ends the socket at once."""
-        if self.ending is None:
-            self.ending = Ending(code, reason)
-        self._queue.clear()
-        self._bytes = 0
-        self._ready.set()
-        self.aborted.set()
-
     async def feed(self) -> None:
         """Sends what is queued, as it comes, until the socket is to end."""
         loop = asyncio.get_running_loop()
@@ -141,9 +111,7 @@ class DocumentSocket:
                 await self._unfinished.finish()
                 self._unfinished = None
             while self._queue:
-                frame = self._queue.popleft()
-                self._bytes -= len(frame)
-                await self._send({"type": "websocket.send", "bytes": frame})
+                await self._send({"type": "websocket.send", "bytes": self._next()})
                 self._last_sent = loop.time()
             if self.ending is not None:
                 return
