@@ -12,6 +12,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/health/metrics", health_views.metrics),
     path("v1/", include("agentsite.api_urls")),
     path("", include("graphs_app.api.alias_urls")),
+    path("", include("graphs_app.urls")),
     path("", include("sessions_app.urls")),
     path("", include("refine_app.urls")),
 ]

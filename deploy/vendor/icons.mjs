@@ -8,4 +8,5 @@ export const ICONS = [
   "loader-circle", "lock", "log-in", "log-out", "message-square", "monitor", "moon", "pencil", "play", "plus",
   "rotate-ccw", "search", "send-horizontal", "shield-check", "skip-forward", "sparkles", "square", "sun", "timer",
   "trash-2", "triangle-alert", "undo-2", "user", "users", "wifi", "wifi-off", "wrap-text", "x", "zap",
+  "workflow", "redo-2", "maximize", "zoom-in", "zoom-out", "wand-sparkles", "history", "network", "spline", "link", "upload", "list-tree", "repeat",
 ];

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from graphs_app.api import exchange_views, graph_views, run_views, version_views
+from graphs_app.api import exchange_views, graph_views, run_views, timeline_views, version_views
 
 urlpatterns = [
     path("graphs", graph_views.Graphs.as_view(), name="graphs"),
@@ -28,6 +28,8 @@ urlpatterns = [
     path("runs", run_views.Runs.as_view(), name="runs"),
     path("runs/<uuid:run_id>", run_views.RunDetail.as_view(), name="run"),
     path("runs/<uuid:run_id>/node-runs", run_views.NodeRuns.as_view(), name="run-node-runs"),
+    path("runs/<uuid:run_id>/timeline", timeline_views.Timeline.as_view(), name="run-timeline"),
+    path("runs/<uuid:run_id>/steps/<int:activation>", timeline_views.StepDetail.as_view(), name="run-step"),
     path("runs/<uuid:run_id>/checkpoints", run_views.Checkpoints.as_view(), name="run-checkpoints"),
     path("runs/<uuid:run_id>/checkpoints/<int:number>", run_views.CheckpointDetail.as_view(), name="run-checkpoint"),
     path("runs/<uuid:run_id>/cancel", run_views.Cancel.as_view(), name="run-cancel"),

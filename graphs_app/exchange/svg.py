@@ -107,7 +107,8 @@ def _towards(point: Sequence[float], other: Sequence[float]) -> tuple[float, flo
 
 def _arrow_head(key: str, colour: str) -> str:
     return (
-        f'<marker id="head-{key}" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="8" markerHeight="8" orient="auto">'
+        f'<marker id="head-{key}" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="10" markerHeight="10" '
+        f'markerUnits="userSpaceOnUse" orient="auto">'
         f'<path d="M0 0.5 8 4 0 7.5Z" fill="{colour}"/></marker>'
     )
 

@@ -10,7 +10,8 @@ from itertools import pairwise
 from graphs_app.layout.layers import Columns
 
 NODE_GAP, BEND_GAP = 28.0, 12.0
-SWEEPS = 8
+SWEEPS, SWEEPS_OF_SMALL = 8, 32
+SMALL = 300
 STRAIGHT, SLANTED = 6.0, 1.0
 """How much an edge between two bends wants to be level, and how much any other does."""
 
@@ -24,14 +25,16 @@ def heights(columns: Columns, count: int) -> list[float]:
             shift = room[-1] / 2
             for vertex, at in zip(row, room, strict=True):
                 middle[vertex] = at - shift
-    sweeps = SWEEPS if len(middle) < 4000 else SWEEPS // 2
+    # The bends of loops give way to nodes, which would else not stand in a line.
+    going_round = {vertex for index in columns.loops for vertex in columns.chains[index]}
+    sweeps = SWEEPS_OF_SMALL if len(middle) < SMALL else SWEEPS if len(middle) < 4000 else SWEEPS // 2
     for sweep in range(sweeps):
         forth = sweep % 2 == 0
         one_sided = sweep < 2
         order = range(len(columns.rows)) if forth else range(len(columns.rows) - 1, -1, -1)
         for index in order:
             row = columns.rows[index]
-            wanted, weights = _wanted(row, columns, middle, count, forth if one_sided else None)
+            wanted, weights = _wanted(row, columns, middle, count, going_round, forth if one_sided else None)
             for vertex, at in zip(row, _in_order(wanted, weights, rooms[index]), strict=True):
                 middle[vertex] = at
     return middle
@@ -47,7 +50,7 @@ def _rooms(row: Sequence[int], sizes: Sequence[tuple[float, float]], count: int)
 
 
 def _wanted(
-    row: Sequence[int], columns: Columns, middle: Sequence[float], count: int, forth: bool | None
+    row: Sequence[int], columns: Columns, middle: Sequence[float], count: int, going_round: set[int], forth: bool | None
 ) -> tuple[list[float], list[float]]:
     """Where each vertex of a column would like to be, and how much."""
     wanted, weights = [], []
@@ -57,7 +60,7 @@ def _wanted(
         total, weight = 0.0, 0.0
         for some in (near, more):
             for other in some:
-                pull = STRAIGHT if vertex >= count and other >= count else SLANTED
+                pull = STRAIGHT if vertex >= count and other >= count and vertex not in going_round else SLANTED
                 total += pull * middle[other]
                 weight += pull
         if vertex in columns.beside:

@@ -7,55 +7,69 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('graphs_app', '0002_initial'),
+        ("graphs_app", "0002_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='GraphDraft',
+            name="GraphDraft",
             fields=[
-                ('graph', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='draft', serialize=False, to='graphs_app.graph')),
-                ('definition', models.JSONField(blank=True, null=True)),
-                ('revision', models.PositiveIntegerField(default=0)),
-                ('base_version', models.PositiveIntegerField(default=0)),
-                ('updated_at', models.DateTimeField(default=django.utils.timezone.now)),
+                (
+                    "graph",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        primary_key=True,
+                        related_name="draft",
+                        serialize=False,
+                        to="graphs_app.graph",
+                    ),
+                ),
+                ("definition", models.JSONField(blank=True, null=True)),
+                ("revision", models.PositiveIntegerField(default=0)),
+                ("base_version", models.PositiveIntegerField(default=0)),
+                ("updated_at", models.DateTimeField(default=django.utils.timezone.now)),
             ],
         ),
         migrations.AddField(
-            model_name='graphversion',
-            name='note',
+            model_name="graphversion",
+            name="note",
             field=models.TextField(blank=True),
         ),
         migrations.AddField(
-            model_name='graphversion',
-            name='restored_from',
+            model_name="graphversion",
+            name="restored_from",
             field=models.PositiveIntegerField(blank=True, null=True),
         ),
         migrations.AddField(
-            model_name='graphversion',
-            name='semver',
+            model_name="graphversion",
+            name="semver",
             field=models.CharField(blank=True, max_length=64),
         ),
         migrations.AddField(
-            model_name='graphversion',
-            name='snapshot',
+            model_name="graphversion",
+            name="snapshot",
             field=models.JSONField(blank=True, default=dict),
         ),
         migrations.AddField(
-            model_name='graphversion',
-            name='title',
+            model_name="graphversion",
+            name="title",
             field=models.CharField(blank=True, max_length=200),
         ),
         migrations.AddConstraint(
-            model_name='graphversion',
-            constraint=models.UniqueConstraint(condition=models.Q(('semver', ''), _negated=True), fields=('graph', 'semver'), name='one_version_per_semver'),
+            model_name="graphversion",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("semver", ""), _negated=True),
+                fields=("graph", "semver"),
+                name="one_version_per_semver",
+            ),
         ),
         migrations.AddField(
-            model_name='graphdraft',
-            name='updated_by',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, to=settings.AUTH_USER_MODEL),
+            model_name="graphdraft",
+            name="updated_by",
+            field=models.ForeignKey(
+                blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, to=settings.AUTH_USER_MODEL
+            ),
         ),
     ]

@@ -8,6 +8,7 @@ import { refreshTimes } from "../ui/time.js";
 /** @returns {import("../ui/palette.js").Command[]} */
 export const shellCommands = () => [
   { label: "Go to your sessions", icon: "list-checks", run: () => location.assign("/") },
+  { label: "Go to your graphs", icon: "workflow", run: () => location.assign("/graph/") },
   { label: "Use the light theme", icon: "sun", run: () => setTheme("light") },
   { label: "Use the dark theme", icon: "moon", run: () => setTheme("dark") },
   { label: "Use the system's theme", icon: "monitor", run: () => setTheme("system") },

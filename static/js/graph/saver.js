@@ -1,0 +1,90 @@
+// @ts-check
+/** Keeps the draft on the server and brings back what is wrong with it; one saving at a time, the last state always last. */
+
+import { ApiError, call } from "../net/api.js";
+import { backoff } from "../net/backoff.js";
+
+const WAIT_MS = 350;
+
+/** @typedef {"saved" | "saving" | "offline" | "refused"} SavingState */
+
+export class Saver {
+  /**
+   * @param {{path: string, revision: number, definition: () => any, onAnswer: (draft: any) => void,
+   *   onState: (state: SavingState) => void, onStale: (revision: number) => void, onError: (error: unknown) => void}} options
+   */
+  constructor(options) {
+    this.options = options;
+    this.revision = options.revision;
+    this.dirty = false;
+    this.busy = false;
+    this.stale = false;
+    this.failures = 0;
+    /** @type {ReturnType<typeof setTimeout> | undefined} */
+    this.timer = undefined;
+    window.addEventListener("beforeunload", (event) => this.dirty && event.preventDefault());
+    window.addEventListener("online", () => this.dirty && this.#soon(0));
+  }
+
+  changed() {
+    this.dirty = true;
+    this.options.onState("saving");
+    this.#soon(WAIT_MS);
+  }
+
+  /** @param {number} ms */
+  #soon(ms) {
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => this.save(), ms);
+  }
+
+  /** Saves what is not saved. Resolves when all is, or it failed. @returns {Promise<boolean>} whether it is saved */
+  async save() {
+    clearTimeout(this.timer);
+    if (!this.dirty) return true;
+    if (this.busy || this.stale) return false;
+    this.busy = true;
+    this.dirty = false;
+    let saved = true;
+    try {
+      const draft = await call("PUT", this.options.path, { body: { definition: this.options.definition(), revision: this.revision } });
+      this.revision = draft.revision;
+      this.failures = 0;
+      if (!this.dirty) this.options.onState("saved");
+      this.options.onAnswer(draft);
+    } catch (error) {
+      saved = false;
+      this.#failed(error);
+    } finally {
+      this.busy = false;
+    }
+    if (saved && this.dirty) return this.save();
+    return saved;
+  }
+
+  /** @param {unknown} error */
+  #failed(error) {
+    this.dirty = true;
+    if (error instanceof ApiError && error.code === "stale_draft") {
+      this.stale = true;
+      this.options.onState("refused");
+      this.options.onStale(/** @type {any} */ (error.problem).revision ?? 0);
+    } else if (error instanceof ApiError && error.passes) {
+      this.failures += 1;
+      this.options.onState("offline");
+      this.#soon(backoff(this.failures));
+    } else {
+      this.options.onState("refused");
+      this.options.onError(error);
+    }
+  }
+
+  /** Takes another's draft as seen; what is drawn here is saved over it if it is dirty. @param {number} revision */
+  goOnFrom(revision, dirty = true) {
+    this.stale = false;
+    this.revision = revision;
+    this.dirty = dirty;
+    if (dirty) this.save();
+    else this.options.onState("saved");
+  }
+}

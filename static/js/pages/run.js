@@ -1,0 +1,261 @@
+// @ts-check
+/** A run on the graph version that it ran with: where it is, how it went, and one step with all that it saw and did. */
+
+import { Canvas } from "../graph/canvas.js";
+import { asked } from "../graph/dialogs.js";
+import { startPanels } from "../graph/panels.js";
+import { Timeline } from "../graph/timeline.js";
+import { buildToolbar } from "../graph/toolbar.js";
+import { get, post } from "../net/api.js";
+import { SessionSocket } from "../net/socket.js";
+import { byId, button, fill, h, icon, pageData } from "../ui/dom.js";
+import { announce, errorBanner } from "../ui/notices.js";
+import { duration } from "../ui/time.js";
+import { startShell } from "./shell.js";
+
+const data = pageData("page");
+const { definition, layout } = data;
+const path = `/v1/runs/${data.run}`;
+const OVER = ["completed", "failed", "cancelled"];
+const LOOK_MS = 300;
+/** @type {Record<string, [string, string, string]>} icon, words, tone of the pill */
+const STATUS = {
+  queued: ["clock", "Queued", "saving"], running: ["activity", "Running", "saving"], interrupted: ["hourglass", "Waiting for an answer", "connecting"],
+  completed: ["circle-check", "Done", "saved"], failed: ["circle-x", "Failed", "refused"], cancelled: ["circle-slash", "Stopped", "connecting"],
+};
+/** @type {Map<number, import("../graph/timeline.js").Step>} */
+const steps = new Map();
+let run = /** @type {any} */ (null);
+let filter = "";
+let opened = -1;
+let lastStatus = "";
+
+const canvas = new Canvas(byId("canvas"), {
+  label: `The graph as it ran, version ${data.version.semver || data.version.version}. The timeline holds the same.`,
+  select: ([key]) => key && openNode(key), open: openNode,
+});
+buildToolbar(byId("toolbar"), { canvas, editable: false });
+const timeline = new Timeline(byId("timeline"), openStep);
+const panels = startPanels(byId("main"));
+
+/** @param {string} what @param {unknown} error */
+const failed = (what, error) => byId("notices").replaceChildren(errorBanner(error, { what, kept: "What the run has done is kept." }));
+
+// Reading ------------------------------------------------------------------------------------------------------------
+
+/** Brings steps up to date: from the first that was not over when it was last seen. */
+async function look() {
+  run = await get(path);
+  const open = [...steps.values()].filter((step) => step.status === "started").map((step) => step.activation);
+  let start = Math.min(...open, steps.size ? Math.max(...steps.keys()) + 1 : 0);
+  for (let more = true; more; ) {
+    const page = await get(`${path}/timeline?start=${start}`);
+    for (const step of page.steps) steps.set(step.activation, step);
+    more = page.more;
+    start = (page.steps.at(-1)?.activation ?? start) + 1;
+    show();
+  }
+  if (lastStatus && lastStatus !== run.status) announce(`The run is ${run.status}`);
+  lastStatus = run.status;
+}
+
+async function follow() {
+  try {
+    await look();
+    if (!OVER.includes(run.status)) setTimeout(follow, LOOK_MS);
+  } catch (error) {
+    failed("The run could not be read", error);
+    setTimeout(follow, 10 * LOOK_MS);
+  }
+}
+
+// Showing ------------------------------------------------------------------------------------------------------------
+
+function show() {
+  const [iconName, words, tone] = STATUS[run.status];
+  byId("status").dataset.state = tone;
+  fill(byId("status"), icon(iconName), words);
+  fill(byId("facts"), [`version ${data.version.semver || data.version.version}`, run.duration_ms !== null && duration(run.duration_ms), `${steps.size} steps`,
+    run.tokens.prompt + run.tokens.completion > 0 && `${run.tokens.prompt + run.tokens.completion} tokens`, run.cost_usd === null ? "cost unknown" : `$${run.cost_usd}`].filter(Boolean).join(" · "));
+  showGraph();
+  showTimeline();
+  showActions();
+  if (run.error) byId("notices").dataset.error ??= (fill(byId("notices"), h("div", { class: "banner bad", role: "alert" }, icon("circle-alert"), h("div", { class: "words" }, h("strong", null, run.error.node_id ? `Node ${run.error.node_id} failed` : "The run failed"), run.error.message))), "shown");
+}
+
+function showGraph() {
+  /** @type {Map<string, import("../graph/timeline.js").Step[]>} */
+  const byNode = new Map();
+  /** @type {Map<string, number>} */
+  const taken = new Map();
+  for (const step of steps.values()) {
+    byNode.set(step.node_id, [...(byNode.get(step.node_id) ?? []), step]);
+    for (const edge of step.edges) taken.set(edge.join("\n"), (taken.get(edge.join("\n")) ?? 0) + 1);
+  }
+  const waiting = new Set(run.interrupts.map((/** @type {any} */ one) => one.node_id));
+  const over = OVER.includes(run.status);
+  const most = definition.max_iterations ?? 100;
+  canvas.show(
+    definition.nodes.map((/** @type {any} */ node) => {
+      const own = byNode.get(node.node_id) ?? [];
+      const last = own.at(-1);
+      const status = waiting.has(node.node_id) ? "waiting" : last?.status ?? (over ? "skipped" : undefined);
+      return { key: node.node_id, node_id: node.node_id, label: node.label || node.node_id, tool: node.tool, entry: node.node_id === definition.entry_node, status, detail: told(own) };
+    }),
+    layout.edges.map((/** @type {any} */ edge, /** @type {number} */ at) => {
+      const count = taken.get(`${edge.from_node}\n${edge.to_node}`) ?? 0;
+      return { key: String(at), from: edge.from_node, to: edge.to_node, type: edge.type, label: edge.label, state: count ? "taken" : "not-taken", count: count > 1 ? `${count}/${most}` : undefined };
+    }),
+    layout,
+  );
+}
+
+/** What stands on a node: how often, how long, at which attempt, for how much. @param {import("../graph/timeline.js").Step[]} own */
+function told(own) {
+  const took = own.reduce((sum, step) => sum + (step.duration_ms ?? 0), 0);
+  const cost = own.reduce((sum, step) => sum + Number(step.cost_usd ?? 0), 0);
+  const tokens = own.reduce((sum, step) => sum + step.tokens.prompt + step.tokens.completion, 0);
+  const attempt = Math.max(0, ...own.map((step) => step.attempt));
+  return [own.length > 1 && `${own.length}×`, own.length && duration(took), attempt > 1 && `attempt ${attempt}`, tokens > 0 && `${tokens} tok`, cost > 0 && `$${cost.toFixed(4)}`].filter(Boolean).join(" · ");
+}
+
+function showTimeline() {
+  const all = [...steps.values()].sort((one, other) => one.activation - other.activation);
+  const shown = all.filter((step) => !filter || (filter === "failed" ? step.status === "failed" || step.attempt > 1 : step.node_id === filter));
+  const start = new Date(run.started_at ?? run.created_at).getTime();
+  timeline.show(shown, { start, end: Math.max(start + 1, run.finished_at ? new Date(run.finished_at).getTime() : Date.now()) });
+  byId("first-failure").hidden = !all.some((step) => step.status === "failed");
+}
+
+const select = /** @type {HTMLSelectElement} */ (byId("filter"));
+select.append(...definition.nodes.map((/** @type {any} */ node) => h("option", { value: node.node_id }, node.node_id)));
+select.addEventListener("change", () => ((filter = select.value), showTimeline()));
+byId("first-failure").addEventListener("click", () => {
+  const first = [...steps.values()].find((step) => step.status === "failed");
+  if (first) openStep(first);
+});
+
+/** @param {string} nodeId */
+function openNode(nodeId) {
+  const last = [...steps.values()].filter((step) => step.node_id === nodeId).at(-1);
+  if (last) openStep(last);
+  else fill(byId("details"), h("p", { class: "note" }, `${nodeId} has not run.`));
+}
+
+/** @param {import("../graph/timeline.js").Step} step */
+async function openStep(step) {
+  opened = step.activation;
+  timeline.select(step.activation);
+  canvas.select([step.node_id], { reveal: true });
+  panels.show("details", "if hidden");
+  try {
+    const whole = await get(`${path}/steps/${step.activation}`);
+    if (opened === step.activation) showStep(step, whole);
+  } catch (error) {
+    failed("The step could not be read", error);
+  }
+}
+
+/** @param {import("../graph/timeline.js").Step} step @param {any} whole */
+function showStep(step, whole) {
+  const json = (/** @type {any} */ value) => h("pre", { class: "value", tabindex: "0" }, value === null ? "nothing" : JSON.stringify(value, null, 2));
+  const fact = (/** @type {string} */ name, /** @type {any} */ value) => (value ? [h("dt", null, name), h("dd", null, value)] : []);
+  fill(byId("details"), h("h3", { tabindex: "-1", id: "step-title" }, whole.node_id),
+    h("dl", { class: "facts" }, fact("Status", whole.status), fact("Tool", whole.tool), fact("Attempt", String(whole.attempt)), fact("Took", whole.duration_ms !== null && duration(whole.duration_ms)),
+      fact("Endpoint", whole.endpoint), fact("Tokens", whole.tokens.prompt + whole.tokens.completion > 0 && `${whole.tokens.prompt} in, ${whole.tokens.completion} out`),
+      fact("Cost", whole.endpoint && (whole.cost_usd === null ? "unknown" : `$${whole.cost_usd}`)), fact("Checkpoint", whole.number && String(whole.number)), fact("Went on to", step.edges.map(([, to]) => to).join(", "))),
+    whole.error && [h("h4", null, "Error"), h("p", { class: "field-error" }, whole.error.message)],
+    whole.text && [h("h4", null, "Text"), h("pre", { class: "value", tabindex: "0" }, whole.text)],
+    h("h4", null, "Input"), json(whole.input), h("h4", null, "Output"), json(whole.output),
+    OVER.includes(run.status) && whole.number && h("div", { class: "row" },
+      button("Run again from here", () => fork(whole.number - 1), { class: "small", icon: "repeat" }),
+      button("Change the state and fork", () => editAndFork(whole), { class: "small", icon: "pencil" })));
+}
+
+// Acting -------------------------------------------------------------------------------------------------------------
+
+function showActions() {
+  const shown = JSON.stringify([run.status, run.cancel_requested_at]);
+  const root = byId("actions");
+  if (root.dataset.shown === shown) return;
+  root.dataset.shown = shown;
+  fill(root,
+    !OVER.includes(run.status) && button(run.cancel_requested_at ? "Stopping…" : "Stop", () => act("cancel", {}), { icon: "circle-stop", disabled: Boolean(run.cancel_requested_at) }),
+    ["failed", "cancelled"].includes(run.status) && button("Retry…", retry, { icon: "rotate-ccw", class: "primary" }),
+    run.status === "interrupted" && run.interrupts.map((/** @type {any} */ one) => button(`Answer ${one.node_id}`, () => answer(one), { icon: "message-square", class: "primary" })),
+    OVER.includes(run.status) && button("Run again", () => fork(0), { icon: "play" }));
+}
+
+/** @param {string} verb @param {any} body */
+async function act(verb, body) {
+  try {
+    const started = await post(`${path}/${verb}`, body);
+    if (started.id !== data.run) return location.assign(`/runs/${started.id}/`);
+    await follow();
+  } catch (error) {
+    failed(`The run did not do that (${verb})`, error);
+  }
+}
+
+/** @param {number} checkpoint @param {any} [state] */
+const fork = (checkpoint, state = {}) => act("fork", { checkpoint, state });
+
+/** @param {any} whole */
+async function editAndFork(whole) {
+  const given = await asked({ title: `Before ${whole.node_id}`, confirm: "Fork", words: "Keys that are set here have these values from this checkpoint on; others stay.", fields: [{ name: "state", label: "State (JSON)", kind: "json", value: JSON.stringify(whole.input, null, 2) }] });
+  if (given) await fork(whole.number - 1, JSON.parse(given.state));
+}
+
+/** @param {any} interrupt */
+async function answer(interrupt) {
+  const wrapped = interrupt.schema?.type !== "object";
+  const given = await asked({ title: interrupt.question, confirm: "Answer", fields: [wrapped
+    ? { name: "value", label: "Answer", kind: interrupt.schema?.enum ? "choice" : "text", choices: interrupt.schema?.enum?.map((/** @type {any} */ one) => [String(one), String(one)]), value: String(interrupt.default ?? ""), required: true }
+    : { name: "value", label: "Answer (JSON)", kind: "json", value: JSON.stringify(interrupt.default ?? {}, null, 2) }] });
+  if (!given) return;
+  const types = [interrupt.schema?.type].flat();
+  const plain = types.includes("boolean") || types.includes("number") || types.includes("integer") || types.includes("array") || !wrapped;
+  try {
+    await act("resume", { interrupt: interrupt.id, value: plain ? JSON.parse(given.value) : given.value });
+  } catch {
+    failed("The answer was not sent", new Error(`${given.value} is not JSON`));
+  }
+}
+
+/** Shows what a retry would reuse before it is made. */
+async function retry() {
+  try {
+    const plan = await get(`${path}/retry`);
+    /** @type {Record<string, string>} */
+    const words = { reuse: "is reused", run_again: "runs again", drop: "is dropped", blocked: "is in the way" };
+    const lines = plan.nodes.map((/** @type {any} */ node) => `${node.node_id} ${words[node.action]}${node.why ? `: ${node.why}` : ""}`);
+    fill(byId("details"), h("h3", { id: "step-title", tabindex: "-1" }, `Retry on version ${plan.version}`),
+      h("ul", { class: "stack tight" }, lines.map((/** @type {string} */ line) => h("li", null, line))),
+      h("p", null, plan.starts.length ? `Starts with ${plan.starts.join(", ")}.` : "Nothing would start."),
+      plan.blocked ? h("p", { class: "field-error" }, "What was done does not fit this version, so it cannot go on.") : h("div", null, button("Retry now", () => act("retry", {}), { class: "primary", icon: "rotate-ccw" })));
+    panels.show("details", "if hidden");
+    byId("step-title").focus();
+  } catch (error) {
+    failed("The retry could not be planned", error);
+  }
+}
+
+startShell({
+  commands: () => [{ label: "Open the graph as it is now", icon: "workflow", run: () => location.assign(`/graph/${data.graph.slug}/`) }, { label: "Fit the drawing", icon: "maximize", run: () => canvas.camera.fit() }],
+  single: { 0: () => canvas.camera.fit() },
+});
+fill(byId("details"), h("p", { class: "note" }, "Choose a step of the timeline or a node."));
+await follow();
+// A run of a session is told of by the session's events, sooner than the next look.
+if (data.session && !OVER.includes(run.status)) {
+  const session = await get(`/v1/sessions/${data.session}`);
+  let seen = session.last_seq;
+  new SessionSocket({
+    path: `/ws/sessions/${data.session}/`, after: () => seen, onState: () => {},
+    onFrame: (frame) => {
+      seen = frame.seq ?? seen;
+      if (frame.run === data.run && frame.seq !== null) look().catch((error) => failed("The run could not be read", error));
+    },
+  }).open();
+}
+document.documentElement.dataset.ready = "true";

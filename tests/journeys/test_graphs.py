@@ -1,0 +1,183 @@
+"""A graph drawn from nothing through its outline, broken and mended, run, retried, rolled back; its pages for all."""
+
+import re
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Locator, Page, expect
+
+from tests.journeys import steps
+from tests.journeys.conftest import PHONE, OpenPage, Problems
+from tests.servers.site import Site
+
+SAVED_MS = 60_000
+
+
+def ready(page: Page) -> None:
+    expect(page.locator("html")).to_have_attribute("data-ready", "true", timeout=SAVED_MS)
+
+
+def draw_from_nothing(page: Page, url: str, name: str) -> None:
+    page.goto(f"{url}/graph/")
+    page.get_by_label("Name").fill(name)
+    page.get_by_role("button", name="Draw from nothing").press("Enter")
+    ready(page)
+
+
+def dialog(page: Page) -> Locator:
+    return page.locator("dialog[open]")
+
+
+def add_node(page: Page, after: str, tool: str, name: str) -> None:
+    page.get_by_role("button", name=f"Add a node after {after}").press("Enter")
+    dialog(page).get_by_label("Tool").select_option(tool)
+    dialog(page).get_by_label("Name").fill(name)
+    dialog(page).get_by_label("Name").press("Enter")
+    expect(page.locator("#outline").get_by_role("button", name=re.compile(f"^{name} "))).to_be_visible()
+
+
+def select(page: Page, name: str) -> None:
+    page.locator("#outline").get_by_role("button", name=re.compile(f"^{name} ")).first.press("Enter")
+
+
+def configure(page: Page, name: str, config: str) -> None:
+    select(page, name)
+    page.locator("#config-0").fill(config)
+    page.locator("#config-0").press("Tab")
+
+
+def expect_saved(page: Page) -> None:
+    expect(page.locator("#pill")).to_have_text("Saved", timeout=SAVED_MS)
+
+
+def run(page: Page, status: str) -> None:
+    page.get_by_role("button", name="Run", exact=True).press("Enter")
+    dialog(page).get_by_role("button", name="Run").press("Enter")
+    page.wait_for_url("**/runs/**")
+    expect(page.locator("#status")).to_have_text(status, timeout=steps.RUN_ENDS_MS)
+
+
+def faults(page: Page) -> list[str]:
+    violations = Axe().run(page).response["violations"]
+    return [f"{one['id']}: {[node['target'] for node in one['nodes']]}" for one in violations]
+
+
+@pytest.mark.timeout(240)
+def test_a_graph_is_drawn_run_broken_mended_retried_and_rolled_back_by_keyboard(
+    live_site: Site, open_page: OpenPage, problems: Problems
+) -> None:
+    page = open_page()
+    steps.start_as_guest(page, live_site.url)
+    draw_from_nothing(page, live_site.url, "Count up")
+    add_node(page, "start", "compute", "add")
+    configure(page, "start", '{"n": 0}')
+    configure(page, "add", '{"n": "n + 1"}')
+
+    page.get_by_role("button", name="Connect add").press("Enter")
+    dialog(page).get_by_label("To").select_option(label="add")
+    dialog(page).get_by_label("Condition").fill("n <")
+    dialog(page).get_by_label("Condition").press("Enter")
+    fault = page.locator("#problems").get_by_role("button")
+    expect(fault).to_contain_text("column 4", timeout=SAVED_MS)
+    fault.press("Enter")
+    expect(page.locator("#edge-condition")).to_be_focused()
+    page.keyboard.press("End")
+    page.keyboard.type(" 5")
+    expect(page.locator("#problems")).to_be_hidden(timeout=SAVED_MS)
+    assert faults(page) == []
+
+    add_node(page, "add", "fail", "stumble")
+    expect_saved(page)
+    run(page, "Failed")
+    expect(page.locator('.node[data-node-id="add"]')).to_have_attribute("data-status", "completed")
+    expect(page.locator('.node[data-node-id="stumble"]')).to_have_attribute("data-status", "failed")
+    page.get_by_role("button", name="First failure").press("Enter")
+    expect(page.locator("#step-title")).to_have_text("stumble")
+    assert faults(page) == []
+    failed_run = page.url
+
+    page.get_by_role("link", name="Count up").press("Enter")
+    ready(page)
+    select(page, "stumble")
+    page.locator("#node-tool").select_option("emit")
+    page.locator("#config-0").fill("done")
+    page.locator("#config-0").press("Tab")
+    expect_saved(page)
+    page.get_by_role("button", name="Publish").press("Enter")
+    dialog(page).get_by_label("What changed").fill("It does not stumble")
+    dialog(page).get_by_role("button", name="Publish").press("Enter")
+    expect(page.locator("#notices")).to_contain_text("is published", timeout=SAVED_MS)
+
+    page.goto(failed_run)
+    page.get_by_role("button", name="Retry").press("Enter")
+    expect(page.locator("#details")).to_contain_text("start is reused")
+    expect(page.locator("#details")).to_contain_text("Starts with stumble")
+    page.get_by_role("button", name="Retry now").press("Enter")
+    expect(page.locator("#status")).to_have_text("Done", timeout=steps.RUN_ENDS_MS)
+    assert page.url != failed_run
+
+    page.goto(page.url.split("/runs/")[0] + "/graph/")
+    page.locator(".session").first.get_by_role("link", name=re.compile(r"^\d+\.\d+\.\d+$")).press("Enter")
+    ready(page)
+    expect(page.locator("#compare-summary")).to_contain_text("1 node", timeout=SAVED_MS)
+    assert faults(page) == []
+    page.get_by_role("button", name=re.compile("^Roll back")).first.press("Enter")
+    dialog(page).get_by_role("button", name="Roll back").press("Enter")
+    expect(page.locator(".session .tag", has_text="Brought back")).to_be_visible(timeout=SAVED_MS)
+    assert problems.found == []
+
+
+@pytest.mark.timeout(120)
+def test_nodes_are_moved_connected_deleted_and_brought_back_on_the_canvas(
+    live_site: Site, open_page: OpenPage, problems: Problems
+) -> None:
+    page = open_page()
+    steps.start_as_guest(page, live_site.url)
+    draw_from_nothing(page, live_site.url, "<img src=x onerror=alert(1)>")
+    add_node(page, "start", "emit", "one")
+    add_node(page, "start", "emit", "two")
+    one, two = (page.locator(f'.node[data-node-id="{name}"]') for name in ("one", "two"))
+    select(page, "one")
+    expect(page.locator(".edge")).to_have_count(2)
+    box, target = one.locator(".box").bounding_box(), two.locator(".box").bounding_box()
+    assert box is not None
+    assert target is not None
+    page.mouse.move(box["x"] + box["width"], box["y"] + box["height"] / 2)
+    page.mouse.down()
+    page.mouse.move(target["x"] + 20, target["y"] + 20, steps=4)
+    page.mouse.up()
+    expect(page.locator(".edge")).to_have_count(3)
+
+    two.focus()
+    page.keyboard.press("Alt+ArrowDown")
+    expect(page.locator("#outline").get_by_role("button", name=re.compile("^two .*Pinned"))).to_be_visible()
+    page.keyboard.press("Delete")
+    expect(page.locator(".node")).to_have_count(2)
+    expect(page.locator(".edge")).to_have_count(1)
+    page.keyboard.press("Control+z")
+    expect(page.locator(".node")).to_have_count(3)
+    expect(page.locator(".edge")).to_have_count(3)
+    expect_saved(page)
+    page.reload()
+    ready(page)
+    expect(page.locator(".node")).to_have_count(3)
+    expect(page.locator("#graph-name")).to_have_value("<img src=x onerror=alert(1)>")
+    assert problems.found == []
+
+
+def test_the_gallery_opens_a_copy_and_all_pages_serve_dark_screens_and_phones(
+    live_site: Site, open_page: OpenPage, problems: Problems
+) -> None:
+    page = open_page(viewport=PHONE, color_scheme="dark")
+    steps.start_as_guest(page, live_site.url)
+    page.goto(f"{live_site.url}/graph/")
+    assert faults(page) == []
+    page.get_by_role("button", name="Open a copy of Code review").click()
+    ready(page)
+    expect(page.locator("#outline").get_by_role("button", name=re.compile("^extract "))).to_be_visible()
+    assert faults(page) == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+    page.get_by_role("button", name="Canvas").click()
+    expect(page.locator('.node[data-node-id="extract"]')).to_be_visible()
+    assert faults(page) == []
+    assert problems.found == []
