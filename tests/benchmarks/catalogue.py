@@ -101,6 +101,13 @@ SUITES = {
         ours=ours("model_calls", "10000", database="postgres"),
         rounds=1,
     ),
+    "celery-drain": Suite(
+        title="runs of one node through Celery, Redis and PostgreSQL",
+        unit="runs/s",
+        ours=ours("celery_drain", "runs", "2000", database="postgres", cores="0,1"),
+        peers={"bare Celery": ours("celery_drain", "bare", "2000", cores="0,1")},
+        rounds=3,
+    ),
     "request-embedded": Suite(
         title="POST request to node.started on the socket, embedded",
         unit="ms",
