@@ -10,7 +10,7 @@ import sessions_app.models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("graphs_app", "0003_drafts_and_semantic_versions"),
+        ("graphs_app", "0001_initial"),
         ("refine_app", "0002_initial"),
         ("sessions_app", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
