@@ -105,6 +105,8 @@ class HostOf:
                 control.cancel("the run that it is part of was cancelled")
             await asyncio.wait([work])
             raise
+        if ended is None and self._worker.gives_back(self.run_id):
+            raise SubRunInterrupted
         if ended is None:
             raise SubRunFailed(f"the sub-run {run.pk} of graph {graph.slug!r} could not be executed")
         return _result(graph.slug, ended.status, ended.state, ended.error)

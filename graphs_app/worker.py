@@ -210,6 +210,7 @@ class Worker:
     async def _drain(self, grace_s: float) -> None:
         for active in self._active.values():
             active.journal.draining = True
+            active.control.drain()
         if tasks := self._tasks():
             await asyncio.wait(tasks, timeout=grace_s)
         for task in (tasks := self._tasks()):

@@ -45,11 +45,12 @@ class Host(Protocol):
 class Control:
     """The outside's grip on a run that is under way in this process. Call it on the run's event loop."""
 
-    __slots__ = ("_answers", "_on_change", "cancel_reason", "cancelled", "let_go")
+    __slots__ = ("_answers", "_on_change", "cancel_reason", "cancelled", "draining", "let_go")
 
     def __init__(self) -> None:
         self.cancelled = False
         self.cancel_reason = ""
+        self.draining = False
         self.let_go = False
         """Set by the loop: the run only stops here, and goes on elsewhere."""
         self._answers: dict[int, Any] = {}
@@ -61,6 +62,11 @@ class Control:
             self.cancelled = True
             self.cancel_reason = reason
             self._changed()
+
+    def drain(self) -> None:
+        """No further node starts here; once those that run are done and journaled, the run stops by LeaseLost."""
+        self.draining = True
+        self._changed()
 
     def answer(self, activation: int, value: Any) -> None:
         """Gives the answer to an interrupt while other branches still go on; else pass it in History.answers."""
@@ -75,7 +81,7 @@ class Control:
     def watch(self, on_change: Callable[[], None] | None) -> None:
         """For the loop: whom to wake."""
         self._on_change = on_change
-        if on_change is not None and (self.cancelled or self._answers):
+        if on_change is not None and (self.cancelled or self.draining or self._answers):
             on_change()
 
     def _changed(self) -> None:

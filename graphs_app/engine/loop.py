@@ -34,6 +34,7 @@ from graphs_app.engine.compiled import Compiled
 from graphs_app.engine.durability import RECORDERS, Durability
 from graphs_app.engine.errors import (
     EngineError,
+    LeaseLost,
     ReducerMismatch,
     RunCancelled,
     RunTimeout,
@@ -168,6 +169,9 @@ class _Loop:
         while True:
             if self.failure is not None or progress.failure is not None:
                 return await self._end_early()
+            if self.control.draining and self.ready:
+                await self._drain()
+                continue
             if len(self.ready) == 1 and not self.running and not progress.asked:
                 node_run = self.ready.popleft()
                 outcome = await self._run_inline(node_run)
@@ -178,12 +182,11 @@ class _Loop:
             while self.ready and len(self.running) < self.limits.max_parallel:
                 self._spawn_node(self.ready.popleft())
             if not self.running and not self.finished:
-                return await progress.end()
+                return await self._end()
             if not self.finished:
                 await self._sleep_until_woken()
             finished, self.finished = self.finished, []
-            if finished:
-                await self._settle(finished)
+            await self._settle(finished)
 
     async def _settle(self, finished: list[tuple[NodeRun, Outcome]]) -> None:
         self.ready.extend(await self.progress.settle(finished))
@@ -238,6 +241,26 @@ class _Loop:
         if self.wake is not None and not self.wake.done():
             self.wake.set_result(None)
 
+    async def _drain(self) -> None:
+        """Lets what runs come to its end, and writes it down; what would start now starts elsewhere."""
+        while self.running or self.finished:
+            if not self.finished:
+                await self._sleep_until_woken()
+            finished, self.finished = self.finished, []
+            await self._settle(finished)
+            if self.failure is not None or self.progress.failure is not None:
+                return
+        raise self._stopping()
+
+    async def _end(self) -> RunEnded:
+        """Nothing is left to do here; if it waits for a person, or a sub-run that stopped, another worker finds out."""
+        if self.control.draining and self.progress.waits:
+            raise self._stopping()
+        return await self.progress.end()
+
+    def _stopping(self) -> LeaseLost:
+        return LeaseLost(f"run {self.host.run_id}: the worker is stopping, so what comes next starts elsewhere")
+
     # Ends
 
     async def _end_early(self) -> RunEnded:
@@ -280,6 +303,8 @@ class _Loop:
         self._fail(RunTimeout(f"Run {self.host.run_id} took longer than its {timeout_s} s"))
 
     def _on_control(self) -> None:
+        if self.control.draining:
+            self._wake()
         if self.control.cancelled:
             reason = f": {self.control.cancel_reason}" if self.control.cancel_reason else ""
             self._fail(RunCancelled(f"Run {self.host.run_id} was cancelled{reason}"))

@@ -110,10 +110,14 @@ class Progress:
                 self.recorder.note(last)
         return ready
 
+    @property
+    def waits(self) -> bool:
+        """Whether something is waited for, so that the run is not over when nothing is left to do."""
+        return bool(self.asked) or self._waits
+
     async def end(self) -> RunEnded:
         """The end of a run in which nothing is left to do."""
-        waits = bool(self.asked) or self._waits
-        ended = RunEnded("interrupted" if waits else "completed", self.state.values(), self.clock.now())
+        ended = RunEnded("interrupted" if self.waits else "completed", self.state.values(), self.clock.now())
         await self.recorder.end(ended)
         return ended
 

@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from graphs_app.engine.checkpoint import NodeDone, NodeFailed, RunEnded
+from graphs_app.engine.errors import LeaseLost
+from graphs_app.engine.host import Control
 from graphs_app.engine.registry import ToolContext
 from tests.graphs_app.engine.cast import Stage, definition, edge, entries, error, node, quiet, status, tool, trace
 
@@ -37,6 +39,39 @@ async def test_a_cancelled_run_stops_its_nodes_and_says_why(parallel: bool) -> N
     assert stage.clock.elapsed == 10
     assert stored.ended is not None
     assert stored.ended.state == {"x": 1}
+
+
+async def test_a_run_that_is_drained_ends_what_runs_and_starts_nothing_more() -> None:
+    async def wait(context: ToolContext, state: Mapping[str, Any]) -> dict[str, Any]:
+        await context.clock.sleep(context.config["seconds"])
+        return {}
+
+    stage = Stage(tool(wait))
+    quick, slow = node("quick", "wait", config={"seconds": 5}), node("slow", "wait", config={"seconds": 20})
+    stage.store.save("main", definition(["s", quick, slow, "next"], ["s -> quick", "s -> slow", "quick -> next"]))
+    stored = stage.store.create("main", {})
+    stage.clock.call_later(4, stored.control.drain)
+    with pytest.raises(LeaseLost):
+        await stage.go_on(stored)
+    assert (trace(stored), stage.clock.elapsed) == (["s", "quick", "slow"], 20)
+    assert entries(stored, NodeFailed) == []
+    stored.control = Control()
+    await stage.go_on(stored)
+    assert (status(stored), trace(stored)) == ("completed", ["s", "quick", "slow", "next"])
+
+
+async def test_a_run_that_is_drained_while_it_would_wait_for_a_person_waits_elsewhere() -> None:
+    question = node("ask", "ask_human", config={"question": "?", "write": "answer"})
+    stage = Stage()
+    stage.store.save("main", definition(["s", question], ["s -> ask"]))
+    stored = stage.store.create("main", {})
+    stored.control.drain()
+    with pytest.raises(LeaseLost):
+        await stage.go_on(stored)
+    assert trace(stored) == []
+    stored.control = Control()
+    await stage.go_on(stored)
+    assert status(stored) == "interrupted"
 
 
 async def test_a_run_cancelled_before_it_starts_runs_nothing() -> None:
