@@ -3,6 +3,10 @@
 Entries gather on the event loop until its current round is over, so that a hundred runs which step together are one
 batch; while the writer commits one batch, the next one grows. An entry that nobody waits for lingers a few
 milliseconds: a node that ends by then costs one row and no commit of its own.
+
+Where the time of a durable step goes (one run): the statement half of it, waking the writer and being woken by it, on
+a busy core, a third, the engine 3 %. With a hundred runs: the statement a third, the engine a quarter, folding entries
+into rows a tenth; half of the runs compute while the rows of the other half are written.
 """
 
 import asyncio

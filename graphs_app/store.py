@@ -1,9 +1,11 @@
 """The journal's SQL, for PostgreSQL and for SQLite: a batch of runs in one round trip, fence and rows together.
 
-Where the time goes (PostgreSQL, one-row batches): the commit's fsync, then the round trip. So the fence, the run's
-counters and the node runs are one statement with data-modifying CTEs, which needs no BEGIN and COMMIT of its own unless
-there is more to write with it. The ORM would be four round trips and, for a batch of a hundred, ten times the processor
-time. All SQL here is put together from this module's constants; values are parameters.
+Where the time goes (PostgreSQL, one-row batches, 0.5 ms): the commit's fsync 0.2, then the round trip. So the fence,
+the run's counters and the node runs are one statement with data-modifying CTEs, which needs no BEGIN and COMMIT of its
+own unless there is more to write with it. The ORM would be four round trips and, for a batch of a hundred, ten times
+the processor time. Of a hundred rows (3.5 ms): inserting and their two indexes 0.7, the fence 0.4, reading the arrays
+0.4, the foreign key to the run 1.3, the commit 0.5 to 1. A join of rows and fence was 6 more, a nested loop.
+All SQL here is put together from this module's constants; values are parameters.
 """
 
 from collections.abc import Iterable, Sequence
