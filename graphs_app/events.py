@@ -120,6 +120,32 @@ class CostUpdated(Event):
     cost_usd: str | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GraphUpdated(Event):
+    """A version of a graph that is drawn in this session has become current."""
+
+    type: ClassVar[str] = "graph.updated"
+    graph: str
+    version: int
+    semver: str
+    note: str
+    by: str
+    by_id: UUID
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LayoutUpdated(Event):
+    """What that changes in its drawing: nodes that moved or are new, ids of those that are gone, and the edges."""
+
+    type: ClassVar[str] = "layout.updated"
+    graph: str
+    version: int
+    moved: list[Json]
+    added: list[Json]
+    removed: list[str]
+    edges: Json
+
+
 CATALOGUE: tuple[type[Event], ...] = (
     RunQueued,
     RunStarted,
@@ -135,6 +161,8 @@ CATALOGUE: tuple[type[Event], ...] = (
     NodeRetried,
     NodeSkipped,
     CostUpdated,
+    GraphUpdated,
+    LayoutUpdated,
 )
 
 TYPE = re.compile(r"[a-z]+(_[a-z]+)*\.[a-z]+(_[a-z]+)*")

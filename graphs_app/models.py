@@ -69,6 +69,8 @@ class GraphDraft(models.Model):
     """Rises with each saving, publishing and discarding, so that nobody overwrites what they have not seen."""
     base_version = models.PositiveIntegerField(default=0)
     """The version that it began from."""
+    session = models.ForeignKey(Session, null=True, blank=True, on_delete=models.SET_NULL, related_name="graph_drafts")
+    """Where people draw it together: its members see the graph, its editors change it."""
     updated_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL)
     updated_at = models.DateTimeField(default=timezone.now)
 

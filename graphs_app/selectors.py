@@ -53,10 +53,13 @@ def interrupt_json(interrupt: Interrupt) -> dict[str, Any]:
 
 
 def graphs_for(user: User | UUID | None) -> QuerySet[Graph]:
-    """The graphs that a person can see and run: their own, and those that come with the site."""
+    """The graphs that a person can see and run: their own, those that they draw with others, and those of the site."""
     graphs = Graph.objects.filter(deleted_at__isnull=True)
     user_id = user.pk if isinstance(user, User) else user
-    return graphs.filter(Q(built_in=True) | Q(created_by_id=user_id)) if user_id else graphs.filter(built_in=True)
+    if not user_id:
+        return graphs.filter(built_in=True)
+    drawn_together = Exists(Member.objects.filter(session=OuterRef("draft__session"), user=user_id))
+    return graphs.filter(Q(built_in=True) | Q(created_by_id=user_id) | drawn_together)
 
 
 def graph_for(user: User | UUID | None, key: str) -> Graph:

@@ -14,10 +14,11 @@ from django.views.decorators.http import require_POST, require_safe
 from graphs_app import layout, selectors
 from graphs_app.engine.registry import REGISTRY
 from graphs_app.errors import GraphNotFound, RunNotFound
-from graphs_app.models import Graph, GraphVersion, Run
+from graphs_app.models import Graph, GraphDraft, GraphVersion, Run
 from graphs_app.services import exchange, graphs
 from sessions_app.errors import DomainError
-from sessions_app.models import User
+from sessions_app.models import SessionStatus, User
+from sessions_app.permissions import role_of
 
 BLANK: dict[str, Any] = {
     "v": 1,
@@ -120,8 +121,20 @@ def graph_page(request: HttpRequest, key: str) -> HttpResponse:
         "revision": selectors.draft_revision(graph),
         "is_draft": selectors.draft_of(graph) is not None,
         "tools": [_tool(tool.name) for tool in REGISTRY],
+        "session": _session(_person(request), graph),
     }
     return render(request, "graphs_app/graph.html", {"graph": graph, "data": data})
+
+
+def _session(user: User, graph: Graph) -> dict[str, Any] | None:
+    """Where the graph is drawn together, while that lasts, and what this person may do there."""
+    draft = (
+        GraphDraft.objects.filter(graph=graph, session__status=SessionStatus.ACTIVE).select_related("session").first()
+    )
+    role = role_of(user, draft.session) if draft and draft.session else None
+    if draft is None or role is None:
+        return None
+    return {"id": str(draft.session_id), "role": role.value, "seeds": graph.created_by_id == user.pk}
 
 
 def _graph(graph: Graph) -> dict[str, Any]:

@@ -14,10 +14,11 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST, require_safe
 
-from graphs_app.models import Run
+from graphs_app.models import GraphDraft, Run
 from refine_app.page_modules import workspace_modules
 from refine_app.samples import SAMPLES, find_sample
 from sessions_app import selectors
+from sessions_app.crdt.kinds import GRAPH
 from sessions_app.errors import DomainError, NotFound
 from sessions_app.models import Member, Session, User
 from sessions_app.services import auth, sessions
@@ -134,6 +135,8 @@ def workspace(request: HttpRequest, session_id: UUID) -> HttpResponse:
         document = selectors.document_of(session_id)
     except NotFound as error:
         raise Http404(str(error)) from error
+    if document.kind == GRAPH.name:
+        return _graph_of(session_id)
     members = [_member(member) for member in selectors.members_of(session_id)]
     context = {
         "session": session,
@@ -150,6 +153,14 @@ def workspace(request: HttpRequest, session_id: UUID) -> HttpResponse:
         },
     }
     return render(request, "refine_app/workspace.html", context)
+
+
+def _graph_of(session_id: UUID) -> HttpResponse:
+    """A session in which a graph is drawn: its page is the graph's."""
+    draft = GraphDraft.objects.filter(session=session_id).select_related("graph").first()
+    if draft is None:
+        raise Http404("The graph that was drawn in this session is gone.")
+    return HttpResponseRedirect(reverse("graph-page", args=[draft.graph.slug]))
 
 
 def _session(session: Session) -> dict[str, Any]:

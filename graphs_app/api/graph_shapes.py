@@ -21,6 +21,10 @@ class DraftShape(serializers.Serializer[Any]):
     updated_by = serializers.CharField(allow_null=True)
 
 
+class TogetherShape(serializers.Serializer[Any]):
+    session = serializers.UUIDField()
+
+
 class EdgeChangesShape(serializers.Serializer[Any]):
     changed = serializers.ListField(child=serializers.DictField())
     removed = serializers.ListField(child=serializers.DictField())

@@ -18,6 +18,7 @@ urlpatterns = [
         name="graph-version-snapshot",
     ),
     path("graphs/<str:key>/draft", version_views.Draft.as_view(), name="graph-draft"),
+    path("graphs/<str:key>/session", version_views.Together.as_view(), name="graph-session"),
     path("graphs/<str:key>/publish", version_views.Publish.as_view(), name="graph-publish"),
     path("graphs/<str:key>/rollback", version_views.Rollback.as_view(), name="graph-rollback"),
     path("graphs/<str:key>/restore", version_views.Restore.as_view(), name="graph-restore"),

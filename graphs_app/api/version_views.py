@@ -56,6 +56,17 @@ class Draft(ApiView):
         return Response(status=204)
 
 
+class Together(ApiView):
+    @extend_schema(
+        request=None,
+        responses=shapes.TogetherShape,
+        summary="The session in which people draw it together; made when there is none",
+    )
+    def post(self, request: Request, key: str) -> Response:
+        graph = selectors.graph_for(caller(request), key)
+        return Response({"session": str(versions.open_session(user=caller(request), graph=graph).pk)})
+
+
 class Publish(ApiView):
     @extend_schema(
         request=shapes.PublishAsked,

@@ -12,15 +12,19 @@ from django.utils import timezone
 from django.utils.text import slugify
 from semver import Version
 
-from graphs_app import comparison, selectors, snapshots
+from graphs_app import comparison, layout, selectors, snapshots
 from graphs_app.engine import validate
 from graphs_app.engine.registry import REGISTRY
 from graphs_app.engine.validate import Problem
 from graphs_app.errors import GraphIsBuiltIn, GraphNotFound, InvalidGraph
+from graphs_app.events import GraphUpdated, LayoutUpdated
 from graphs_app.jsontext import storable
-from graphs_app.models import Graph, GraphVersion
+from graphs_app.models import Graph, GraphDraft, GraphVersion
+from sessions_app import permissions
 from sessions_app.errors import FieldProblem
 from sessions_app.models import User
+from sessions_app.permissions import Action
+from sessions_app.services import events
 
 SLUG_MAX = 72
 """Room is left for a number that tells graphs of one name apart."""
@@ -130,7 +134,7 @@ def write_version(
     graph.name = str(definition.get("name") or graph.name)
     graph.updated_at = timezone.now()
     graph.save(update_fields=["version", "name", "updated_at"])
-    return GraphVersion.objects.create(
+    version = GraphVersion.objects.create(
         graph=graph,
         number=graph.version,
         definition=definition,
@@ -140,6 +144,22 @@ def write_version(
         created_by=user,
         **facts,
     )
+    if current is not None and user is not None:
+        _tell(graph, current, version, user)
+    return version
+
+
+def _tell(graph: Graph, old: GraphVersion, new: GraphVersion, user: User) -> None:
+    """Tells those who draw the graph together that it has a new version, and what moves by it."""
+    session_id = GraphDraft.objects.filter(graph=graph).values_list("session_id", flat=True).first()
+    if session_id is None:
+        return
+    before = layout.arrange(old.definition)
+    change = layout.changes(before, layout.arrange(new.definition, before))
+    updated = GraphUpdated(
+        graph=graph.slug, version=new.number, semver=new.semver, note=new.note, by=str(user), by_id=user.pk
+    )
+    events.append(session_id, [updated, LayoutUpdated(graph=graph.slug, version=new.number, **change)])
 
 
 def next_semver(graph: Graph, current: GraphVersion | None, definition: dict[str, Any]) -> str:
@@ -188,6 +208,15 @@ def require_own(user: User, graph: Graph) -> None:
         raise GraphIsBuiltIn(f"Graph {graph.slug!r} comes with the site; copy its definition into a graph of your own.")
     if graph.created_by_id != user.pk:
         raise GraphNotFound(f"There is no graph {graph.slug!r}.")
+
+
+def require_editor(user: User, graph: Graph) -> None:
+    """Whoever made a graph changes it, and so do the editors of the session in which it is drawn together."""
+    session_id = GraphDraft.objects.filter(graph=graph).values_list("session_id", flat=True).first()
+    if graph.built_in or graph.created_by_id == user.pk or session_id is None:
+        require_own(user, graph)
+    else:
+        permissions.require(user, session_id, Action.EDIT)
 
 
 def install_built_in(definition_path: Path) -> Graph:

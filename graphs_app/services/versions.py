@@ -17,8 +17,10 @@ from graphs_app.errors import InvalidGraph, InvalidVersionNumber, NothingToPubli
 from graphs_app.jsontext import storable
 from graphs_app.models import Graph, GraphDraft, GraphVersion
 from graphs_app.services import graphs
+from sessions_app.crdt.kinds import GRAPH
 from sessions_app.errors import FieldProblem
-from sessions_app.models import User
+from sessions_app.models import Document, Session, SessionStatus, User
+from sessions_app.services import sessions
 
 UNFIT = frozenset(
     (
@@ -37,7 +39,7 @@ MOST_SEMVER = 64
 
 def save_draft(*, user: User, graph: Graph, definition: Any, revision: int | None = None) -> GraphDraft:
     """Keeps what is drawn, broken or not. Raises StaleDraft when the draft is no longer the revision that was seen."""
-    graphs.require_own(user, graph)
+    graphs.require_editor(user, graph)
     _require_fit(definition)
     kept = storable(definition)
     with transaction.atomic():
@@ -54,9 +56,25 @@ def save_draft(*, user: User, graph: Graph, definition: Any, revision: int | Non
         return draft
 
 
+def open_session(*, user: User, graph: Graph) -> Session:
+    """The session in which a graph is drawn together: the one there is, else a new one, whose owner is the graph's."""
+    graphs.require_own(user, graph)
+    with transaction.atomic():
+        locked = Graph.objects.select_for_update().get(pk=graph.pk)
+        draft, _ = GraphDraft.objects.select_related("session").get_or_create(graph=locked)
+        if draft.session is not None and draft.session.status == SessionStatus.ACTIVE:
+            return draft.session
+        session = sessions.create(user=user, title=graph.name, language="json")
+        # Nobody can have opened it: its document is one of maps from its first update on.
+        Document.objects.filter(session=session).update(kind=GRAPH.name)
+        draft.session = session
+        draft.save(update_fields=["session"])
+        return session
+
+
 def discard_draft(*, user: User, graph: Graph) -> None:
     """Forgets what was drawn since the current version."""
-    graphs.require_own(user, graph)
+    graphs.require_editor(user, graph)
     _empty(graph)
 
 
@@ -77,7 +95,7 @@ def publish_draft(
     revision: int | None = None,
 ) -> GraphVersion:
     """Makes the draft the current version. Raises InvalidGraph, StaleDraft, NothingToPublish, VersionTaken."""
-    graphs.require_own(user, graph)
+    graphs.require_editor(user, graph)
     with transaction.atomic():
         locked = Graph.objects.select_for_update().get(pk=graph.pk)
         draft = selectors.draft_of(locked)
@@ -98,7 +116,7 @@ def publish_draft(
 
 def restore_version(*, user: User, graph: Graph, number: int) -> GraphDraft:
     """Makes an old version the draft, to look at and change before it is published."""
-    graphs.require_own(user, graph)
+    graphs.require_editor(user, graph)
     version = selectors.version_of(graph, number)
     return save_draft(user=user, graph=graph, definition=version.definition)
 
@@ -108,7 +126,7 @@ def roll_back(*, user: User, graph: Graph, number: int | None = None, note: str 
 
     A draft stays as it is. Raises NothingToPublish when the version is the current one, GraphNotFound, InvalidGraph.
     """
-    graphs.require_own(user, graph)
+    graphs.require_editor(user, graph)
     with transaction.atomic():
         locked = Graph.objects.select_for_update().get(pk=graph.pk)
         wanted = selectors.version_of(locked, locked.version - 1 if number is None else number)
@@ -129,7 +147,7 @@ def roll_back(*, user: User, graph: Graph, number: int | None = None, note: str 
 
 def name_version(*, user: User, graph: Graph, number: int, title: str | None, note: str | None) -> GraphVersion:
     """What a version is called, and its note: all of it that may be changed later."""
-    graphs.require_own(user, graph)
+    graphs.require_editor(user, graph)
     version = selectors.version_of(graph, number)
     given = {"title": title, "note": note}
     changed = {key: value for key, value in given.items() if value is not None}

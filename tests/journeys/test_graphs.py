@@ -181,3 +181,52 @@ def test_the_gallery_opens_a_copy_and_all_pages_serve_dark_screens_and_phones(
     expect(page.locator('.node[data-node-id="extract"]')).to_be_visible()
     assert faults(page) == []
     assert problems.found == []
+
+
+@pytest.mark.timeout(240)
+def test_two_people_draw_one_graph_at_once_run_it_and_undo_only_their_own(
+    live_site: Site, open_page: OpenPage, problems: Problems
+) -> None:
+    ana, ben = open_page(), open_page()
+    steps.start_as_guest(ana, live_site.url, "Ana Berg")
+    draw_from_nothing(ana, live_site.url, "Drawn by two")
+    ana.get_by_role("button", name="Invite").click()
+    ana.get_by_role("button", name="Make a link").click()
+    link = ana.locator("dialog input[readonly]").first.input_value()
+    ana.get_by_role("button", name="Done").click()
+
+    ben.goto(link)
+    ben.get_by_label("Your name").fill("Ben Ode")
+    ben.get_by_role("button", name="Join").click()
+    expect(ben.locator("html")).to_have_attribute("data-together", "true", timeout=SAVED_MS)
+    expect(ana.locator("#people")).to_contain_text("BO")
+    add_node(ana, "start", "emit", "hers")
+    add_node(ben, "start", "emit", "his")
+    for page in (ana, ben):
+        expect(page.locator(".node")).to_have_count(3, timeout=SAVED_MS)
+
+    # One deletes what the other connects to, at the same time: no edge to nowhere is left, and undo brings both back.
+    select(ben, "hers")
+    expect(ana.locator('.node[data-node-id="hers"]')).to_have_attribute("aria-label", re.compile("Ben Ode is here"))
+    ben.get_by_role("button", name="Connect his").press("Enter")
+    dialog(ben).get_by_label("To").select_option(label="hers")
+    ana.get_by_role("button", name="Delete hers").press("Enter")
+    expect(ben.locator(".node")).to_have_count(2, timeout=SAVED_MS)
+    dialog(ben).get_by_role("button", name="Connect").press("Enter")
+    expect(ben.locator(".edge")).to_have_count(1)
+    ana.locator("#outline").get_by_role("button", name=re.compile("^start ")).focus()
+    ana.keyboard.press("Control+z")
+    for page in (ana, ben):
+        expect(page.locator(".node")).to_have_count(3, timeout=SAVED_MS)
+        expect(page.locator(".edge")).to_have_count(3, timeout=SAVED_MS)
+
+    for page, text, name in ((ana, "from Ana", "hers"), (ben, "from Ben", "his")):
+        configure(page, name, text)
+        expect_saved(page)
+    select(ben, "start")
+    expect(ben.locator("#problems")).to_be_hidden(timeout=SAVED_MS)
+    run(ben, "Done")
+    expect(ben.locator('.node[data-node-id="hers"]')).to_have_attribute("data-status", "completed")
+    ana.goto(ben.url)
+    expect(ana.locator("#status")).to_have_text("Done", timeout=SAVED_MS)
+    assert problems.found == []

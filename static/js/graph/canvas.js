@@ -12,7 +12,7 @@ import { pathOf, straight } from "./paths.js";
 
 /**
  * @typedef {{key: string, node_id: string, label: string, tool: string, entry?: boolean, pinned?: boolean, problems?: number,
- *   status?: string, detail?: string, diff?: string}} ShownNode
+ *   status?: string, detail?: string, diff?: string, people?: {name: string, color: string}[]}} ShownNode
  * @typedef {{key: string, from: string, to: string, type: string, label: string | null, state?: string, count?: string}} ShownEdge
  * @typedef {{nodes: any[], edges: any[]}} Layout
  * @typedef {{select?: (keys: string[], kind: "node" | "edge" | null) => void, open?: (key: string) => void,
@@ -96,7 +96,7 @@ export class Canvas {
     const place = this.places.get(node.key);
     const width = place.width;
     const words = [node.label, `tool ${node.tool}`, node.entry && "entry", node.pinned && "pinned", node.status, node.detail, node.diff,
-      node.problems && `${node.problems} problem${node.problems > 1 ? "s" : ""}`].filter(Boolean).join(", ");
+      ...(node.people ?? []).map((person) => `${person.name} is here`), node.problems && `${node.problems} problem${node.problems > 1 ? "s" : ""}`].filter(Boolean).join(", ");
     const shown = JSON.stringify([node, place.width, place.height, this.editable]);
     const element = old ?? s("g", { class: "node", role: "button", "data-key": node.key });
     // A transform of the style sheet's kind, so that it can be animated.
@@ -117,6 +117,7 @@ export class Canvas {
       s("text", { class: "name", x: 14, y: 24 }, fitted(node.label, width - (status ? 44 : 28), 7.4)),
       s("text", { class: "tool", x: 14, y: 42 }, fitted(node.detail || node.tool, width - 28, 6.2)),
       ...(status ? [status] : []),
+      ...(node.people ?? []).map(({ color }, at) => s("circle", { class: "person", cx: 12 + at * 12, cy: 0, r: 6, fill: color })),
       ...(this.editable ? [s("circle", { class: "port", cx: width, cy: place.height / 2, r: 7 })] : []),
     );
     return element;

@@ -5,7 +5,7 @@
  * is gone is not part of the graph; undo brings both back.
  */
 
-import { SharedDoc, UndoManager } from "../../vendor/agentsite-vendor-1.1.0.js";
+import { applyUpdate, encodeStateAsUpdate, SharedDoc, UndoManager } from "../../vendor/agentsite-vendor-1.1.0.js";
 
 /** @typedef {Record<string, any>} Json */
 /** @typedef {{key: string, node: Json, entry: boolean, pin: [number, number] | null}} NodeView */
@@ -19,20 +19,21 @@ function newKey() {
 }
 
 export class GraphModel extends EventTarget {
-  /** @param {Json} definition */
+  /** @param {Json | null} definition null: it comes from a session */
   constructor(definition) {
     super();
     this.doc = new SharedDoc();
     this.nodeMap = this.doc.getMap("nodes");
     this.edgeMap = this.doc.getMap("edges");
     this.meta = this.doc.getMap("settings");
-    this.load(definition, "loaded");
+    if (definition) this.load(definition, "loaded");
     this.history = new UndoManager([this.nodeMap, this.edgeMap, this.meta], { trackedOrigins: new Set([LOCAL]), captureTimeout: 400 });
-    for (const map of [this.nodeMap, this.edgeMap, this.meta]) map.observeDeep(() => this.#changed());
+    for (const map of [this.nodeMap, this.edgeMap, this.meta]) map.observeDeep((/** @type {any[]} */ _, /** @type {any} */ transaction) => this.#changed(transaction.local));
     this.#changed();
   }
 
-  #changed() {
+  #changed(isLocal = true) {
+    this.isLocal = isLocal;
     /** @type {NodeView[]} */
     this.nodes = this.#sorted(this.nodeMap).map(([key, map]) => {
       const { order, pin, fallback, ...node } = map.toJSON();
@@ -105,8 +106,25 @@ export class GraphModel extends EventTarget {
     };
   }
 
-  /** Replaces everything. @param {Json} definition @param {string} [origin] */
-  load(definition, origin = LOCAL) {
+  get isEmpty() {
+    return this.nodeMap.size === 0 && this.meta.size === 0;
+  }
+
+  /**
+   * The first content of an empty document that is shared. Made by the same client in the same order whoever makes it of
+   * this definition: done twice, it is there once.
+   * @param {Json} definition
+   */
+  seed(definition) {
+    const model = new GraphModel(null);
+    model.doc.clientID = 1;
+    let n = 0;
+    model.load(definition, "seeded", () => `seed${(n += 1)}`);
+    applyUpdate(this.doc, encodeStateAsUpdate(model.doc), "seeded");
+  }
+
+  /** Replaces everything. @param {Json} definition @param {string} [origin] @param {() => string} [keyFor] */
+  load(definition, origin = LOCAL, keyFor = newKey) {
     this.doc.transact(() => {
       for (const map of [this.nodeMap, this.edgeMap, this.meta]) for (const key of [...map.keys()]) map.delete(key);
       for (const key of GRAPH_KEYS) if (definition[key] !== undefined && definition[key] !== null) this.meta.set(key, definition[key]);
@@ -114,7 +132,7 @@ export class GraphModel extends EventTarget {
       /** @type {Map<string, string>} */
       const keys = new Map();
       for (const [at, node] of (definition.nodes ?? []).entries()) {
-        const key = newKey();
+        const key = keyFor();
         if (!keys.has(node.node_id)) keys.set(node.node_id, key);
         this.#put(this.nodeMap, key, { ...node, fallback: undefined, order: at, pin: Array.isArray(pins[node.node_id]) ? pins[node.node_id] : undefined });
       }
@@ -123,7 +141,7 @@ export class GraphModel extends EventTarget {
         if (to) this.nodeMap.get(keys.get(node.node_id)).set("fallback", to);
       }
       for (const [at, { from_node, to_node, ...edge }] of (definition.edges ?? []).entries()) {
-        if (keys.has(from_node) && keys.has(to_node)) this.#put(this.edgeMap, newKey(), { ...edge, from: keys.get(from_node), to: keys.get(to_node), order: at });
+        if (keys.has(from_node) && keys.has(to_node)) this.#put(this.edgeMap, keyFor(), { ...edge, from: keys.get(from_node), to: keys.get(to_node), order: at });
       }
       if (keys.has(definition.entry_node)) this.meta.set("entry", keys.get(definition.entry_node));
     }, origin);

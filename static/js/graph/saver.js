@@ -5,13 +5,15 @@ import { ApiError, call } from "../net/api.js";
 import { backoff } from "../net/backoff.js";
 
 const WAIT_MS = 350;
+/** What others drew is saved by them; only should they be gone, by us. */
+const WAIT_FOR_OTHERS_MS = 3000;
 
 /** @typedef {"saved" | "saving" | "offline" | "refused"} SavingState */
 
 export class Saver {
   /**
    * @param {{path: string, revision: number, definition: () => any, onAnswer: (draft: any) => void,
-   *   onState: (state: SavingState) => void, onStale: (revision: number) => void, onError: (error: unknown) => void}} options
+   *   together: boolean, onState: (state: SavingState) => void, onStale: (revision: number) => void, onError: (error: unknown) => void}} options
    */
   constructor(options) {
     this.options = options;
@@ -26,10 +28,11 @@ export class Saver {
     window.addEventListener("online", () => this.dirty && this.#soon(0));
   }
 
-  changed() {
+  /** @param {boolean} [isOurs] */
+  changed(isOurs = true) {
+    if (isOurs) this.options.onState("saving");
+    if (isOurs || !this.dirty) this.#soon(isOurs ? WAIT_MS : WAIT_FOR_OTHERS_MS);
     this.dirty = true;
-    this.options.onState("saving");
-    this.#soon(WAIT_MS);
   }
 
   /** @param {number} ms */
@@ -47,7 +50,7 @@ export class Saver {
     this.dirty = false;
     let saved = true;
     try {
-      const draft = await call("PUT", this.options.path, { body: { definition: this.options.definition(), revision: this.revision } });
+      const draft = await call("PUT", this.options.path, { body: { definition: this.options.definition(), revision: this.options.together ? null : this.revision } });
       this.revision = draft.revision;
       this.failures = 0;
       if (!this.dirty) this.options.onState("saved");

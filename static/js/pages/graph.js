@@ -10,23 +10,31 @@ import { placed, showProblems } from "../graph/problems.js";
 import { Saver } from "../graph/saver.js";
 import { buildToolbar } from "../graph/toolbar.js";
 import { startPanels } from "../graph/panels.js";
+import { Together } from "../graph/together.js";
 import { get, post } from "../net/api.js";
 import { byId, button, fill, icon, isTyping, pageData } from "../ui/dom.js";
 import { announce, banner, errorBanner, toast } from "../ui/notices.js";
+import { Share } from "../ui/share.js";
 import { startShell } from "./shell.js";
 
 const data = pageData("page");
 const { graph } = data;
 const path = `/v1/graphs/${graph.slug}`;
-const editable = !graph.built_in;
+const room = data.session;
+const editable = !graph.built_in && room?.role !== "viewer";
 /** @type {Map<string, any>} */
 const tools = new Map(data.tools.map((/** @type {any} */ tool) => [tool.name, tool]));
-const model = new GraphModel(data.definition);
+const model = new GraphModel(room ? null : data.definition);
 const notices = byId("notices");
 let layout = data.layout;
 /** @type {Map<string, import("../graph/problems.js").Problem[]>} */
 let problems = new Map();
 let selected = /** @type {string[]} */ ([]);
+/** Whether the shared document has not come yet. */
+let seeding = Boolean(room);
+/** @type {Together | null} */
+let together = null;
+const name = /** @type {HTMLInputElement} */ (byId("graph-name"));
 let suggestedSemver = "";
 
 const nameOf = (/** @type {string} */ key) => {
@@ -112,6 +120,7 @@ function choose(keys, from) {
   canvas.select(keys, { reveal: from === "outline" });
   outline.select(keys[0] ?? "");
   details.show(model, keys.length === 1 ? keys[0] : "", (key) => problems.get(key) ?? []);
+  together?.selected(keys);
 }
 
 function open() {
@@ -133,6 +142,7 @@ const panels = startPanels(byId("main"));
 function show() {
   const nodes = model.nodes.map(({ key, node, entry, pin }) => ({
     key, node_id: node.node_id, label: node.label || node.node_id, tool: node.tool, entry, pinned: pin !== null, problems: problems.get(key)?.length ?? 0,
+    people: together?.people.filter((person) => person.selected.includes(key)).map(({ name: who, color }) => ({ name: who, color })),
   }));
   const labels = new Map(layout.edges.map((/** @type {any} */ edge) => [`${edge.from_node}\n${edge.to_node}\n${edge.type}`, edge.label]));
   const ids = new Map(model.nodes.map(({ key, node }) => [key, node.node_id]));
@@ -176,7 +186,7 @@ const toolbar = buildToolbar(byId("toolbar"), { canvas, model, editable, command
 /** @type {Record<string, [string, string]>} */
 const PILL = { saved: ["check", "Saved"], saving: ["loader-circle", "Saving…"], offline: ["cloud-off", "Offline, kept here"], refused: ["circle-alert", "Not saved"] };
 const saver = new Saver({
-  path: `${path}/draft`, revision: data.revision, definition: () => checkedNow(),
+  path: `${path}/draft`, revision: data.revision, together: Boolean(room), definition: () => checkedNow(),
   onAnswer: (draft) => ((suggestedSemver = draft.suggested_semver ?? ""), found(draft.problems)),
   onState: (state) => {
     byId("pill").dataset.state = state;
@@ -219,10 +229,10 @@ model.addEventListener("change", () => {
   selected = selected.filter((key) => model.nodeOf(key) || model.edgeOf(key));
   if (drawn !== drawnFrom()) arrange();
   show();
-  if (editable) saver.changed();
+  if (name.value !== model.name && document.activeElement !== name) name.value = model.name;
+  if (editable && !seeding) saver.changed(model.isLocal);
 });
 
-const name = /** @type {HTMLInputElement} */ (byId("graph-name"));
 name.addEventListener("change", () => model.setGraph({ name: name.value.trim() || "Graph" }));
 
 // Publishing and running ---------------------------------------------------------------------------------------------
@@ -242,7 +252,7 @@ document.getElementById("publish")?.addEventListener("click", async () => {
 /** @param {Record<string, string>} answer */
 async function publish({ number, title, note }) {
   try {
-    const version = await post(`${path}/publish`, { number: number.trim() || null, title, note, revision: saver.revision });
+    const version = await post(`${path}/publish`, { number: number.trim() || null, title, note, revision: room ? null : saver.revision });
     graph.semver = version.semver;
     saver.revision += 1;
     notices.replaceChildren(banner({ title: `Version ${version.semver} is published`, words: "It is what runs from now on.", actions: [{ label: "See the versions", run: () => location.assign(`/graph/${graph.slug}/versions/`) }] }));
@@ -258,7 +268,7 @@ byId("run").addEventListener("click", async () => {
   if (!answer) return;
   try {
     if (editable) await publishIfDrawn();
-    const run = await post("/v1/runs", { graph: graph.slug, initial_state: JSON.parse(answer.state) });
+    const run = await post("/v1/runs", { graph: graph.slug, initial_state: JSON.parse(answer.state), session: room?.id ?? null });
     location.assign(`/runs/${run.id}/`);
   } catch (error) {
     failed("The run was not started", error);
@@ -269,7 +279,7 @@ async function publishIfDrawn() {
   const draft = await get(`${path}/draft`);
   if (!draft.is_draft) return;
   try {
-    await post(`${path}/publish`, { revision: saver.revision });
+    await post(`${path}/publish`, { revision: room ? null : saver.revision });
     saver.revision += 1;
   } catch (error) {
     if (/** @type {any} */ (error).code !== "nothing_to_publish") throw error;
@@ -306,6 +316,35 @@ startShell({
     0: () => canvas.camera.fit(),
   },
 });
+
+// Together ------------------------------------------------------------------------------------------------------------
+
+if (room) {
+  together = new Together(room, model, {
+    definition: data.definition, readOnly: !editable, people: byId("people"), onPeople: show,
+    onReady: () => {
+      seeding = false;
+      arrange();
+      document.documentElement.dataset.together = "true";
+    },
+    onState: (state, unstored) => {
+      if (state !== "open" && state !== "connecting") byId("pill").dataset.state = "offline", fill(byId("pill"), icon("cloud-off"), state === "refused" ? "A change was refused" : `Offline${unstored ? `, ${unstored} kept here` : ""}`);
+    },
+  });
+  new Share(room.id).show(room.role === "owner");
+  if (new URLSearchParams(location.search).has("invite") && room.role === "owner") byId("share").click();
+} else if (editable) {
+  byId("share").hidden = false;
+  byId("share").addEventListener("click", async () => {
+    try {
+      if (!(await saver.save())) return;
+      await post(`${path}/session`);
+      location.assign(`${location.pathname}?invite`);
+    } catch (error) {
+      failed("The graph could not be opened to others", error);
+    }
+  });
+}
 
 show();
 if (editable) get(`${path}/draft`).then((draft) => (checkedNow(), (suggestedSemver = draft.suggested_semver ?? ""), found(draft.problems))).catch((error) => failed("The draft could not be checked", error));

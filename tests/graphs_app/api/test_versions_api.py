@@ -12,7 +12,7 @@ from graphs_app import snapshots
 from graphs_app.errors import VersionTaken
 from graphs_app.models import Graph, GraphVersion
 from graphs_app.services import runs, versions
-from sessions_app.models import User
+from sessions_app.models import Document, Member, Role, Session, User
 from tests.graphs_app import cast
 
 MORE = {
@@ -219,3 +219,41 @@ def test_tools_are_listed_with_their_schemas(api: APIClient) -> None:
     tools = {tool["name"]: tool for tool in api.get("/v1/tools").json()["results"]}
     assert tools["sleep"]["config"]["properties"]["seconds"]
     assert json.dumps(tools)
+
+
+def test_a_graph_is_drawn_together_by_the_members_of_its_session(api: APIClient, eve: APIClient, ada: User) -> None:
+    assert send(eve, "post", "/session").status_code == 404
+    made = send(api, "post", "/session").json()["session"]
+    assert send(api, "post", "/session").json()["session"] == made
+    document = Document.objects.get(session=made)
+    assert (document.kind, document.text) == ("graph", "")
+    vic = APIClient()
+    vic.force_authenticate(User.objects.create(username="vic"))
+    Member.objects.create(session_id=made, user=User.objects.get(username="eve"), role=Role.EDITOR)
+    Member.objects.create(session_id=made, user=User.objects.get(username="vic"), role=Role.VIEWER)
+
+    assert [one["slug"] for one in eve.get("/v1/graphs").json()["results"] if not one["built_in"]] == ["sum"]
+    assert send(eve, "put", "/draft", {"definition": MORE}).status_code == 200
+    assert send(eve, "post", "/publish", {}).json()["semver"] == "1.1.0"
+    assert send(eve, "post", "/rollback", {}).status_code == 201
+    assert send(eve, "delete", "").status_code == 404
+    assert send(eve, "post", "/session").status_code == 404
+
+    assert send(vic, "get", "/draft").status_code == 200
+    for method, path in (("put", "/draft"), ("delete", "/draft"), ("post", "/publish"), ("post", "/rollback")):
+        assert send(vic, method, path, {"definition": MORE}).status_code == 403, path
+    Session.objects.filter(pk=made).update(status="expired")
+    assert send(eve, "put", "/draft", {"definition": MORE}).json()["code"] == "session_expired"
+    assert send(api, "put", "/draft", {"definition": MORE}).status_code == 200
+    assert send(api, "post", "/session").json()["session"] != made
+
+
+def test_publishing_tells_those_who_draw_along_what_moved(api: APIClient) -> None:
+    session = send(api, "post", "/session").json()["session"]
+    send(api, "put", "/draft", {"definition": MORE})
+    send(api, "post", "/publish", {})
+    told = api.get(f"/v1/sessions/{session}/events?after=0").json()["results"]
+    events = {event["type"]: event["data"] for event in told}
+    assert {"graph": "sum", "version": 2, "semver": "1.1.0", "by": "Ada"}.items() <= events["graph.updated"].items()
+    assert [node["node_id"] for node in events["layout.updated"]["added"]] == ["say"]
+    assert (events["layout.updated"]["moved"], events["layout.updated"]["removed"]) == ([], [])
