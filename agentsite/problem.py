@@ -17,7 +17,7 @@ from sessions_app.errors import DomainError
 logger = logging.getLogger(__name__)
 
 CONTENT_TYPE = "application/problem+json"
-FOR_PROGRAMS = ("/v1/", "/api/", "/graphs/", "/executions/")
+FOR_PROGRAMS = ("/v1/", "/api/", "/graphs/", "/executions/", "/runs")
 UNAVAILABLE_RETRY_S = 2
 
 # Every code that a person or a program can meet, under the status that it is answered with.

@@ -209,6 +209,7 @@ MODEL_ENDPOINT_CONTEXT: int = env.int("MODEL_ENDPOINT_CONTEXT", default=32_000)
 # Dollars for a million tokens; not known where they are left out.
 MODEL_ENDPOINT_INPUT_USD: float | None = env.float("MODEL_ENDPOINT_INPUT_USD", default=None)
 MODEL_ENDPOINT_OUTPUT_USD: float | None = env.float("MODEL_ENDPOINT_OUTPUT_USD", default=None)
+API_RATE_LIMIT_PER_MINUTE: int = env.int("API_RATE_LIMIT_PER_MINUTE", default=60)
 PRIVATE_ENDPOINTS_ALLOWED: bool = env.bool("PRIVATE_ENDPOINTS_ALLOWED", default=False)
 MODEL_TIMEOUT_S: float = env.float("MODEL_TIMEOUT_S", default=120.0)
 MODEL_IDLE_TIMEOUT_S: float = env.float("MODEL_IDLE_TIMEOUT_S", default=30.0)

@@ -11,6 +11,9 @@ from sessions_app.models import Document, Session, new_id
 class Intent(models.TextChoices):
     REFINE_CODE = "refine_code"
     CODE_REVIEW = "code_review"
+    REFINE_PROMPT = "refine_prompt"
+    BUILD = "build"
+    ASK = "ask"
 
 
 class Request(models.Model):

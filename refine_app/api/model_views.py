@@ -151,8 +151,13 @@ class Estimate(ApiView):
         request=RequestAsked, responses=shapes.EstimateShape, summary="What a request would take, before it is made"
     )
     def post(self, request: Request, session_id: UUID) -> Response:
-        member(request, session_id, Action.EDIT)
+        session = member(request, session_id, Action.EDIT).session
         asked = read(RequestAsked, request.data)
-        graph = requests.graph_for(asked["intent"], asked["instruction"])
         text = session_selectors.document_of(session_id).text
+        graph = requests.graph_for(
+            intent=asked["intent"],
+            instruction=asked["instruction"],
+            language=session.language,
+            is_empty=not text.strip(),
+        )
         return Response(shapes.EstimateShape({"graph": graph, **sums.estimate_of(graph=graph, text=text)}).data)

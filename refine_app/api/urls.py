@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from refine_app.api import model_views, prompt_views, views
+from refine_app.api import model_views, prompt_views, task_views, views
 
 urlpatterns = [
     path("sessions/<uuid:session_id>/requests", views.Requests.as_view(), name="session-requests"),
@@ -31,6 +31,10 @@ urlpatterns = [
     path("prompts/<slug:name>/diff", prompt_views.PromptDiff.as_view(), name="prompt-diff"),
     path("prompts/<slug:name>/uses", prompt_views.PromptUses.as_view(), name="prompt-uses"),
     path("prompts/<slug:name>/render", prompt_views.PromptRender.as_view(), name="prompt-render"),
+    path("agent/execute", task_views.Execute.as_view(), name="agent-execute"),
+    path("tasks", task_views.Tasks.as_view(), name="tasks"),
+    path("tasks/<uuid:task_id>", task_views.TaskDetail.as_view(), name="task"),
+    path("system/metrics", task_views.SystemMetrics.as_view(), name="system-metrics"),
     path("budgets", model_views.Budgets.as_view(), name="budgets"),
     path("budgets/<uuid:budget_id>", model_views.BudgetDetail.as_view(), name="budget"),
     path("runs/<uuid:run_id>/budget", model_views.RunBudget.as_view(), name="run-budget"),

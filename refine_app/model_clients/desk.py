@@ -14,7 +14,7 @@ from refine_app.model_clients.breakers import Breaker
 from refine_app.model_clients.client import TokenCount
 from refine_app.model_clients.endpoints import EndpointSpec
 from refine_app.model_clients.errors import EndpointUnavailable
-from refine_app.prompts.rendering import PromptText, load_prompt
+from refine_app.prompts.rendering import PromptText, built_in_prompt
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +133,7 @@ class StaticDesk:
         raise EndpointUnavailable("There are no budgets here.", retryable=False)
 
     async def prompts(self, names: Sequence[str]) -> Mapping[str, PromptText]:
-        return {name: PromptText(name, "built-in", load_prompt(name)) for name in names}
+        return {name: built_in_prompt(name) for name in names}
 
 
 _desk: Desk = StaticDesk(())

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from refine_app.diffs.fences import fence_for
 from refine_app.model_clients.client import Message
-from refine_app.prompts.rendering import PromptText, load_prompt
+from refine_app.prompts.rendering import PromptText, built_in_prompt
 
 Form = Literal["file", "diff"]
 MAX_TURNS = 10
@@ -40,7 +40,7 @@ NAMES = ("refine_system", "refine_user", "refine_repair", "form_file", "form_dif
 
 def built_in() -> dict[str, PromptText]:
     """The prompts as they come with the product."""
-    return {name: PromptText(name, "built-in", load_prompt(name)) for name in NAMES}
+    return {name: built_in_prompt(name) for name in NAMES}
 
 
 def build_messages(task: Task, prompts: Mapping[str, PromptText] | None = None) -> list[Message]:

@@ -32,6 +32,8 @@ ALLOWED: tuple[type[nodes.Node], ...] = (
     nodes.Compare, nodes.Operand, nodes.And, nodes.Or, nodes.Not, nodes.Filter, nodes.Test, nodes.Getattr,
     nodes.Getitem, nodes.Concat, nodes.Keyword,
 )  # fmt: skip
+LISTS = {"agents": "list", "pairs": "list"}
+"""What the product fills in that is no text."""
 TYPES: Mapping[str, tuple[type, ...]] = {
     "string": (str,),
     "integer": (int,),
@@ -118,6 +120,13 @@ def load_prompt(name: str) -> str:
     if not resource.is_file():
         raise PromptError(f"There is no prompt {name!r}.")
     return resource.read_text(encoding="utf-8").strip() + "\n"
+
+
+def built_in_prompt(name: str) -> PromptText:
+    """A prompt as it comes with the product."""
+    content = load_prompt(name)
+    places = sorted(places_of(content, name=name))
+    return PromptText(name, "built-in", content, {place: {"type": LISTS.get(place, "string")} for place in places})
 
 
 def built_in_names() -> list[str]:

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-IntentName = Literal["refine_code", "code_review"]
+IntentName = Literal["refine_code", "code_review", "refine_prompt", "build", "ask"]
 
 _CHANGE = re.compile(
     r"\b(refine|refactor|fix|add|change|rewrite|rename|remove|replace|simplif\w+|optimi[sz]e|clean|format|convert|make|"
@@ -23,6 +23,19 @@ _LOOK_ONLY = re.compile(
     re.IGNORECASE,
 )
 
+_PROSE = ("text", "markdown", "md", "plain", "plaintext")
+_PROMPT = re.compile(r"\b(system )?prompts?\b", re.IGNORECASE)
+_BUILD = re.compile(
+    r"\b(build|create|write|make|generate) (me |us )?(an?|the) (\w+ ){0,4}?(app|application|website|site|service|api|"
+    r"bot|library|package|game|cli|tool|program) (that|which|for|to|with)\b|\bfrom scratch\b",
+    re.IGNORECASE,
+)
+_QUESTION = re.compile(
+    r"^\s*(why|how (does|do|is|are|come)|where|when|who|which|explain|what (does|do|happens)|is (it|this|there)|"
+    r"does (it|this)|can (it|this))\b",
+    re.IGNORECASE,
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Route:
@@ -32,8 +45,14 @@ class Route:
     reason: str
 
 
-def choose_intent(instruction: str) -> Route:
+def choose_intent(instruction: str, language: str = "", *, is_empty: bool = False) -> Route:
     """refine_code unless the words ask for a look only: a change can be rejected, a missing one must be asked again."""
+    if (prompt := _PROMPT.search(instruction)) and language in _PROSE:
+        return Route("refine_prompt", f"{prompt[0]!r} is asked about, and the document is no code")
+    if is_empty and (build := _BUILD.search(instruction)):
+        return Route("build", f"{build[0]!r} asks for something new, and the document is empty")
+    if question := _QUESTION.search(instruction):
+        return Route("ask", f"{question[0].strip()!r} asks a question")
     only = _LOOK_ONLY.search(instruction)
     if only is not None:
         return Route("code_review", f"{only[0]!r} asks to look and not to change anything")

@@ -17,7 +17,7 @@ from refine_app.prompts.rendering import (
     PromptError,
     PromptText,
     built_in_names,
-    load_prompt,
+    built_in_prompt,
     places_of,
 )
 from refine_app.services.endpoints import require_staff
@@ -68,7 +68,7 @@ def text_of(version: PromptVersion) -> PromptText:
 
 def _from_file(name: str) -> PromptText:
     """A prompt of a release whose migration has not run yet."""
-    return PromptText(name, "built-in", load_prompt(name))
+    return built_in_prompt(name)
 
 
 # What people do -----------------------------------------------------------------------------------
@@ -239,7 +239,8 @@ def uses_of(*, name: str) -> list[dict[str, Any]]:
 def install() -> None:
     """Adds prompts that are new and a version of those that changed; production moves only off our own versions."""
     for name in built_in_names():
-        content = load_prompt(name)
+        text = built_in_prompt(name)
+        content = text.content
         prompt, _ = Prompt.objects.get_or_create(name=name, defaults={"built_in": True})
         newest = prompt.versions.filter(built_in=True).first()
         if newest is not None and newest.content == content:
@@ -248,7 +249,7 @@ def install() -> None:
         number = (1, 0, 0) if top is None else (top.major, top.minor + 1, 0)
         version = PromptVersion.objects.create(
             prompt=prompt, major=number[0], minor=number[1], patch=number[2], content=content, built_in=True,
-            variables={place: {"type": "string"} for place in sorted(places_of(content, name=name))},
+            variables=dict(text.variables),
         )  # fmt: skip
         now = labelled(name, PRODUCTION)
         if now is None or now.built_in:

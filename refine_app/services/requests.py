@@ -25,8 +25,16 @@ from sessions_app.services.locks import lock_document_of
 
 AUTO = "auto"
 INTENTS = (AUTO, *Intent.values)
-GRAPHS = {Intent.REFINE_CODE: "refine_code", Intent.CODE_REVIEW: "code_review"}
+GRAPHS = {
+    Intent.REFINE_CODE: "refine_code",
+    Intent.CODE_REVIEW: "code_review",
+    Intent.REFINE_PROMPT: "prompt_refinement",
+    Intent.BUILD: "build",
+    Intent.ASK: "ask",
+}
 """Which built-in graph serves an intent."""
+WITHOUT_TEXT = (Intent.BUILD, Intent.ASK)
+"""What needs no document."""
 INSTRUCTION_MAX = 10_000
 
 
@@ -56,9 +64,10 @@ def make_request(
         session = document.session
         require_active(session, Action.EDIT)
         parent = _find_parent(session, parent_id)
-        if not document.text.strip("\ufeff \t\r\n\f\v"):
+        is_empty = not document.text.strip("\ufeff \t\r\n\f\v")
+        chosen, reason = _route(intent, instruction, session.language, is_empty=is_empty)
+        if is_empty and chosen not in WITHOUT_TEXT:
             raise EmptyDocument(session.pk)
-        chosen, reason = _route(intent, instruction)
         request = _start(
             Request(
                 id=new_id(),
@@ -97,17 +106,17 @@ def _find_parent(session: Session, parent_id: UUID | None) -> Request | None:
     return parent
 
 
-def graph_for(intent: str, instruction: str) -> str:
+def graph_for(*, intent: str, instruction: str, language: str, is_empty: bool) -> str:
     """The graph that a request would run. Raises UnknownIntent."""
     if intent not in INTENTS:
         raise UnknownIntent(intent, INTENTS)
-    return GRAPHS[_route(intent, instruction)[0]]
+    return GRAPHS[_route(intent, instruction, language, is_empty=is_empty)[0]]
 
 
-def _route(intent: str, instruction: str) -> tuple[Intent, str]:
+def _route(intent: str, instruction: str, language: str, *, is_empty: bool) -> tuple[Intent, str]:
     if intent != AUTO:
         return Intent(intent), "asked for"
-    route = choose_intent(instruction)
+    route = choose_intent(instruction, language, is_empty=is_empty)
     return Intent(route.intent), route.reason
 
 

@@ -3,7 +3,10 @@
 from typing import Any
 
 from graphs_app.engine.registry import Tool, make_tool
+from refine_app.tools.agents import answer_question, classify_task, route_to_agent, run_agent
+from refine_app.tools.building import STEPS, build_step, research
 from refine_app.tools.planning import analyse_code, plan_refinement
+from refine_app.tools.prompting import compare_prompts, critique_prompt
 from refine_app.tools.proposing import propose_change
 from refine_app.tools.review import check_complexity, detect_issues, extract_functions, suggest_improvements
 from refine_app.tools.rewriting import rewrite_code
@@ -13,6 +16,12 @@ _TEXT = {"type": "string"}
 _MAYBE_TEXT = {"type": ["string", "null"]}
 _LIST = {"type": "array"}
 _OBJECT = {"type": "object"}
+_WISH = {
+    "endpoint": {"type": "string", "description": "The endpoint to ask, by its name; auto chooses."},
+    "tier": {"enum": ["auto", "fast", "balanced", "strong"]},
+    "temperature": {"type": "number", "minimum": 0, "maximum": 2},
+    "agent": {"type": "string", "maxLength": 100},
+}
 _CODE = {"code": _TEXT, "language": _MAYBE_TEXT, "filename": _MAYBE_TEXT}
 
 
@@ -62,7 +71,7 @@ TOOLS: tuple[Tool, ...] = (
         rewrite_code,
         inputs=_object(_CODE | {"instruction": _TEXT, "history": _LIST, "plan": _OBJECT}, "code"),
         outputs=_object({"new_text": _MAYBE_TEXT, "summary": _TEXT, "endpoint": _TEXT}, "new_text", "endpoint"),
-        config=_object({"temperature": {"type": "number", "minimum": 0, "maximum": 2}}),
+        config=_object(_WISH),
     ),
     make_tool(
         "validate_code",
@@ -77,5 +86,61 @@ TOOLS: tuple[Tool, ...] = (
         inputs=_object(_CODE | {"new_text": _TEXT}, "code", "new_text"),
         outputs=_object({"summary": _TEXT, "proposed": _OBJECT}, "proposed"),
         effects=True,
+    ),
+    make_tool(
+        "classify_task",
+        classify_task,
+        inputs=_object({"task": _TEXT}, "task"),
+        outputs=_object({"classification": _OBJECT}, "classification"),
+        config=_object(_WISH),
+    ),
+    make_tool(
+        "route_to_agent",
+        route_to_agent,
+        inputs=_object({"classification": _OBJECT}, "classification"),
+        outputs=_object({"selected_agent": _TEXT, "peer_routing_reason": _TEXT}, "selected_agent"),
+        config=_object({"min_confidence": {"type": "number", "minimum": 0, "maximum": 1}}),
+    ),
+    make_tool(
+        "run_agent",
+        run_agent,
+        inputs=_object({"task": _TEXT, "selected_agent": _TEXT}, "task", "selected_agent"),
+        outputs=_object({"result": _OBJECT}, "result"),
+        config=_object(_WISH),
+    ),
+    make_tool(
+        "answer_question",
+        answer_question,
+        inputs=_object({"instruction": _TEXT, "code": _MAYBE_TEXT}, "instruction"),
+        outputs=_object({"answer": _TEXT}, "answer"),
+        config=_object(_WISH),
+    ),
+    make_tool(
+        "research",
+        research,
+        inputs=_object({"task": _MAYBE_TEXT, "instruction": _MAYBE_TEXT}),
+        outputs=_object({"task": _TEXT, "material": _TEXT}, "material"),
+        config=_object(_WISH),
+    ),
+    make_tool(
+        "build_step",
+        build_step,
+        inputs=_object({"task": _MAYBE_TEXT}),
+        outputs=_object({"endpoint": _TEXT}),
+        config=_object(_WISH | {"step": {"enum": list(STEPS)}}, "step"),
+    ),
+    make_tool(
+        "critique_prompt",
+        critique_prompt,
+        inputs=_object({"code": _TEXT}, "code"),
+        outputs=_object({"issues": _LIST}, "issues"),
+        config=_object(_WISH),
+    ),
+    make_tool(
+        "compare_prompts",
+        compare_prompts,
+        inputs=_object({"code": _TEXT, "new_text": _MAYBE_TEXT, "samples": _LIST}, "code"),
+        outputs=_object({"checks": _LIST}, "checks"),
+        config=_object(_WISH),
     ),
 )

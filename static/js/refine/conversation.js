@@ -16,7 +16,7 @@ import { nodeName, showProgress } from "./steps.js";
  */
 
 /** @type {Record<string, string>} */
-export const INTENTS = { auto: "Choose for me", refine_code: "Refine code", code_review: "Review", graph: "Graph" };
+export const INTENTS = { auto: "Choose for me", refine_code: "Refine code", code_review: "Review", refine_prompt: "Refine a prompt", ask: "Ask", build: "Build", graph: "Graph" };
 
 export class Conversation {
   /** @param {HTMLElement} root @param {Actions} actions */

@@ -1,0 +1,180 @@
+"""REST over tasks in natural language, with the paths and words of their own interface."""
+
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.throttling import UserRateThrottle
+
+from refine_app.services import tasks
+from refine_app.services.endpoints import known_endpoints
+from sessions_app.api.base import API_VERSION, ApiView, caller
+from sessions_app.api.idempotency import idempotent
+from sessions_app.api.pagination import NewestFirst
+from sessions_app.api.views import KEY, read
+
+
+class TaskAsked(serializers.Serializer[Any]):
+    task = serializers.CharField(allow_blank=True, help_text="What is to be done, in your own words.")
+    session_id = serializers.UUIDField(required=False, allow_null=True, default=None)
+
+
+class AcceptedShape(serializers.Serializer[Any]):
+    task_id = serializers.UUIDField()
+    session_id = serializers.UUIDField()
+    status = serializers.CharField()
+    queued_at = serializers.DateTimeField()
+    message = serializers.CharField()
+
+
+class ResultShape(serializers.Serializer[Any]):
+    summary = serializers.CharField()
+    raw_output = serializers.CharField()
+    code_language = serializers.CharField(allow_null=True)
+    citations = serializers.ListField(child=serializers.DictField())
+
+
+class TaskErrorShape(serializers.Serializer[Any]):
+    type = serializers.CharField()
+    message = serializers.CharField()
+
+
+class TaskTokensShape(serializers.Serializer[Any]):
+    prompt = serializers.IntegerField()
+    completion = serializers.IntegerField()
+
+
+class TaskShape(serializers.Serializer[Any]):
+    task_id = serializers.UUIDField()
+    session_id = serializers.UUIDField(allow_null=True)
+    task = serializers.CharField()
+    status = serializers.ChoiceField(choices=["queued", "processing", "completed", "failed"])
+    agent_type = serializers.CharField(allow_null=True)
+    selected_agent = serializers.CharField(allow_null=True)
+    peer_routing_reason = serializers.CharField(allow_null=True)
+    confidence = serializers.FloatField(allow_null=True)
+    created_at = serializers.DateTimeField()
+    queued_at = serializers.DateTimeField()
+    started_at = serializers.DateTimeField(allow_null=True)
+    completed_at = serializers.DateTimeField(allow_null=True)
+    updated_at = serializers.DateTimeField()
+    result = ResultShape(allow_null=True)
+    error = TaskErrorShape(allow_null=True)
+    tokens = TaskTokensShape()
+    cost_usd = serializers.CharField(allow_null=True)
+
+
+class TaskFilter(serializers.Serializer[Any]):
+    status = serializers.ChoiceField(choices=["", "queued", "processing", "completed", "failed"], default="")
+    agent_type = serializers.CharField(required=False, allow_blank=True, default="", max_length=100)
+    since = serializers.DateTimeField(required=False, allow_null=True, default=None)
+    until = serializers.DateTimeField(required=False, allow_null=True, default=None)
+
+
+class QueryAsked(serializers.Serializer[Any]):
+    query = serializers.CharField(allow_blank=True)
+
+
+class RunIdAnswer(serializers.Serializer[Any]):
+    run_id = serializers.UUIDField()
+
+
+class MetricsShape(serializers.Serializer[Any]):
+    queue_length = serializers.IntegerField()
+    tasks_today = serializers.DictField(child=serializers.IntegerField())
+    agent_distribution = serializers.DictField(child=serializers.IntegerField())
+    average_duration_ms = serializers.IntegerField(allow_null=True)
+    health = serializers.DictField()
+
+
+class ExecuteThrottle(UserRateThrottle):
+    """By person, or by address where nobody is signed in."""
+
+    scope = "execute"
+
+    def get_rate(self) -> str:
+        return f"{settings.API_RATE_LIMIT_PER_MINUTE}/min"
+
+
+class Execute(ApiView):
+    throttle_classes = (ExecuteThrottle,)
+
+    @extend_schema(
+        request=TaskAsked, responses={202: AcceptedShape}, parameters=[KEY], summary="Have a task done by an agent"
+    )
+    @idempotent
+    def post(self, request: Request) -> Response:
+        asked = read(TaskAsked, request.data)
+        run = tasks.execute_task(
+            user=caller(request),
+            task=asked["task"],
+            session_id=asked["session_id"],
+            metadata=_about(request),
+            now=timezone.now(),
+        )
+        accepted = {
+            "task_id": run.pk,
+            "session_id": run.session_id,
+            "status": "queued",
+            "queued_at": run.queued_at,
+            "message": "Task accepted and queued.",
+        }
+        shown = dict(AcceptedShape(accepted).data) | {"api_version": API_VERSION}
+        return Response(shown, 202, headers={"Location": f"/v1/tasks/{run.pk}"})
+
+
+class SubmitQuery(ApiView):
+    throttle_classes = (ExecuteThrottle,)
+
+    @extend_schema(request=QueryAsked, responses={202: RunIdAnswer}, parameters=[KEY], summary="The same, in one field")
+    @idempotent
+    def post(self, request: Request) -> Response:
+        query = read(QueryAsked, request.data)["query"]
+        run = tasks.execute_task(
+            user=caller(request), task=query, session_id=None, metadata=_about(request), now=timezone.now()
+        )
+        return Response({"run_id": str(run.pk)}, 202, headers={"Location": f"/v1/runs/{run.pk}"})
+
+
+class Tasks(ApiView):
+    pagination_class = NewestFirst
+
+    @extend_schema(parameters=[TaskFilter], responses=TaskShape(many=True), summary="The caller's tasks, newest first")
+    def get(self, request: Request) -> Response:
+        asked = read(TaskFilter, request.query_params)
+        agent = asked.pop("agent_type")
+        page = self.paginate_queryset(tasks.tasks_of(user=caller(request), agent=agent, **asked)) or []
+        return self.get_paginated_response(TaskShape([tasks.described(run) for run in page], many=True).data)
+
+
+class TaskDetail(ApiView):
+    @extend_schema(responses=TaskShape, summary="One task with its result or its error")
+    def get(self, request: Request, task_id: UUID) -> Response:
+        return Response(TaskShape(tasks.described(tasks.find_task(user=caller(request), task_id=task_id))).data)
+
+
+class SystemMetrics(ApiView):
+    @extend_schema(responses=MetricsShape, summary="The queue, today's tasks, and how the parts are")
+    def get(self, request: Request) -> Response:
+        endpoints = known_endpoints()
+        health = {
+            "database": "ok",
+            "model_endpoints": sum(not known.why_off for known in endpoints),
+            "model_endpoints_resting": sum(known.breaker(timezone.now()) == "open" for known in endpoints),
+        }
+        return Response(MetricsShape({**tasks.metrics(now=timezone.now()), "health": health}).data)
+
+
+def _about(request: Request) -> dict[str, Any]:
+    """What is kept of how a task came."""
+    return {
+        "ip": str(request.META.get("REMOTE_ADDR", ""))[:60],
+        "user_agent": str(request.headers.get("User-Agent", ""))[:300],
+        "request_id": str(request.headers.get("X-Request-ID", ""))[:100],
+        "environment": settings.ENVIRONMENT,
+    }

@@ -1,0 +1,60 @@
+"""The steps of the graph build: research only where it is needed, then plan, check, code and present."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from graphs_app.engine.checkpoint import Json
+from graphs_app.engine.registry import ToolContext
+from refine_app.tools.replies import ask_for_data, ask_prompt
+
+NEED = {
+    "type": "object",
+    "properties": {
+        "needs_search": {"type": "boolean"},
+        "query": {"type": "string", "maxLength": 400},
+        "known": {"type": "string", "maxLength": 8000},
+    },
+    "required": ["needs_search", "query", "known"],
+}
+STEPS = {
+    "plan": ("Planner", "plan", 2000),
+    "check": ("Executor", "notes", 2000),
+    "code": ("Coder", "code_answer", 8000),
+    "final": ("Finalizer", "answer", 8000),
+}
+"""Which agent takes a step, what it writes, and how long that may be."""
+
+
+async def research(context: ToolContext, state: Mapping[str, Any]) -> Json:
+    """Whether outside knowledge is needed, and what is known; a search that cannot be made is said, not made up."""
+    task = task_of(state)
+    found = await ask_for_data(context, "build_research", {"task": task}, NEED, agent="Researcher")
+    material = found["known"]
+    if found["needs_search"]:
+        material += (
+            f"\n\nThis request needs knowledge from outside ({found['query']!r}), and no web search is configured; "
+            "treat what may have changed as unknown, and say so."
+        )
+    return {"task": task, "material": material, "needs_search": found["needs_search"]}
+
+
+async def build_step(context: ToolContext, state: Mapping[str, Any]) -> Json:
+    """One step by its name in the node's config."""
+    step = str(context.config["step"])
+    agent, key, max_tokens = STEPS[step]
+    values = {
+        "task": task_of(state),
+        "material": str(state.get("material") or "None."),
+        "plan": str(state.get("plan") or ""),
+        "notes": str(state.get("notes") or ""),
+        "code": str(state.get("code_answer") or ""),
+    }
+    reply = await ask_prompt(
+        context, f"build_{step}", values, agent=agent, max_tokens=max_tokens, on_text=context.emit_text
+    )
+    writes: Json = {key: reply.text, "endpoint": reply.endpoint}
+    return writes | ({"summary": reply.text[:1000]} if step == "final" else {})
+
+
+def task_of(state: Mapping[str, Any]) -> str:
+    return str(state.get("task") or state.get("instruction") or "")

@@ -1,0 +1,112 @@
+"""Prompts of the registry as questions to a model, and replies as text or as data that fits a schema."""
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from jsonschema import Draft202012Validator
+
+from graphs_app.engine.registry import ToolContext
+from refine_app.diffs.errors import excerpt
+from refine_app.diffs.fences import fence_for, read_fences
+from refine_app.model_clients.client import Message
+from refine_app.model_clients.desk import current
+from refine_app.model_clients.tokens import estimate
+from refine_app.routing.endpoints import complexity_of
+from refine_app.tools.asking import Question, Reply, ask_model, has_model
+from refine_app.tools.errors import InvalidOutput, ModelNeeded
+
+MAX_ANSWER_TOKENS = 8000
+MAX_JSON = 200_000
+
+
+async def ask_prompt(
+    context: ToolContext,
+    name: str,
+    values: Mapping[str, Any],
+    *,
+    agent: str,
+    max_tokens: int = 2000,
+    on_text: Callable[[str], None] | None = None,
+) -> Reply:
+    """What a model answers to a prompt in production. Raises ModelNeeded where none is configured."""
+    question = await _question(context, name, values, agent=agent, max_tokens=max_tokens)
+    return await ask_model(context, question, on_text)
+
+
+async def ask_for_data(
+    context: ToolContext, name: str, values: Mapping[str, Any], schema: Mapping[str, Any], *, agent: str
+) -> dict[str, Any]:
+    """The same, as an object that fits a schema; a reply that does not is sent back once with what is wrong."""
+    question = await _question(context, name, values, agent=agent, max_tokens=1500)
+    reply = await ask_model(context, question)
+    data, problem = read_data(reply.text, schema)
+    if data is None:
+        again = (
+            *question.messages,
+            Message("assistant", reply.text[:MAX_ANSWER_TOKENS]),
+            Message("user", f"That cannot be used: {problem} Answer again with the JSON object alone."),
+        )
+        reply = await ask_model(context, replace(question, messages=again))
+        data, problem = read_data(reply.text, schema)
+    if data is None:
+        raise InvalidOutput(f"The reply of {reply.endpoint!r} cannot be used: {problem} It began: {reply.text[:200]!r}")
+    return data
+
+
+async def _question(
+    context: ToolContext, name: str, values: Mapping[str, Any], *, agent: str, max_tokens: int
+) -> Question:
+    if not await has_model(context):
+        raise ModelNeeded(
+            f"{agent!r} needs a language model, and none is configured; set HF_TOKEN or MODEL_ENDPOINT_URL, or ask "
+            "staff to switch an endpoint on."
+        )
+    prompt = (await current().prompts([name]))[name]
+    text = prompt.render({"mark": mark_of(context, values), **values})
+    complexity, why = complexity_of({"task": text})
+    return Question(
+        messages=(Message("user", text),),
+        max_tokens=min(max_tokens, MAX_ANSWER_TOKENS),
+        temperature=float(context.config.get("temperature", 0.2)),
+        complexity=complexity,
+        why_complexity=f"{estimate(text)} tokens, {why}",
+        prompt_version=prompt.label,
+        agent=agent,
+    )
+
+
+def mark_of(context: ToolContext, values: Mapping[str, Any]) -> str:
+    """What tags end in, so that no text between them can contain its own closing tag."""
+    said = json.dumps(values, sort_keys=True, default=str)
+    return hashlib.sha256(f"{context.node_run_id}\0{said}".encode("utf-8", "replace")).hexdigest()[:12]
+
+
+def read_data(text: str, schema: Mapping[str, Any]) -> tuple[dict[str, Any] | None, str]:
+    """The JSON object in a reply, in a fence or bare, and else what is wrong with it."""
+    fences = [fence.code for fence in read_fences(text)]
+    start, end = text.find("{"), text.rfind("}")
+    candidates = [*fences, text[start : end + 1]] if 0 <= start < end else fences
+    problem = "there is no JSON object in it."
+    for candidate in candidates:
+        if len(candidate) > MAX_JSON:
+            problem = f"it is longer than {MAX_JSON} characters."
+            continue
+        try:
+            data = json.loads(candidate)
+        except (ValueError, RecursionError) as error:
+            problem = f"it is not JSON: {excerpt(str(error), 120)}."
+            continue
+        fault = next(Draft202012Validator(dict(schema)).iter_errors(data), None)
+        if fault is None and isinstance(data, dict):
+            return data, ""
+        problem = "it is no object." if fault is None else f"{fault.json_path}: {excerpt(fault.message, 200)}."
+    return None, problem
+
+
+def fenced(text: str, language: str = "") -> str:
+    """A text in a fence that it cannot close."""
+    fence = fence_for(text)
+    return f"{fence}{language}\n{text}{'' if text.endswith(chr(10)) else chr(10)}{fence}"
