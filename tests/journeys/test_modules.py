@@ -257,7 +257,7 @@ def test_a_newer_proposal_supersedes_what_is_open(blank: Page) -> None:
 
 
 PILL = """async (situation) => (await import("/js/ui/pill.js")).describe(situation).text"""
-CLEAN = {"phase": "clean", "changes": 0, "savedAt": None, "error": None, "keptHere": True}
+CLEAN = {"phase": "clean", "changes": 0, "savedAt": None, "error": None, "keptHere": True, "keeping": False}
 
 
 @pytest.mark.parametrize(
@@ -267,6 +267,8 @@ CLEAN = {"phase": "clean", "changes": 0, "savedAt": None, "error": None, "keptHe
         ({}, {"phase": "saving", "changes": 1}, "Saving…"),
         ({"socket": "waiting"}, {"phase": "saving", "changes": 3}, f"Offline {DASH} 3 changes kept"),
         ({}, {"phase": "failing", "changes": 1, "error": {"kind": "network"}}, f"Offline {DASH} 1 change kept"),
+        ({}, {"phase": "failing", "changes": 2, "keeping": True}, f"Offline {DASH} keeping 2 changes…"),
+        ({}, {"phase": "failing", "changes": 2, "keptHere": False}, f"Offline {DASH} 2 changes not kept"),
         ({"readOnly": True}, {}, "Read-only"),
         ({"expired": True}, {}, "Session expired"),
         ({"expired": True}, {"changes": 2, "phase": "refused"}, f"Session expired {DASH} 2 changes kept"),

@@ -34,7 +34,7 @@ const DISCONNECTED_MS = 3_000;
 
 /**
  * @typedef {{phase: "clean" | "saving" | "failing" | "refused", changes: number, savedAt: Date | null,
- *   error: ApiError | null, keptHere: boolean}} Status
+ *   error: ApiError | null, keptHere: boolean, keeping: boolean}} Status
  */
 
 export class SharedDocument {
@@ -199,7 +199,7 @@ export class SharedDocument {
   keepSoon() {
     if (this.keepTimer !== undefined) return;
     if (performance.now() - this.keptAt > KEEP_MS) this.keep();
-    else this.keepTimer = setTimeout(() => this.keep(), KEEP_MS);
+    else this.keepTimer = setTimeout(() => (this.keep(), this.tell()), KEEP_MS);
   }
 
   /** Writes what the server lacks into this browser's storage. */
@@ -228,7 +228,7 @@ export class SharedDocument {
   get status() {
     const { error, changes } = this;
     const phase = this.provider.refused ? "refused" : error ? "failing" : changes > 0 ? "saving" : "clean";
-    return { phase, changes, savedAt: this.savedAt, error, keptHere: !this.unsaved.full };
+    return { phase, changes, savedAt: this.savedAt, error, keptHere: !this.unsaved.full, keeping: this.keepTimer !== undefined };
   }
 
   tell() {

@@ -63,6 +63,16 @@ export class Unsaved {
     return found.sort((a, b) => a.entry.at - b.entry.at);
   }
 
+  /**
+   * Calls back for each other tab of the session that lives now, once it does not any more.
+   * @param {() => void} ended
+   */
+  async whenOthersEnd(ended) {
+    const { held = [] } = (await navigator.locks?.query()) ?? {};
+    const others = held.map(({ name = "" }) => name).filter((name) => name.startsWith(this.prefix) && name !== this.key);
+    for (const name of others) navigator.locks.request(name, ended);
+  }
+
   /** @param {string} key */
   forget(key) {
     this.storage.removeItem(key);

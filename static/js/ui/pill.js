@@ -18,7 +18,7 @@ const changes = (n) => `${n} ${n === 1 ? "change" : "changes"}`;
  * @returns {Pill}
  */
 export function describe({ socket, document, expired, readOnly }) {
-  const kept = document.changes > 0 ? ` – ${changes(document.changes)} kept` : "";
+  const kept = document.changes > 0 ? ` – ${keeping(document)}` : "";
   if (expired || socket === "expired") {
     return { state: "expired", icon: "hourglass", text: `Session expired${kept}`, title: "The session is read-only until its owner reopens it." };
   }
@@ -42,6 +42,12 @@ export function describe({ socket, document, expired, readOnly }) {
     return { state: "saved", icon: "check", text: `Saved ${clock(document.savedAt)}`, title: "The server has stored everything you see." };
   }
   return { state: "live", icon: "wifi", text: "Live", title: "Connected. The server has stored everything you see." };
+}
+
+/** Says that changes are kept when they are, and not a moment before: the tab may die in between. @param {Situation["document"]} document */
+function keeping({ changes: count, keptHere, keeping: isUnderWay }) {
+  if (!keptHere) return `${changes(count)} not kept`;
+  return isUnderWay ? `keeping ${changes(count)}…` : `${changes(count)} kept`;
 }
 
 /** @param {HTMLElement} element @param {Situation} situation */

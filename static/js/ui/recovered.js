@@ -3,25 +3,26 @@
 
 import { banner, copy } from "./notices.js";
 
-/** A tab that has just crashed may still hold its lock when the next one opens. */
-const AGAIN_MS = 3_000;
-
 /**
+ * A tab that has just crashed may still hold its lock when the next one opens, so the locks of others are waited for.
  * @param {import("../collab/document.js").SharedDocument} doc
  * @param {HTMLElement} notices
  */
 export async function bringBack(doc, notices) {
-  const { length } = await bringBackOnce(doc, notices);
-  await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
-  if (!length) await bringBackOnce(doc, notices);
+  const told = new Set();
+  await doc.unsaved.whenOthersEnd(() => bringBackOnce(doc, notices, told));
+  await bringBackOnce(doc, notices, told);
 }
 
 /**
  * @param {import("../collab/document.js").SharedDocument} doc
  * @param {HTMLElement} notices
+ * @param {Set<string>} told the entries that were given back already
  */
-async function bringBackOnce(doc, notices) {
-  const { changes, texts } = await doc.recover();
+async function bringBackOnce(doc, notices, told) {
+  const { changes, texts: all } = await doc.recover();
+  const texts = all.filter(({ key }) => !told.has(key));
+  for (const { key } of texts) told.add(key);
   if (changes > 0) {
     const back = banner({
       title: `${changes} unsaved ${changes === 1 ? "change" : "changes"} brought back`,
@@ -41,7 +42,6 @@ async function bringBackOnce(doc, notices) {
       actions: [{ label: "Copy the text", icon: "copy", primary: true, run: () => give(doc, texts) }],
     }));
   }
-  return texts;
 }
 
 /**
