@@ -99,6 +99,7 @@ class Hub:
 
     async def _listen(self) -> None:
         while True:
+            channel = ""
             try:
                 channel = await layer.subscribe()
                 self.listening.set()
@@ -108,6 +109,9 @@ class Hub:
             except layer.DOWN:
                 self.listening.clear()
                 await asyncio.sleep(layer.RETRY_AFTER_S)
+            finally:
+                if channel:
+                    await layer.unsubscribe(channel)
 
     async def _keep_looking(self) -> None:
         while True:

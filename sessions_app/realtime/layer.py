@@ -61,6 +61,14 @@ async def subscribe() -> str:
     return channel
 
 
+async def unsubscribe(channel: str) -> None:
+    """Leaves the group; nobody is to go on sending to a channel that nobody reads."""
+    try:
+        await asyncio.wait_for(_layer().group_discard(GROUP, channel), SEND_TIMEOUT_S)
+    except DOWN as error:
+        log.info("the channel %s is left to expire: %s", channel, error)
+
+
 async def receive(channel: str) -> list[Item]:
     """The next items that another process sent."""
     while True:
