@@ -9,6 +9,7 @@ import tempfile
 
 import django
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.servers import shared
 
@@ -25,6 +26,10 @@ os.environ.update(
     SECRET_KEY="a-key-for-tests-only-which-is-long-enough-to-pass-0123456789",
 )
 django.setup()  # here, so that the conftest of a folder may import models
+
+# The same examples each time, however slow the machine: chance belongs into a longer run with a profile of its own.
+settings.register_profile("suite", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "suite"))
 
 pytest_plugins = [
     "tests.servers.postgres",
