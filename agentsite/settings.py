@@ -209,6 +209,10 @@ MODEL_ENDPOINT_CONTEXT: int = env.int("MODEL_ENDPOINT_CONTEXT", default=32_000)
 # Dollars for a million tokens; not known where they are left out.
 MODEL_ENDPOINT_INPUT_USD: float | None = env.float("MODEL_ENDPOINT_INPUT_USD", default=None)
 MODEL_ENDPOINT_OUTPUT_USD: float | None = env.float("MODEL_ENDPOINT_OUTPUT_USD", default=None)
+TAVILY_API_KEY: str = env.str("TAVILY_API_KEY", default="")
+TAVILY_URL: str = env.str("TAVILY_URL", default="https://api.tavily.com/search")
+# Such as https://html.duckduckgo.com/html/; it is asked where there is no key of Tavily.
+DUCKDUCKGO_URL: str = env.str("DUCKDUCKGO_URL", default="")
 API_RATE_LIMIT_PER_MINUTE: int = env.int("API_RATE_LIMIT_PER_MINUTE", default=60)
 PRIVATE_ENDPOINTS_ALLOWED: bool = env.bool("PRIVATE_ENDPOINTS_ALLOWED", default=False)
 MODEL_TIMEOUT_S: float = env.float("MODEL_TIMEOUT_S", default=120.0)

@@ -1,9 +1,37 @@
-"""ContentAgent: writes and improves long texts."""
+"""ContentAgent: writes and improves long texts, on what the web says where a search is configured."""
 
-from refine_app.agents.agent import PromptedAgent
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
 
-AGENT = PromptedAgent(
-    "ContentAgent",
-    "Writes and improves long texts: articles, summaries, documentation, letters, explanations of what is no code.",
-    "agent_content",
-)
+from graphs_app.engine.registry import ToolContext
+from refine_app.agents.agent import MAX_TOKENS, AgentOutput, Citation, code_language_of
+from refine_app.tools.replies import ask_for_data, ask_prompt
+from refine_app.tools.searching import NEED, in_words, look_up
+
+
+@dataclass(frozen=True, slots=True)
+class ContentAgent:
+    """Asks whether knowledge from outside is needed, searches for it, and cites what it was given."""
+
+    name: str = "ContentAgent"
+    responsibilities: str = (
+        "Writes and improves long texts: articles, summaries, documentation, letters, explanations of what is no code."
+    )
+
+    async def run(self, context: ToolContext, task: str, state: Mapping[str, Any]) -> AgentOutput:
+        need = await ask_for_data(context, "build_research", {"task": task}, NEED, agent=self.name)
+        results, problem = await look_up(need["query"] or task) if need["needs_search"] else ((), "")
+        values = {
+            "task": task,
+            "history": str(state.get("history_text") or "Nothing was asked before."),
+            "sources": in_words(results) or problem or "None.",
+        }
+        reply = await ask_prompt(
+            context, "agent_content", values, agent=self.name, max_tokens=MAX_TOKENS, on_text=context.emit_text
+        )
+        citations = [Citation(one.source, one.title, one.url) for one in results]
+        return AgentOutput(self.name, reply.text, code_language_of(reply.text), citations)
+
+
+AGENT = ContentAgent()

@@ -6,16 +6,8 @@ from typing import Any
 from graphs_app.engine.checkpoint import Json
 from graphs_app.engine.registry import ToolContext
 from refine_app.tools.replies import ask_for_data, ask_prompt
+from refine_app.tools.searching import NEED, in_words, look_up
 
-NEED = {
-    "type": "object",
-    "properties": {
-        "needs_search": {"type": "boolean"},
-        "query": {"type": "string", "maxLength": 400},
-        "known": {"type": "string", "maxLength": 8000},
-    },
-    "required": ["needs_search", "query", "known"],
-}
 STEPS = {
     "plan": ("Planner", "plan", 2000),
     "check": ("Executor", "notes", 2000),
@@ -29,13 +21,12 @@ async def research(context: ToolContext, state: Mapping[str, Any]) -> Json:
     """Whether outside knowledge is needed, and what is known; a search that cannot be made is said, not made up."""
     task = task_of(state)
     found = await ask_for_data(context, "build_research", {"task": task}, NEED, agent="Researcher")
-    material = found["known"]
+    material, citations = found["known"], []
     if found["needs_search"]:
-        material += (
-            f"\n\nThis request needs knowledge from outside ({found['query']!r}), and no web search is configured; "
-            "treat what may have changed as unknown, and say so."
-        )
-    return {"task": task, "material": material, "needs_search": found["needs_search"]}
+        results, problem = await look_up(found["query"] or task)
+        material += f"\n\n{in_words(results) or problem}"
+        citations = [{"source": one.source, "title": one.title, "url": one.url} for one in results]
+    return {"task": task, "material": material, "needs_search": found["needs_search"], "citations": citations}
 
 
 async def build_step(context: ToolContext, state: Mapping[str, Any]) -> Json:

@@ -1,0 +1,107 @@
+"""Fetching what a URL on somebody's word names: the address is looked up once, judged, and then called itself.
+
+1. The URL may name no host inside the network, in any of the forms in which an address can be written.
+2. The name is resolved once, and every address that it has is judged; one that is inside refuses the whole name.
+3. The connection goes to that very address, with the name kept for TLS and for the Host header, so that a name server
+   that changes its mind gains nothing. Redirects are not followed; bodies and times are bounded.
+"""
+
+import asyncio
+import ipaddress
+import socket
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+import httpx2
+
+from refine_app.safety.addresses import Address, address_problem, literal_address, url_problem
+
+MAX_BODY = 2_000_000
+TIMEOUT_S = 15.0
+
+Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
+
+
+class EgressRefused(Exception):
+    """Raised when a URL leads to where the site does not go, or answers with more than is read."""
+
+    code = "egress_refused"
+    retryable = False
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """What a server answered."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+async def resolve(host: str, port: int) -> Sequence[str]:
+    """The addresses of a name, by the system's own resolver."""
+    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return [str(address[0]) for _, _, _, _, address in found]
+
+
+@dataclass(frozen=True, slots=True)
+class SafeHttp:
+    """The one way out for URLs that people, models or pages name."""
+
+    allow_private: bool = False
+    resolve: Resolve = field(default=resolve)
+    timeout_s: float = TIMEOUT_S
+    max_body: int = MAX_BODY
+
+    async def fetch(
+        self, method: str, url: str, *, headers: Mapping[str, str] | None = None, content: bytes | None = None
+    ) -> Fetched:
+        """Raises EgressRefused; httpx2's own errors where the server cannot be reached."""
+        if problem := url_problem(url, allow_private=self.allow_private):
+            raise EgressRefused(f"{url[:200]!r} is not fetched: {problem}.")
+        parts = urlsplit(url)
+        host = (parts.hostname or "").rstrip(".")
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+        address = await self._address_of(host, port)
+        shown = f"[{address}]" if address.version == 6 else str(address)
+        pinned = httpx2.URL(url).copy_with(host=shown)
+        named = host if parts.port is None else f"{host}:{parts.port}"
+        sent = {**(headers or {}), "Host": named, "Accept-Encoding": "identity"}
+        async with (
+            asyncio.timeout(self.timeout_s),
+            httpx2.AsyncClient(follow_redirects=False, timeout=self.timeout_s, trust_env=False) as client,
+        ):
+            request = client.build_request(
+                method, pinned, headers=sent, content=content, extensions={"sni_hostname": host}
+            )
+            response = await client.send(request, stream=True)
+            try:
+                return Fetched(response.status_code, dict(response.headers), await self._read(response, url))
+            finally:
+                await response.aclose()
+
+    async def _address_of(self, host: str, port: int) -> Address:
+        literal = literal_address(host)
+        try:
+            found = [literal] if literal else [ipaddress.ip_address(a) for a in await self.resolve(host, port)]
+        except (OSError, ValueError) as error:
+            raise EgressRefused(f"{host!r} has no address: {error}.") from error
+        if not found:
+            raise EgressRefused(f"{host!r} has no address.")
+        for address in found:
+            if problem := address_problem(address, allow_private=self.allow_private):
+                raise EgressRefused(f"{host!r} is not fetched: {problem}.")
+        return found[0]
+
+    async def _read(self, response: httpx2.Response, url: str) -> bytes:
+        if 300 <= response.status_code < 400:
+            raise EgressRefused(f"{url[:200]!r} redirects to {response.headers.get('location', '')[:200]!r}.")
+        parts: list[bytes] = []
+        total = 0
+        async for part in response.aiter_raw():
+            total += len(part)
+            if total > self.max_body:
+                raise EgressRefused(f"{url[:200]!r} answers with more than {self.max_body} bytes.")
+            parts.append(part)
+        return b"".join(parts)

@@ -1,0 +1,1 @@
+"""Searching the web: one Protocol, and a module for each service."""
