@@ -1,6 +1,7 @@
 """A graph drawn from nothing through its outline, broken and mended, run, retried, rolled back; its pages for all."""
 
 import re
+import time
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -183,6 +184,17 @@ def test_the_gallery_opens_a_copy_and_all_pages_serve_dark_screens_and_phones(
     assert problems.found == []
 
 
+def wait_until_drawn_alike(one: Page, other: Page) -> None:
+    """Until both see every node at the same place."""
+    places = (
+        "() => [...document.querySelectorAll('.node')].map((n) => n.dataset.nodeId + n.style.transform).sort().join()"
+    )
+    deadline = time.monotonic() + 60
+    while one.evaluate(places) != other.evaluate(places):
+        assert time.monotonic() < deadline, (one.evaluate(places), other.evaluate(places))
+        one.wait_for_timeout(50)
+
+
 @pytest.mark.timeout(240)
 def test_two_people_draw_one_graph_at_once_run_it_and_undo_only_their_own(
     live_site: Site, open_page: OpenPage, problems: Problems
@@ -204,6 +216,8 @@ def test_two_people_draw_one_graph_at_once_run_it_and_undo_only_their_own(
     add_node(ben, "start", "emit", "his")
     for page in (ana, ben):
         expect(page.locator(".node")).to_have_count(3, timeout=SAVED_MS)
+
+    wait_until_drawn_alike(ana, ben)
 
     # One deletes what the other connects to, at the same time: no edge to nowhere is left, and undo brings both back.
     select(ben, "hers")

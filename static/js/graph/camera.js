@@ -2,7 +2,7 @@
 /** What of a drawing is seen: panning, zooming, fitting, and the small map. */
 
 const [LEAST, MOST] = [0.08, 2.5];
-const FAR = 0.5;
+const [FAR, FARTHER] = [0.5, 0.22];
 const MARGIN = 40;
 const SPACE = "http://www.w3.org/2000/svg";
 
@@ -112,6 +112,7 @@ export class Camera {
   #apply() {
     this.viewport.setAttribute("transform", `translate(${this.x} ${this.y}) scale(${this.scale})`);
     this.svg.classList.toggle("far", this.scale < FAR);
+    this.svg.classList.toggle("farther", this.scale < FARTHER);
     this.#drawMap();
   }
 

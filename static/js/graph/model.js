@@ -8,7 +8,7 @@
 import { applyUpdate, encodeStateAsUpdate, SharedDoc, UndoManager } from "../../vendor/agentsite-vendor-1.1.0.js";
 
 /** @typedef {Record<string, any>} Json */
-/** @typedef {{key: string, node: Json, entry: boolean, pin: [number, number] | null}} NodeView */
+/** @typedef {{key: string, node: Json, entry: boolean, pin: [number, number] | null, at: number[] | null, fallbackKey?: string | null}} NodeView `at`: where it was drawn last */
 /** @typedef {{key: string, from: string, to: string, edge: Json, fallback: boolean}} EdgeView */
 
 const LOCAL = "local";
@@ -36,9 +36,9 @@ export class GraphModel extends EventTarget {
     this.isLocal = isLocal;
     /** @type {NodeView[]} */
     this.nodes = this.#sorted(this.nodeMap).map(([key, map]) => {
-      const { order, pin, fallback, ...node } = map.toJSON();
+      const { order, pin, at, fallback, ...node } = map.toJSON();
       const to = fallback ? this.nodeMap.get(fallback)?.get("node_id") : undefined;
-      return { key, node: to ? { ...node, fallback: to } : node, entry: false, pin: pin ?? null, fallbackKey: to ? fallback : null };
+      return { key, node: to ? { ...node, fallback: to } : node, entry: false, pin: pin ?? null, at: at ?? null, fallbackKey: to ? fallback : null };
     });
     const entry = this.entryKey;
     for (const view of this.nodes) view.entry = view.key === entry;
@@ -234,6 +234,16 @@ export class GraphModel extends EventTarget {
     this.#do(() => {
       for (const [key, place] of places) this.#set(this.nodeMap.get(key), { pin: place ?? undefined });
     });
+  }
+
+  /** Where nodes were drawn, for the others who draw along; no step of undo. @param {Map<string, number[]>} places */
+  drawnAt(places) {
+    this.doc.transact(() => {
+      for (const [key, place] of places) {
+        const map = this.nodeMap.get(key);
+        if (map && String(map.get("at")) !== String(place)) map.set("at", place);
+      }
+    }, "drawn");
   }
 
   /** Moves an edge before or after others of its node, as they are tried in order. @param {string} key @param {number} step */

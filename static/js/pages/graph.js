@@ -160,7 +160,7 @@ function show() {
 }
 
 /** Whether what the drawing depends on is another. */
-const drawnFrom = () => JSON.stringify([model.nodes.map(({ node, pin }) => [node.node_id, node.label, node.tool, pin, node.fallback]), model.edges.map(({ from, to, edge }) => [from, to, edge.label, edge.condition])]);
+const drawnFrom = () => JSON.stringify([model.nodes.map(({ node, pin, at }) => [node.node_id, node.label, node.tool, pin, room && at, node.fallback]), model.edges.map(({ from, to, edge }) => [from, to, edge.label, edge.condition])]);
 let drawn = drawnFrom();
 let arranging = 0;
 
@@ -169,14 +169,37 @@ async function arrange(anew = false) {
   drawn = drawnFrom();
   arranging += 1;
   const mine = arranging;
+  const ours = model.isLocal;
   try {
-    const planned = await post("/v1/graphs/layout", { definition: model.definition(), previous: anew || !layout.nodes.length ? null : { nodes: layout.nodes, edges: layout.edges } });
+    const planned = await post("/v1/graphs/layout", { definition: model.definition(), previous: anew ? null : lastDrawn() });
     if (mine !== arranging) return;
     layout = planned;
+    if (room && editable && ours) tellPlaces();
     show();
   } catch (error) {
     if (mine === arranging) failed("The drawing could not be arranged", error);
   }
+}
+
+/** The layout that the next one is calm to: as drawn here, with nodes where the others have them. */
+function lastDrawn() {
+  if (!layout.nodes.length) return null;
+  const places = new Map(room ? model.nodes.map(({ node, at }) => [node.node_id, at]) : []);
+  const nodes = layout.nodes.map((/** @type {any} */ one) => {
+    const at = places.get(one.node_id);
+    return at ? { ...one, x: at[0], y: at[1] } : one;
+  });
+  const known = new Set(nodes.map((/** @type {any} */ one) => one.node_id));
+  // A node that another has placed and this page has not drawn yet: its size follows from its name.
+  for (const [id, at] of places) if (at && !known.has(id)) nodes.push({ node_id: id, x: at[0], y: at[1], width: at[2], height: at[3] });
+  return { nodes, edges: layout.edges };
+}
+
+/** Tells those who draw along where nodes stand now. */
+function tellPlaces() {
+  const keys = new Map(model.nodes.map(({ key, node }) => [node.node_id, key]));
+  model.drawnAt(new Map(layout.nodes.map((/** @type {any} */ one) => [keys.get(one.node_id) ?? "", [one.x, one.y, one.width, one.height]])));
+  drawn = drawnFrom();
 }
 
 const toolbar = buildToolbar(byId("toolbar"), { canvas, model, editable, commands, exportPath: `${path}/export`, search: (query) => outline.search(query), find: (key) => choose([key], "outline") });
