@@ -65,6 +65,8 @@ def test_a_page_that_is_loaded_again_in_mid_run_shows_the_whole_run(
     expect(page.locator(".turn-words")).to_have_text(re.compile("^Modernise"))
     steps.wait_for_outcome(page)
     expect(page.locator('.step[data-status="completed"]')).to_have_count(5)
+    # A run that is over before the page is there again opens no review by itself.
+    page.locator(".turn").get_by_role("button", name=re.compile("^Review")).click()
     assert steps.wait_for_hunks(page) >= 4
     assert problems.found == []
 
