@@ -1,7 +1,7 @@
 // @ts-check
 /** What of a drawing is seen: panning, zooming, fitting, and the small map. */
 
-const [LEAST, MOST] = [0.08, 2.5];
+const [LEAST, MOST] = [0.02, 2.5];
 const [FAR, FARTHER] = [0.5, 0.22];
 const MARGIN = 40;
 const SPACE = "http://www.w3.org/2000/svg";

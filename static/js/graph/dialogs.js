@@ -47,6 +47,30 @@ export function asked({ title, confirm, words, fields }) {
   });
 }
 
+/**
+ * Asks with a form made from a JSON Schema. Resolves to null when it is left, else to {value}.
+ * @param {{title: string, confirm: string, form: import("../refine/schema_form.js").SchemaForm}} question
+ * @returns {Promise<{value: any} | null>}
+ */
+export function askedBy({ title, confirm, form }) {
+  return new Promise((resolve) => {
+    const dialog = h("dialog", { class: "dialog", "aria-labelledby": "asked-title" });
+    let answer = /** @type {{value: any} | null} */ (null);
+    const submit = (/** @type {Event} */ event) => {
+      const { value, faults } = form.read();
+      if (!faults.length) return void (answer = { value });
+      event.preventDefault();
+      form.showFaults(faults);
+    };
+    const body = h("form", { method: "dialog", class: "stack", novalidate: true, on: { submit } }, form.elements,
+      h("footer", null, button("Cancel", () => dialog.close()), h("button", { type: "submit", class: "button primary" }, confirm)));
+    fill(dialog, h("header", null, h("h2", { id: "asked-title" }, title)), h("div", { class: "body" }, body));
+    dialog.addEventListener("close", () => (dialog.remove(), resolve(answer)));
+    document.body.append(dialog);
+    dialog.showModal();
+  });
+}
+
 /** @param {string} text */
 const isJson = (text) => isObject(text) === "";
 

@@ -2,11 +2,12 @@
 /** A run on the graph version that it ran with: where it is, how it went, and one step with all that it saw and did. */
 
 import { Canvas } from "../graph/canvas.js";
-import { asked } from "../graph/dialogs.js";
+import { asked, askedBy } from "../graph/dialogs.js";
 import { startPanels } from "../graph/panels.js";
 import { Timeline } from "../graph/timeline.js";
 import { buildToolbar } from "../graph/toolbar.js";
 import { get, post } from "../net/api.js";
+import { SchemaForm } from "../refine/schema_form.js";
 import { SessionSocket } from "../net/socket.js";
 import { byId, button, fill, h, icon, pageData } from "../ui/dom.js";
 import { announce, errorBanner } from "../ui/notices.js";
@@ -191,7 +192,7 @@ async function act(verb, body) {
   try {
     const started = await post(`${path}/${verb}`, body);
     if (started.id !== data.run) return location.assign(`/runs/${started.id}/`);
-    await follow();
+    await look();
   } catch (error) {
     failed(`The run did not do that (${verb})`, error);
   }
@@ -208,18 +209,8 @@ async function editAndFork(whole) {
 
 /** @param {any} interrupt */
 async function answer(interrupt) {
-  const wrapped = interrupt.schema?.type !== "object";
-  const given = await asked({ title: interrupt.question, confirm: "Answer", fields: [wrapped
-    ? { name: "value", label: "Answer", kind: interrupt.schema?.enum ? "choice" : "text", choices: interrupt.schema?.enum?.map((/** @type {any} */ one) => [String(one), String(one)]), value: String(interrupt.default ?? ""), required: true }
-    : { name: "value", label: "Answer (JSON)", kind: "json", value: JSON.stringify(interrupt.default ?? {}, null, 2) }] });
-  if (!given) return;
-  const types = [interrupt.schema?.type].flat();
-  const plain = types.includes("boolean") || types.includes("number") || types.includes("integer") || types.includes("array") || !wrapped;
-  try {
-    await act("resume", { interrupt: interrupt.id, value: plain ? JSON.parse(given.value) : given.value });
-  } catch {
-    failed("The answer was not sent", new Error(`${given.value} is not JSON`));
-  }
+  const given = await askedBy({ title: interrupt.question, confirm: "Answer", form: new SchemaForm("answer", interrupt.schema, interrupt.default) });
+  if (given) await act("resume", { interrupt: interrupt.id, value: given.value });
 }
 
 /** Shows what a retry would reuse before it is made. */
