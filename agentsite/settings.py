@@ -173,6 +173,7 @@ CELERY_TASK_DEFAULT_QUEUE = "runs"
 CELERY_TASK_QUEUES = [Queue("runs", routing_key="runs"), Queue("upkeep", routing_key="upkeep")]
 CELERY_TASK_ROUTES = {
     "sessions_app.tasks.*": {"queue": "upkeep"},
+    "refine_app.tasks.*": {"queue": "upkeep"},
     "graphs_app.tasks.sweep_runs": {"queue": "upkeep"},
 }
 CELERY_TIMEZONE = "UTC"
@@ -180,6 +181,7 @@ CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "celerybeat-schedule")
 CELERY_BEAT_SCHEDULE = {
     "sweep-runs": {"task": "graphs_app.tasks.sweep_runs", "schedule": 5.0},
     "expire-sessions": {"task": "sessions_app.tasks.expire_sessions", "schedule": 30.0},
+    "settle-abandoned-calls": {"task": "refine_app.tasks.settle_abandoned_calls", "schedule": 300.0},
     "prune-sessions": {"task": "sessions_app.tasks.prune_sessions", "schedule": 3600.0},
 }
 

@@ -10,6 +10,7 @@ from uuid import uuid4
 import pytest
 from django.core.cache import cache
 from django.db import connection
+from django.db.models import Q
 from pytest_django import Settings
 
 from graphs_app.models import Run, node_run_id
@@ -268,3 +269,16 @@ def test_a_node_that_asks_the_very_same_again_and_again_is_stuck(cast: Cast) -> 
     with pytest.raises(RunStuck):
         calls.open_call(plan(run, activation=9, said="same"), NOON)
     assert calls.open_call(plan(run, activation=9, said="other"), NOON)
+
+
+def test_what_a_dead_workers_call_reserved_is_free_again_when_its_run_is_over(cast: Cast) -> None:
+    run = run_of(cast)
+    calls.open_call(plan(run), NOON)
+    later = NOON + timedelta(minutes=11)
+    assert calls.settle_abandoned(later) == 0, "its run may still go on"
+    Run.objects.filter(pk=run.pk).update(finished_at=NOON)
+    assert calls.settle_abandoned(NOON) == 0, "its worker may be about to close it"
+    assert calls.settle_abandoned(later) == 1
+    call = ModelCall.objects.get()
+    assert (call.outcome, call.reserved_usd, call.prompt_tokens, call.completion_tokens) == ("lost", None, 100, 0)
+    assert budgets.spent_usd(Q(session=run.session_id)) == call.cost_usd
