@@ -11,7 +11,7 @@ from graphs_app.layout.layers import Columns
 
 NODE_GAP, BEND_GAP = 28.0, 12.0
 SWEEPS, SWEEPS_OF_SMALL = 8, 32
-SMALL = 300
+SMALL = 120
 STRAIGHT, SLANTED = 6.0, 1.0
 """How much an edge between two bends wants to be level, and how much any other does."""
 

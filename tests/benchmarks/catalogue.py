@@ -74,6 +74,17 @@ def together(rooms: int, people: int) -> Suite:
     )
 
 
+def layout(nodes: int) -> Suite:
+    """Drawing a graph from nothing, and again with one node more."""
+    return Suite(
+        title=f"layout of {nodes:,} nodes, 1.5 edges a node",
+        unit="ms",
+        units={"crossings": "", "overlaps": "", "nodes moved by it": ""},
+        lower_is_better=True,
+        ours=ours("graph_layout", str(nodes)),
+    )
+
+
 SUITES = {
     "memory": Suite(
         title="in memory",
@@ -135,6 +146,8 @@ SUITES = {
         lower_is_better=True,
         ours=ours("diff_lines", "10000"),
     ),
+    "layout-hundred": layout(100),
+    "layout-thousand": layout(1000),
     "page": Suite(
         title="workspace",
         unit="ms",
