@@ -70,7 +70,8 @@ def open_page(browser: Browser, problems: Problems) -> Iterator[OpenPage]:
     contexts: list[BrowserContext] = []
 
     def open_one(**options: object) -> Page:
-        context = browser.new_context(**{"viewport": DESKTOP, **options})  # type: ignore[arg-type]
+        # Nothing spins or glides: without a graphics card that is most of what a page costs.
+        context = browser.new_context(**{"viewport": DESKTOP, "reduced_motion": "reduce", **options})  # type: ignore[arg-type]
         context.set_default_timeout(PATIENCE_MS)
         context.grant_permissions(["clipboard-read", "clipboard-write"])
         contexts.append(context)
