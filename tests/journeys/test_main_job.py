@@ -68,6 +68,8 @@ def test_a_page_that_is_loaded_again_in_mid_run_shows_the_whole_run(
     # A run that is over before the page is there again opens no review by itself.
     page.locator(".turn").get_by_role("button", name=re.compile("^Review")).click()
     assert steps.wait_for_hunks(page) >= 4
+    page.reload()
+    assert steps.wait_for_hunks(page) >= 4
     assert problems.found == []
 
 

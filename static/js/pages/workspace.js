@@ -214,6 +214,7 @@ function announceRuns() {
 }
 
 let newestRun = "";
+let offered = ""; // the run whose review was opened last: who then chooses another view keeps it
 
 /** @param {import("../refine/reduce.js").State} [state] @param {boolean} [tick] only clocks have moved */
 function draw(state = store.state, tick = false) {
@@ -227,6 +228,7 @@ function draw(state = store.state, tick = false) {
     // A run that began while the page was open is what people want to see; on opening, the address decides.
     if (newestRun || !selectedRun || !state.runs[selectedRun]) selectedRun = newest;
     if (newestRun || isActive(state.runs[newest])) {
+      offered = newest;
       views.offerReview();
       remember({ run: newest, hunk: null });
     }
@@ -251,6 +253,11 @@ function draw(state = store.state, tick = false) {
   review.show({ run, request: run ? requestOf(run.id) : null, proposal, canDecide: mayEdit() && proposal?.status !== "superseded", language: state.session.language, busy: deciding.busy });
   const open = proposal?.hunks.filter((/** @type {any} */ hunk) => hunk.status === "open").length ?? 0;
   views.count("review", open);
+  if (open && run && offered !== run.id) {
+    // Also for who comes back after the run has ended: what waits for a decision is what they came for.
+    offered = run.id;
+    views.offerReview();
+  }
   const questions = active?.interrupts.length ?? 0;
   views.count("chat", questions);
   document.title = `${questions ? "Asks you · " : active ? "Working · " : open ? `(${open}) ` : ""}${state.session.title} · agentsite`;
