@@ -134,7 +134,13 @@ def _session(user: User, graph: Graph) -> dict[str, Any] | None:
     role = role_of(user, draft.session) if draft and draft.session else None
     if draft is None or role is None:
         return None
-    return {"id": str(draft.session_id), "role": role.value, "seeds": graph.created_by_id == user.pk}
+    seq = draft.session.last_seq if draft.session else 0
+    return {
+        "id": str(draft.session_id),
+        "role": role.value,
+        "seeds": graph.created_by_id == user.pk,
+        "last_seq": seq,
+    }
 
 
 def _graph(graph: Graph) -> dict[str, Any]:

@@ -93,5 +93,5 @@ def test_members_of_its_session_find_the_graph_and_their_role(ada: User, graph: 
     Member.objects.create(session=session, user=vic, role=Role.VIEWER)
     assert browser(ada).get("/graph/sum/").context["data"]["session"]["seeds"] is True
     told = browser(vic).get("/graph/sum/").context["data"]["session"]
-    assert told == {"id": str(session.pk), "role": "viewer", "seeds": False}
+    assert told == {"id": str(session.pk), "role": "viewer", "seeds": False, "last_seq": session.last_seq}
     assert browser(vic).get(f"/sessions/{session.pk}/").headers["Location"] == "/graph/sum/"

@@ -240,6 +240,7 @@ def test_two_people_draw_one_graph_at_once_run_it_and_undo_only_their_own(
     select(ben, "start")
     expect(ben.locator("#problems")).to_be_hidden(timeout=SAVED_MS)
     run(ben, "Done")
+    expect(ana.locator("#notices")).to_contain_text("Ben Ode published version", timeout=SAVED_MS)
     expect(ben.locator('.node[data-node-id="hers"]')).to_have_attribute("data-status", "completed")
     ana.goto(ben.url)
     expect(ana.locator("#status")).to_have_text("Done", timeout=SAVED_MS)

@@ -5,10 +5,11 @@
  */
 
 import { Provider } from "../collab/provider.js";
+import { SessionSocket } from "../net/socket.js";
 import { Awareness } from "../../vendor/agentsite-vendor-1.1.0.js";
 import { fill, h } from "../ui/dom.js";
 
-/** @typedef {{id: string, role: string, seeds: boolean}} Room */
+/** @typedef {{id: string, role: string, seeds: boolean, last_seq: number}} Room */
 
 /** Who is here, each once, with the nodes that they have selected. @param {Map<number, any>} states @param {number} own */
 export function others(states, own) {
@@ -30,11 +31,12 @@ export const initials = (name) => name.split(/\s+/).filter(Boolean).slice(0, 2).
 export class Together {
   /**
    * @param {Room} room @param {import("./model.js").GraphModel} model
-   * @param {{definition: any, readOnly: boolean, people: HTMLElement, onReady: () => void, onPeople: () => void, onState: (state: string, unstored: number) => void}} options
+   * @param {{definition: any, readOnly: boolean, people: HTMLElement, onReady: () => void, onVersion: (version: any) => void, onPeople: () => void, onState: (state: string, unstored: number) => void}} options
    */
-  constructor(room, model, { definition, readOnly, people, onReady, onPeople, onState }) {
+  constructor(room, model, { definition, readOnly, people, onReady, onVersion, onPeople, onState }) {
     this.awareness = new Awareness(model.doc);
     this.epoch = 0;
+    this.onVersion = onVersion;
     this.people = /** @type {ReturnType<typeof others>} */ ([]);
     this.awareness.on("change", () => {
       this.people = others(this.awareness.getStates(), model.doc.clientID);
@@ -60,8 +62,21 @@ export class Together {
         return true;
       },
     });
+    this.#hearVersions(room);
     this.awareness.setLocalState({ idle: false, selected: [] });
     this.provider.open();
+  }
+
+  /** Says when somebody has published, or rolled back. @param {Room} room */
+  #hearVersions({ id, last_seq }) {
+    let seen = last_seq;
+    new SessionSocket({
+      path: `/ws/sessions/${id}/`, after: () => seen, onState: () => {},
+      onFrame: ({ seq, type, data }) => {
+        seen = seq ?? seen;
+        if (type === "graph.updated") this.onVersion(data);
+      },
+    }).open();
   }
 
   /** @param {string[]} keys */

@@ -350,6 +350,10 @@ if (room) {
       arrange();
       document.documentElement.dataset.together = "true";
     },
+    onVersion: ({ by, semver, note }) => {
+      graph.semver = semver;
+      notices.replaceChildren(banner({ title: `${by} published version ${semver}`, words: note || "It is what runs from now on.", actions: [{ label: "See the versions", run: () => location.assign(`/graph/${graph.slug}/versions/`) }] }));
+    },
     onState: (state, unstored) => {
       if (state !== "open" && state !== "connecting") byId("pill").dataset.state = "offline", fill(byId("pill"), icon("cloud-off"), state === "refused" ? "A change was refused" : `Offline${unstored ? `, ${unstored} kept here` : ""}`);
     },
