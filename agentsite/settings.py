@@ -305,6 +305,11 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
+    "ENUM_NAME_OVERRIDES": {
+        "RunStatusEnum": "graphs_app.models.RunStatus.choices",
+        "RoleEnum": "sessions_app.models.Role.choices",
+        "InvitedRoleEnum": "sessions_app.api.invites.ROLES",
+    },
 }
 
 LOG_LEVEL: str = env.str("LOG_LEVEL", default="INFO")

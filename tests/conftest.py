@@ -13,7 +13,10 @@ from hypothesis import HealthCheck, settings
 
 from tests.servers import shared
 
-OWN = ("HF_TOKEN", "TAVILY_API_KEY", "DUCKDUCKGO_URL", "MODEL_ENDPOINT_URL", "MODEL_ENDPOINT_MODEL", "MODEL_ENDPOINT_TOKEN", "DEBUG", "ENVIRONMENT")
+OWN = (
+    *("HF_TOKEN", "TAVILY_API_KEY", "DUCKDUCKGO_URL"),
+    *("MODEL_ENDPOINT_URL", "MODEL_ENDPOINT_MODEL", "MODEL_ENDPOINT_TOKEN", "DEBUG", "ENVIRONMENT"),
+)
 """What a developer may have in the environment, and no test may see."""
 
 for _name in OWN:

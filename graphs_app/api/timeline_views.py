@@ -38,7 +38,7 @@ class StepShape(serializers.Serializer[Any]):
     cost_usd = serializers.CharField(allow_null=True)
 
 
-class TimelineShape(serializers.Serializer[Any]):
+class RunTimelineShape(serializers.Serializer[Any]):
     steps = StepShape(many=True)
     more = serializers.BooleanField(help_text="Whether there are steps after these.")
 
@@ -46,7 +46,7 @@ class TimelineShape(serializers.Serializer[Any]):
 class Timeline(ApiView):
     @extend_schema(
         parameters=[TimelineAsked],
-        responses=TimelineShape,
+        responses=RunTimelineShape,
         summary="Its steps in the order in which they began, from an activation on, without their states",
     )
     def get(self, request: Request, run_id: UUID) -> Response:

@@ -21,7 +21,9 @@ from sessions_app.permissions import Action
 
 
 class Endpoints(ApiView):
-    @extend_schema(responses=shapes.EndpointList, summary="The model endpoints, and how they do")
+    @extend_schema(
+        operation_id="v1_endpoints_list", responses=shapes.EndpointList, summary="The model endpoints, and how they do"
+    )
     def get(self, request: Request) -> Response:
         staff = caller(request).is_staff
         shown = [described(known, staff=staff) for known in endpoints.known_endpoints()]

@@ -40,7 +40,7 @@ class PromptShape(serializers.ModelSerializer[Prompt]):
         return None if newest is None else newest.number
 
 
-class VersionShape(serializers.ModelSerializer[PromptVersion]):
+class PromptVersionShape(serializers.ModelSerializer[PromptVersion]):
     version = serializers.CharField(source="number", read_only=True)
     prompt = serializers.CharField(source="prompt.name", read_only=True)
     by = UserShape(source="created_by", read_only=True, allow_null=True)
@@ -51,7 +51,7 @@ class VersionShape(serializers.ModelSerializer[PromptVersion]):
         read_only_fields = fields
 
 
-class VersionAsked(serializers.Serializer[Any]):
+class PromptVersionAsked(serializers.Serializer[Any]):
     content = serializers.CharField(allow_blank=True, trim_whitespace=False, max_length=50_000)
     variables = serializers.DictField(child=serializers.DictField(), required=False, default=dict)
     metadata = serializers.DictField(required=False, default=dict)
@@ -124,22 +124,22 @@ class PromptDetail(ApiView):
 class PromptVersions(ApiView):
     pagination_class = NewestFirst
 
-    @extend_schema(responses=VersionShape(many=True), summary="A prompt's versions, newest first")
+    @extend_schema(responses=PromptVersionShape(many=True), summary="A prompt's versions, newest first")
     def get(self, request: Request, name: str) -> Response:
         found = prompts.find_prompt(name).versions.select_related("prompt", "created_by").order_by("-id")
-        return self.get_paginated_response(VersionShape(self.paginate_queryset(found) or [], many=True).data)
+        return self.get_paginated_response(PromptVersionShape(self.paginate_queryset(found) or [], many=True).data)
 
-    @extend_schema(request=VersionAsked, responses={201: VersionShape}, summary="Publish a version")
+    @extend_schema(request=PromptVersionAsked, responses={201: PromptVersionShape}, summary="Publish a version")
     def post(self, request: Request, name: str) -> Response:
-        made = prompts.create_version(user=caller(request), name=name, **read(VersionAsked, request.data))
+        made = prompts.create_version(user=caller(request), name=name, **read(PromptVersionAsked, request.data))
         location = f"/v1/prompts/{name}/versions/{made.number}"
-        return Response(VersionShape(made).data, 201, headers={"Location": location})
+        return Response(PromptVersionShape(made).data, 201, headers={"Location": location})
 
 
 class PromptVersionDetail(ApiView):
-    @extend_schema(responses=VersionShape, summary="One version, by its number or by a label")
+    @extend_schema(responses=PromptVersionShape, summary="One version, by its number or by a label")
     def get(self, request: Request, name: str, version: str) -> Response:
-        return Response(VersionShape(prompts.find_version(prompts.find_prompt(name), version)).data)
+        return Response(PromptVersionShape(prompts.find_version(prompts.find_prompt(name), version)).data)
 
 
 class PromptLabels(ApiView):

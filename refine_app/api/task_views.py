@@ -32,7 +32,7 @@ class AcceptedShape(serializers.Serializer[Any]):
     message = serializers.CharField()
 
 
-class ResultShape(serializers.Serializer[Any]):
+class TaskResultShape(serializers.Serializer[Any]):
     summary = serializers.CharField()
     raw_output = serializers.CharField()
     code_language = serializers.CharField(allow_null=True)
@@ -63,7 +63,7 @@ class TaskShape(serializers.Serializer[Any]):
     started_at = serializers.DateTimeField(allow_null=True)
     completed_at = serializers.DateTimeField(allow_null=True)
     updated_at = serializers.DateTimeField()
-    result = ResultShape(allow_null=True)
+    result = TaskResultShape(allow_null=True)
     error = TaskErrorShape(allow_null=True)
     tokens = TaskTokensShape()
     cost_usd = serializers.CharField(allow_null=True)

@@ -28,7 +28,7 @@ class StretchShape(serializers.Serializer[Any]):
     ended_at = serializers.DateTimeField()
 
 
-class TimelineShape(serializers.Serializer[Any]):
+class TextTimelineShape(serializers.Serializer[Any]):
     results = StretchShape(many=True)
 
 
@@ -66,14 +66,14 @@ class PieceShape(serializers.Serializer[Any]):
     text = serializers.CharField()
 
 
-class ComparisonShape(serializers.Serializer[Any]):
+class RevisionComparisonShape(serializers.Serializer[Any]):
     number = serializers.IntegerField()
     revision = serializers.IntegerField(help_text="What it was compared with.")
     hunks = PieceShape(many=True)
 
 
 class Timeline(ApiView):
-    @extend_schema(parameters=[TimelineAsked], responses=TimelineShape, summary="Who wrote when, newest first")
+    @extend_schema(parameters=[TimelineAsked], responses=TextTimelineShape, summary="Who wrote when, newest first")
     def get(self, request: Request, session_id: UUID) -> Response:
         member(request, session_id)
         asked = read(TimelineAsked, request.query_params)
@@ -93,7 +93,7 @@ class Blame(ApiView):
 class Comparison(ApiView):
     @extend_schema(
         parameters=[ComparisonAsked],
-        responses=ComparisonShape,
+        responses=RevisionComparisonShape,
         summary="What a restore would change; or, with since, what was changed from there to here",
     )
     def get(self, request: Request, session_id: UUID, number: int) -> Response:
@@ -106,4 +106,4 @@ class Comparison(ApiView):
         else:
             revision, before = asked["since"], selectors.text_of(document, asked["since"])
         hunks = hunks_between(before, then)
-        return Response(ComparisonShape({"number": number, "revision": revision, "hunks": hunks}).data)
+        return Response(RevisionComparisonShape({"number": number, "revision": revision, "hunks": hunks}).data)

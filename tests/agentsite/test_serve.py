@@ -10,6 +10,8 @@ import time
 from http.client import HTTPConnection
 from pathlib import Path
 
+from django.core.management import call_command
+
 from tests.servers.site import ROOT, Site, StartSite
 
 
@@ -130,6 +132,10 @@ def test_the_schema_and_its_pages_need_nothing_from_elsewhere(live_site: Site) -
     assert "unsafe" not in headers["content-security-policy"]
     assert b"<style" not in page
     assert get(live_site, "/v1/docs?script=")[1]["content-type"].startswith("application/javascript")
+
+
+def test_the_schema_names_every_shape_once(tmp_path: Path) -> None:
+    call_command("spectacular", "--validate", "--fail-on-warn", "--file", str(tmp_path / "schema.yaml"))
 
 
 def test_metrics_count_requests_by_route_and_runs_by_status(live_site: Site) -> None:
