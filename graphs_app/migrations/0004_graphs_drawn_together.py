@@ -5,16 +5,21 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('graphs_app', '0003_drafts_and_semantic_versions'),
-        ('sessions_app', '0001_initial'),
+        ("graphs_app", "0003_drafts_and_semantic_versions"),
+        ("sessions_app", "0001_initial"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='graphdraft',
-            name='session',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='graph_drafts', to='sessions_app.session'),
+            model_name="graphdraft",
+            name="session",
+            field=models.ForeignKey(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.SET_NULL,
+                related_name="graph_drafts",
+                to="sessions_app.session",
+            ),
         ),
     ]
