@@ -30,6 +30,7 @@ CODES: dict[int, tuple[str, ...]] = {
         "graph_not_found",
         "run_not_found",
         "checkpoint_not_found",
+        "node_not_in_version",
         "interrupt_not_found",
     ),
     405: ("method_not_allowed",),

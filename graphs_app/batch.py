@@ -85,6 +85,7 @@ class Part:
                 run.lease_owner,
                 self.journal.journaled + len(self.entries),
                 self.journal.checkpoints,
+                self.journal.worked_ms,
             )
             row.take_all(self.entries)
             row.is_fresh = self.journal.with_rows.isdisjoint(row.nodes)

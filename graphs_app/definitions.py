@@ -6,8 +6,9 @@ from typing import Any
 from uuid import UUID
 
 from graphs_app.engine.compiled import Compiled, compile_definition
+from graphs_app.engine.graph import alone
 from graphs_app.engine.registry import REGISTRY
-from graphs_app.models import GraphVersion
+from graphs_app.models import GraphVersion, Run
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -25,16 +26,25 @@ class LoadedGraph:
     """The tool of each node."""
 
 
+def load_for(run: Run) -> LoadedGraph:
+    """What a run executes: its graph version, or the one node of it."""
+    return load(run.graph_version_id, run.only_node)
+
+
 @lru_cache(maxsize=500)
-def load(version_id: UUID) -> LoadedGraph:
-    """Raises GraphVersion.DoesNotExist, and DefinitionInvalid when a tool it uses is no longer there."""
+def load(version_id: UUID, only_node: str = "") -> LoadedGraph:
+    """Raises GraphVersion.DoesNotExist, and DefinitionInvalid when a tool it uses is no longer there.
+
+    With a node's id it is that node by itself, which the version must have.
+    """
     version = GraphVersion.objects.select_related("graph").get(pk=version_id)
-    compiled = compile_definition(version.definition, REGISTRY)
+    definition = alone(version.definition, only_node) if only_node else version.definition
+    compiled = compile_definition(definition, REGISTRY)
     return LoadedGraph(
         version_id=version_id,
         slug=version.graph.slug,
         number=version.number,
-        definition=version.definition,
+        definition=definition,
         compiled=compiled,
         edges=tuple((edge.from_node, edge.to_node) for edge in compiled.definition.edges),
         tools={node.node_id: node.tool for node in compiled.definition.nodes},

@@ -68,6 +68,12 @@ class InvalidAnswer(DomainError):
     code = "invalid_answer"
 
 
+class NodeNotInVersion(DomainError):
+    """Raised when a node is to be run by itself on a graph version that does not have it."""
+
+    code = "node_not_in_version"
+
+
 class RetryBlocked(DomainError):
     """Raised when what a failed run has done cannot be reused on the graph version named."""
 

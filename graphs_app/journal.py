@@ -44,6 +44,7 @@ class JournalOf:
     """One run's journal, as the engine sees it; it keeps what the writer must know of the run."""
 
     __slots__ = (
+        "_began",
         "_counted_at",
         "_pace",
         "_part",
@@ -85,6 +86,7 @@ class JournalOf:
         self._writer = writer
         self._part: Part | None = None
         self._counted_at = 0.0
+        self._began = monotonic()
         self._pace = DiffPace(writer.loop, self._keep)
 
     def note(self, entry: Entry) -> None:
@@ -124,6 +126,11 @@ class JournalOf:
             self._writer.add(part)
         part.entries.append(entry)
         return part
+
+    @property
+    def worked_ms(self) -> int:
+        """How long workers have worked on the run until now, this claim included."""
+        return self.run.worked_ms + round((monotonic() - self._began) * 1000)
 
     def counters_are_due(self) -> bool:
         """Whether the run's row is to tell its progress again. Called by the writer, as is stored()."""

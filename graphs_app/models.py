@@ -108,6 +108,10 @@ class Run(models.Model):
     parent_key = models.CharField(max_length=200, blank=True)
     """Which activation (and item) of the parent it belongs to; unique within the parent."""
     forked_from = models.ForeignKey("self", null=True, blank=True, on_delete=models.SET_NULL, related_name="forks")
+    only_node = models.CharField(max_length=200, blank=True)
+    """The one node of the graph that it runs, by itself; empty when it runs the graph."""
+    from_node_run = models.UUIDField(null=True, blank=True)
+    """The node run whose saved input that one node runs on. It may be deleted before this run is."""
     edits = models.JSONField(default=dict, blank=True)
     """What people set in the state of a fork: {"checkpoint's number": {key: value}}, in force after that checkpoint."""
     status = models.CharField(max_length=12, choices=RunStatus, default=RunStatus.QUEUED)
@@ -141,6 +145,10 @@ class Run(models.Model):
     cancel_requested_at = models.DateTimeField(null=True, blank=True)
     checkpoints = models.PositiveIntegerField(default=0)
     """How many node runs are journaled as done."""
+    worked_ms = models.PositiveBigIntegerField(default=0)
+    """How long workers have worked on it, over all claims; waiting in the queue or for people does not count."""
+    is_followed = models.BooleanField(default=False)
+    """Whether somebody outside any session is to be woken by what its journal says."""
     progress_total = models.PositiveIntegerField(null=True, blank=True)
     prompt_tokens = models.PositiveBigIntegerField(default=0)
     completion_tokens = models.PositiveBigIntegerField(default=0)

@@ -77,13 +77,14 @@ class NodeRow:
 
 @dataclass(slots=True)
 class RunRow:
-    """What a batch changes in one run. Counts of entries and checkpoints are absolute, what was spent is added."""
+    """What a batch changes in one run. Counts and the time worked are absolute, what was spent is added."""
 
     id: UUID
     lease_epoch: int
     lease_owner: str
     journaled: int
     checkpoints: int
+    worked_ms: int
     prompt_tokens: int = 0
     completion_tokens: int = 0
     cost_usd: Decimal | None = None

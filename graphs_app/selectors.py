@@ -1,7 +1,9 @@
 """Every read of graphs, runs and what they left behind."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -11,7 +13,7 @@ from graphs_app import definitions
 from graphs_app.engine import replan
 from graphs_app.engine.checkpoint import Done, History
 from graphs_app.errors import GraphNotFound, RunNotFound
-from graphs_app.models import Graph, GraphDraft, GraphVersion, Interrupt, InterruptStatus, NodeRun, Run
+from graphs_app.models import TERMINAL, Graph, GraphDraft, GraphVersion, Interrupt, InterruptStatus, NodeRun, Run
 from sessions_app.models import Member, User
 
 ANSWERED = (InterruptStatus.ANSWERED, InterruptStatus.EXPIRED)
@@ -35,8 +37,14 @@ def waiting_interrupts(run_id: UUID) -> list[dict[str, Any]]:
 
 def unused_answers(run_id: UUID) -> QuerySet[Interrupt]:
     """Interrupts of the run and its sub-runs that are answered, and whose node runs have not yet gone on with it."""
+    return unused_answers_of(family(run_id))
+
+
+def unused_answers_of(run_ids: Iterable[UUID]) -> QuerySet[Interrupt]:
+    """The same, of these runs only. A run that is over goes on with nothing."""
     done = NodeRun.objects.filter(run=OuterRef("run"), activation=OuterRef("activation"), number__isnull=False)
-    return Interrupt.objects.filter(~Exists(done), run_id__in=family(run_id), status__in=ANSWERED)
+    answered = Interrupt.objects.filter(~Exists(done), run_id__in=list(run_ids), status__in=ANSWERED)
+    return answered.exclude(run__status__in=TERMINAL)
 
 
 def interrupt_json(interrupt: Interrupt) -> dict[str, Any]:
@@ -157,6 +165,50 @@ def filtered_runs(
     return runs.defer("initial_state", "state")
 
 
+@dataclass(slots=True)
+class Totals:
+    """What runs have spent on models."""
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cost_usd: Decimal | None = None
+    """None as long as no price is known."""
+
+    def add(self, prompt_tokens: int, completion_tokens: int, cost_usd: Decimal | None) -> None:
+        self.prompt_tokens += prompt_tokens
+        self.completion_tokens += completion_tokens
+        if cost_usd is not None:
+            self.cost_usd = (self.cost_usd or Decimal(0)) + cost_usd
+
+
+def totals_of(runs: Iterable[Run]) -> dict[UUID, Totals]:
+    """What each of these runs has spent, its sub-runs at any depth included; a query for each level of them."""
+    totals: dict[UUID, Totals] = {}
+    for run in runs:
+        totals[run.pk] = Totals(run.prompt_tokens, run.completion_tokens, run.cost_usd)
+    parents: dict[UUID, UUID] = {}
+    spent: dict[UUID, tuple[int, int, Decimal | None]] = {}
+    level = list(totals)
+    while level:
+        below = Run.objects.filter(parent_id__in=level).values_list(
+            "pk", "parent_id", "prompt_tokens", "completion_tokens", "cost_usd"
+        )
+        level = []
+        for run_id, parent_id, prompt_tokens, completion_tokens, cost_usd in below:
+            if parent_id is not None:
+                parents[run_id] = parent_id
+                spent[run_id] = prompt_tokens, completion_tokens, cost_usd
+                if run_id not in totals:
+                    level.append(run_id)
+    for run_id in spent:
+        above: UUID | None = parents[run_id]
+        while above is not None:
+            if above in totals:
+                totals[above].add(*spent[run_id])
+            above = parents.get(above)
+    return totals
+
+
 def node_runs_of(run: Run) -> QuerySet[NodeRun]:
     """The run's node runs, in the order in which they began."""
     return NodeRun.objects.filter(run=run)
@@ -188,7 +240,7 @@ def _states(run: Run, numbers: Collection[int]) -> dict[int, dict[str, Any]]:
     if not numbers:
         return {}
     return replan.states_at(
-        compiled=definitions.load(run.graph_version_id).compiled,
+        compiled=definitions.load_for(run).compiled,
         initial_state=run.initial_state,
         history=replayable(run),
         numbers=numbers,

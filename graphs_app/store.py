@@ -111,6 +111,7 @@ RUN_TYPES = {
     "lease_owner": "text",
     "journaled": "bigint",
     "checkpoints": "int",
+    "worked_ms": "bigint",
     "prompt_tokens": "bigint",
     "completion_tokens": "bigint",
     "cost_usd": "numeric",
@@ -159,6 +160,7 @@ FENCE = f"""
 UPDATE graphs_app_run r SET
   journaled = v.journaled,
   checkpoints = greatest(r.checkpoints, v.checkpoints),
+  worked_ms = greatest(r.worked_ms, v.worked_ms),
   prompt_tokens = r.prompt_tokens + v.prompt_tokens,
   completion_tokens = r.completion_tokens + v.completion_tokens,
   cost_usd = CASE WHEN v.cost_usd IS NULL THEN r.cost_usd ELSE coalesce(r.cost_usd, 0) + v.cost_usd END,
@@ -292,6 +294,7 @@ SQLITE_FENCE = f"""
 UPDATE graphs_app_run SET
   journaled = :journaled,
   checkpoints = max(checkpoints, :checkpoints),
+  worked_ms = max(worked_ms, :worked_ms),
   prompt_tokens = prompt_tokens + :prompt_tokens,
   completion_tokens = completion_tokens + :completion_tokens,
   cost_usd = CASE WHEN :cost_usd IS NULL THEN cost_usd ELSE coalesce(cost_usd, 0) + :cost_usd END,

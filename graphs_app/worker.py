@@ -171,7 +171,8 @@ class Worker:
                 history=history,
                 control=control,
                 durability=cast("Durability", run.durability),
-                timeout_s=self._time_left(run),
+                timeout_s=settings.RUN_TIMEOUT_S if run.timeout_s is None else run.timeout_s,
+                worked_s=run.worked_ms / 1000,
             )
         except (LeaseLost, JournalClosed, asyncio.CancelledError) as error:
             await self._leave(active, error)
@@ -189,10 +190,6 @@ class Worker:
         failpoints.reach("after_commit")
         return ended
 
-    def _time_left(self, run: Run) -> float:
-        """The run's timeout counts for each claim: what a crashed worker took is not charged to the run."""
-        return settings.RUN_TIMEOUT_S if run.timeout_s is None else run.timeout_s
-
     async def _leave(self, active: Active, error: BaseException) -> None:
         """Gives the lease back, unless it is another's already."""
         run = active.run
@@ -200,7 +197,8 @@ class Worker:
             logger.warning("run %s belongs to another worker now; it is left alone here", run.pk)
             return
         logger.info("run %s is given back to the queue", run.pk)
-        await asyncio.shield(self._in_upkeep(claims.release_lease, run=run))
+        worked_ms = active.journal.worked_ms
+        await asyncio.shield(self._in_upkeep(claims.release_lease, run=run, worked_ms=worked_ms))
 
     def _cancel(self, run_id: UUID) -> None:
         active = self._active.get(run_id)
@@ -261,7 +259,12 @@ class Worker:
                 logger.warning("worker %s could not read what people want: %s", self.name, error)
 
     async def _pass_on_answers(self) -> None:
-        """Gives runs that still work on other branches the answers to what they asked in this claim."""
+        """Gives runs that still work on other branches the answers to what they, or runs below, asked in this claim."""
+        parked = [run_id for run_id, active in self._active.items() if active.control.parked]
+        if parked:
+            for run_id, activation in await self._in_upkeep(claims.answered_below, run_ids=parked):
+                if (waiting := self._active.get(run_id)) is not None:
+                    waiting.control.wake(activation)
         asking = [run_id for run_id, active in self._active.items() if active.journal.asked]
         if not asking:
             return

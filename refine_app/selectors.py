@@ -31,7 +31,7 @@ def with_newest_runs(requests: Sequence[Request]) -> Sequence[Request]:
     """The requests, each with the run that counts now: a run that was retried or forked serves the same request on."""
     newest = {request.run_id: request for request in requests}
     while newest:
-        forked = Run.objects.filter(forked_from__in=newest, parent__isnull=True)
+        forked = Run.objects.filter(forked_from__in=newest, parent__isnull=True, only_node="")
         if not forked.exists():  # nearly always; and it costs a tenth of reading them
             break
         forks = _runs().filter(pk__in=forked).order_by("created_at", "id")

@@ -55,7 +55,8 @@ class Runs(ApiView):
     def get(self, request: Request) -> Response:
         asked = read(shapes.RunFilter, request.query_params)
         page = self.paginate_queryset(selectors.filtered_runs(caller(request), **asked)) or []
-        return self.get_paginated_response(shapes.RunSummaryShape(page, many=True).data)
+        context = {"totals": selectors.totals_of(page)}
+        return self.get_paginated_response(shapes.RunSummaryShape(page, many=True, context=context).data)
 
     @extend_schema(request=shapes.RunAsked, responses={202: shapes.RunShape}, parameters=[KEY], summary="Run a graph")
     @idempotent
@@ -105,7 +106,7 @@ class CheckpointDetail(ApiView):
 
 
 def _edges(run: Run) -> dict[str, Any]:
-    return {"edges": definitions.load(run.graph_version_id).edges}
+    return {"edges": definitions.load_for(run).edges}
 
 
 class Cancel(ApiView):
@@ -138,6 +139,20 @@ class Fork(ApiView):
     def post(self, request: Request, run_id: UUID) -> Response:
         asked = read(shapes.ForkAsked, request.data)
         return accepted(continuing.fork_run(user=caller(request), run=changeable(request, run_id), **asked))
+
+
+class Alone(ApiView):
+    @extend_schema(
+        request=shapes.AloneAsked,
+        responses={202: shapes.RunShape},
+        parameters=[KEY],
+        summary="A new run of one node by itself, on the input that this step saw",
+    )
+    @idempotent
+    def post(self, request: Request, run_id: UUID, activation: int) -> Response:
+        asked = read(shapes.AloneAsked, request.data)
+        run = changeable(request, run_id)
+        return accepted(continuing.run_node_alone(user=caller(request), run=run, activation=activation, **asked))
 
 
 class Retry(ApiView):

@@ -1,6 +1,7 @@
 """The shapes of graphs and runs over HTTP, in and out."""
 
 from typing import Any
+from uuid import UUID
 
 from rest_framework import serializers
 
@@ -110,6 +111,7 @@ class RunShape(serializers.ModelSerializer[Run]):
     duration_ms = serializers.SerializerMethodField()
     progress = serializers.SerializerMethodField()
     forked_from = serializers.UUIDField(source="forked_from_id", allow_null=True)
+    only_node = serializers.SerializerMethodField(help_text="The node that it runs by itself; null for a whole graph.")
     parent = serializers.UUIDField(source="parent_id", allow_null=True)  # type: ignore[assignment]  # a declared field
     interrupts = serializers.SerializerMethodField()
     cost_usd = serializers.SerializerMethodField()
@@ -134,10 +136,13 @@ class RunShape(serializers.ModelSerializer[Run]):
             "started_at",
             "finished_at",
             "duration_ms",
+            "worked_ms",
             "cancel_requested_at",
             "progress",
             "attempt",
             "forked_from",
+            "only_node",
+            "from_node_run",
             "parent",
             "interrupts",
             "cost_usd",
@@ -150,6 +155,9 @@ class RunShape(serializers.ModelSerializer[Run]):
     def get_state(self, run: Run) -> dict[str, Any] | None:
         return run.state if run.status in (*TERMINAL, RunStatus.INTERRUPTED) else None
 
+    def get_only_node(self, run: Run) -> str | None:
+        return run.only_node or None
+
     def get_duration_ms(self, run: Run) -> int | None:
         if run.started_at is None or run.finished_at is None:
             return None
@@ -161,11 +169,20 @@ class RunShape(serializers.ModelSerializer[Run]):
     def get_interrupts(self, run: Run) -> list[dict[str, Any]]:
         return [] if run.status in (*TERMINAL, RunStatus.QUEUED) else selectors.waiting_interrupts(run.pk)
 
+    def to_representation(self, instance: Run) -> dict[str, Any]:
+        known: dict[UUID, selectors.Totals] = self.context.get("totals", {})
+        self._totals = known.get(instance.pk) or selectors.totals_of([instance])[instance.pk]
+        shown: dict[str, Any] = super().to_representation(instance)
+        return shown
+
     def get_cost_usd(self, run: Run) -> str | None:
-        return None if run.cost_usd is None else str(run.cost_usd)
+        """Of the run and its sub-runs."""
+        cost = self._totals.cost_usd
+        return None if cost is None else str(cost)
 
     def get_tokens(self, run: Run) -> dict[str, int]:
-        return {"prompt": run.prompt_tokens, "completion": run.completion_tokens}
+        """Of the run and its sub-runs."""
+        return {"prompt": self._totals.prompt_tokens, "completion": self._totals.completion_tokens}
 
     def get_api_version(self, run: Run) -> str:
         return API_VERSION
@@ -292,6 +309,21 @@ class AnswerAsked(serializers.Serializer[Any]):
 class ForkAsked(serializers.Serializer[Any]):
     checkpoint = serializers.IntegerField(min_value=0, max_value=2**31 - 1)
     state = serializers.JSONField(required=False, default=dict)
+
+
+class AloneAsked(serializers.Serializer[Any]):
+    state = serializers.JSONField(required=False, default=dict, help_text="Values of the saved input to set anew.")
+    version = serializers.IntegerField(
+        required=False,
+        allow_null=True,
+        default=None,
+        min_value=1,
+        max_value=2**31 - 1,
+        help_text="Of the graph; the run's own when left out.",
+    )
+    dry_run = serializers.BooleanField(
+        required=False, allow_null=True, default=None, help_text="As the run was when left out."
+    )
 
 
 class RetryAsked(serializers.Serializer[Any]):

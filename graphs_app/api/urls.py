@@ -31,6 +31,7 @@ urlpatterns = [
     path("runs/<uuid:run_id>/node-runs", run_views.NodeRuns.as_view(), name="run-node-runs"),
     path("runs/<uuid:run_id>/timeline", timeline_views.Timeline.as_view(), name="run-timeline"),
     path("runs/<uuid:run_id>/steps/<int:activation>", timeline_views.StepDetail.as_view(), name="run-step"),
+    path("runs/<uuid:run_id>/steps/<int:activation>/alone", run_views.Alone.as_view(), name="run-step-alone"),
     path("runs/<uuid:run_id>/checkpoints", run_views.Checkpoints.as_view(), name="run-checkpoints"),
     path("runs/<uuid:run_id>/checkpoints/<int:number>", run_views.CheckpointDetail.as_view(), name="run-checkpoint"),
     path("runs/<uuid:run_id>/cancel", run_views.Cancel.as_view(), name="run-cancel"),

@@ -42,13 +42,15 @@ logger = logging.getLogger(__name__)
 class Outcome:
     """How a node run ended."""
 
-    status: Literal["completed", "failed", "waiting", "stopped"]
+    status: Literal["completed", "failed", "waiting", "stopped", "held"]
     writes: Writes | None = None
     error: BaseException | None = None
     question: Question | None = None
 
 
 STOPPED = Outcome("stopped")
+HELD = Outcome("held")
+"""Its attempt has failed, and the next one is made elsewhere: the worker is stopping."""
 
 
 class NodeRun:
@@ -61,6 +63,7 @@ class NodeRun:
         "attempt",
         "blocked_s",
         "context",
+        "is_at_rest",
         "run_id",
         "seen",
         "started",
@@ -83,7 +86,9 @@ class NodeRun:
         self.started = 0.0
         self.context: Context | None = None
         self.answer: Any = NO_ANSWER
-        self.stop = ""  # or "timeout", or "stop"
+        self.is_at_rest = False
+        """While it waits for its next attempt."""
+        self.stop = ""  # or "timeout", or "stop", or at rest "hold"
         self.task: asyncio.Task[None] | None = None
         self.timer: Timer | None = None
         self.abandoned = False
@@ -130,6 +135,7 @@ class Executor:
         limits: Limits,
         expire: Callable[[NodeRun], None],
         is_let_go: Callable[[], bool],
+        is_draining: Callable[[], bool],
     ) -> None:
         self.host = host
         self.note = note
@@ -138,6 +144,7 @@ class Executor:
         self.limits = limits
         self.expire = expire
         self.is_let_go = is_let_go
+        self.is_draining = is_draining
 
     async def execute(self, node_run: NodeRun) -> Outcome:
         """All attempts. Raises only what the journal raises, and CancelledError when the whole run is let go."""
@@ -159,16 +166,20 @@ class Executor:
             outcome = await self._attempt(node_run)
             if outcome.error is None or node_run.stop == "stop" or node_run.abandoned:
                 return outcome
-            if not await self._wait_for_next(node_run, outcome.error):
-                return STOPPED if node_run.stop == "stop" else outcome
+            otherwise = await self._wait_for_next(node_run, outcome)
+            if otherwise is not None:
+                return otherwise
 
-    async def _wait_for_next(self, node_run: NodeRun, error: BaseException) -> bool:
-        """Whether there is another attempt; returns when it is time for it."""
+    async def _wait_for_next(self, node_run: NodeRun, outcome: Outcome) -> Outcome | None:
+        """None when it is time for another attempt, else how the node run ends here."""
+        error = outcome.error
+        if error is None:
+            raise RuntimeError("Only what failed is tried again")
         node_run.stop = ""
         node = node_run.step.node
         delay = delay_s(retry=node.retry, attempt=node_run.attempt, error=error, random=self.random)
         if delay is None:
-            return False
+            return outcome
         context = node_run.context
         self.note(
             NodeRetried(
@@ -188,14 +199,19 @@ class Executor:
             # This is told now; should the run end before the next attempt, it must not be told again.
             context.usage = None
             context.effects.clear()
+        if self.is_draining():
+            return HELD
+        node_run.is_at_rest = True
         try:
             await self.clock.sleep(delay)
         except asyncio.CancelledError:
-            if node_run.stop != "stop" or self.is_let_go():
+            if not node_run.stop or self.is_let_go():
                 raise
             await self._absorb_cancel()
-            return False
-        return True
+            return STOPPED if node_run.stop == "stop" else HELD
+        finally:
+            node_run.is_at_rest = False
+        return None
 
     async def _attempt(self, node_run: NodeRun) -> Outcome:
         step = node_run.step

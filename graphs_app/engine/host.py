@@ -1,6 +1,6 @@
 """Through what a run reaches the outside: its Host, and the Control by which the outside reaches it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -45,7 +45,7 @@ class Host(Protocol):
 class Control:
     """The outside's grip on a run that is under way in this process. Call it on the run's event loop."""
 
-    __slots__ = ("_answers", "_on_change", "cancel_reason", "cancelled", "draining", "let_go")
+    __slots__ = ("_answers", "_on_change", "_woken", "cancel_reason", "cancelled", "draining", "let_go", "parked")
 
     def __init__(self) -> None:
         self.cancelled = False
@@ -53,7 +53,10 @@ class Control:
         self.draining = False
         self.let_go = False
         """Set by the loop: the run only stops here, and goes on elsewhere."""
+        self.parked: Collection[int] = ()
+        """Set by the loop: activations that wait because a sub-run of theirs waits for a person."""
         self._answers: dict[int, Any] = {}
+        self._woken: set[int] = set()
         self._on_change: Callable[[], None] | None = None
 
     def cancel(self, reason: str = "") -> None:
@@ -73,6 +76,16 @@ class Control:
         self._answers[activation] = value
         self._changed()
 
+    def wake(self, activation: int) -> None:
+        """Says that a sub-run which a parked activation waits for can go on."""
+        self._woken.add(activation)
+        self._changed()
+
+    def take_woken(self) -> set[int]:
+        """For the loop: who was woken since the last call."""
+        woken, self._woken = self._woken, set()
+        return woken
+
     def take_answers(self) -> dict[int, Any]:
         """For the loop: the answers since the last call."""
         answers, self._answers = self._answers, {}
@@ -81,7 +94,7 @@ class Control:
     def watch(self, on_change: Callable[[], None] | None) -> None:
         """For the loop: whom to wake."""
         self._on_change = on_change
-        if on_change is not None and (self.cancelled or self.draining or self._answers):
+        if on_change is not None and (self.cancelled or self.draining or self._answers or self._woken):
             on_change()
 
     def _changed(self) -> None:

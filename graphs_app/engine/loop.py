@@ -42,7 +42,7 @@ from graphs_app.engine.errors import (
     WritesInvalid,
     error_json,
 )
-from graphs_app.engine.executor import Executor, NodeRun, Outcome, left_behind, occupants
+from graphs_app.engine.executor import HELD, STOPPED, Executor, NodeRun, Outcome, left_behind, occupants
 from graphs_app.engine.host import Control, Host
 from graphs_app.engine.limits import DEFAULT_LIMITS, Limits
 from graphs_app.engine.registry import Clock
@@ -68,9 +68,13 @@ async def run(
     random: Random = CHANCE,
     durability: Durability = "sync",
     timeout_s: float | None = None,
+    worked_s: float = 0.0,
     limits: Limits = DEFAULT_LIMITS,
 ) -> RunEnded:
-    """Runs to the end, or until only people's answers are missing. `timeout_s` is what is left of the run's time."""
+    """Runs to the end, or until only people's answers are missing.
+
+    `timeout_s` is the run's time over all its claims, `worked_s` what those before this one took of it.
+    """
     resumed = bool(history.done or history.attempts or history.answers or history.interrupted)
     journal.note(RunStarted(clock.now(), resumed))
     recorder = RECORDERS[durability](journal)
@@ -82,7 +86,7 @@ async def run(
         await recorder.end(ended)
         return ended
     loop = _Loop(progress, host, control or Control(), clock, random, limits)
-    return await loop.run(timeout_s)
+    return await loop.run(timeout_s, worked_s)
 
 
 class _Loop:
@@ -105,11 +109,15 @@ class _Loop:
             limits=limits,
             expire=self._expire,
             is_let_go=self._is_let_go,
+            is_draining=lambda: control.draining,
         )
+        control.parked = progress.parked.keys()
         self.ready: deque[NodeRun] = deque(progress.begin())
         self.running: dict[NodeRun, None] = {}
         """Node runs in tasks of their own, in the order in which they were started."""
         self.finished: list[tuple[NodeRun, Outcome]] = []
+        self.held: list[NodeRun] = []
+        """Node runs whose next attempt is made elsewhere, since this worker is stopping."""
         self.inline: NodeRun | None = None
         """The node run inside the driver task."""
         self.driver: asyncio.Task[None] | None = None
@@ -119,8 +127,10 @@ class _Loop:
         """Why the run is to end early, if not by a node's failure."""
         self.let_go = False
 
-    async def run(self, timeout_s: float | None) -> RunEnded:
-        timer = None if timeout_s is None else self.clock.call_later(timeout_s, lambda: self._run_out(timeout_s))
+    async def run(self, timeout_s: float | None, worked_s: float) -> RunEnded:
+        timer = None
+        if timeout_s is not None:
+            timer = self.clock.call_later(max(0.0, timeout_s - worked_s), lambda: self._run_out(timeout_s))
         self.control.watch(self._on_control)
         self._spawn_driver(None)
         try:
@@ -169,10 +179,10 @@ class _Loop:
         while True:
             if self.failure is not None or progress.failure is not None:
                 return await self._end_early()
-            if self.control.draining and self.ready:
+            if self.control.draining and (self.ready or self.held):
                 await self._drain()
                 continue
-            if len(self.ready) == 1 and not self.running and not progress.asked:
+            if len(self.ready) == 1 and not self.running and not progress.waits:
                 node_run = self.ready.popleft()
                 outcome = await self._run_inline(node_run)
                 if outcome is None:
@@ -189,6 +199,9 @@ class _Loop:
             await self._settle(finished)
 
     async def _settle(self, finished: list[tuple[NodeRun, Outcome]]) -> None:
+        if self.control.draining:
+            self.held += [node_run for node_run, outcome in finished if outcome is HELD]
+            finished = [one for one in finished if one[1] is not HELD]
         self.ready.extend(await self.progress.settle(finished))
 
     async def _run_inline(self, node_run: NodeRun) -> Outcome | None:
@@ -270,6 +283,11 @@ class _Loop:
         while self.running:
             await self._sleep_until_woken()
         finished, self.finished = self.finished, []
+        finished = [(node_run, STOPPED if outcome is HELD else outcome) for node_run, outcome in finished]
+        finished += [(node_run, STOPPED) for node_run in self.held]
+        for node_run, outcome in finished:
+            if outcome is STOPPED:
+                node_run.stop = "stop"
         return await self.progress.end_early(self.failure, finished, list(self.ready))
 
     def _stop(self, node_run: NodeRun, why: str) -> None:
@@ -304,6 +322,7 @@ class _Loop:
 
     def _on_control(self) -> None:
         if self.control.draining:
+            self._hold_those_at_rest()
             self._wake()
         if self.control.cancelled:
             reason = f": {self.control.cancel_reason}" if self.control.cancel_reason else ""
@@ -313,6 +332,19 @@ class _Loop:
             if node_run is not None:
                 self.ready.append(node_run)
                 self._wake()
+        for activation in self.control.take_woken():
+            node_run = self.progress.woken(activation)
+            if node_run is not None:
+                self.ready.append(node_run)
+                self._wake()
+
+    def _hold_those_at_rest(self) -> None:
+        """Ends the waiting of node runs for their next attempt, which another worker makes."""
+        for node_run in [*self.running, *([] if self.inline is None else [self.inline])]:
+            task = node_run.task if node_run.task is not None else self.driver
+            if node_run.is_at_rest and not node_run.stop and task is not None:
+                node_run.stop = "hold"
+                task.cancel()
 
     def _fail(self, error: EngineError) -> None:
         if self.failure is None:

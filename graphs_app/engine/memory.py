@@ -195,7 +195,7 @@ class MemoryStore:
         await self.go_on(stored)
         return stored
 
-    async def go_on(self, stored: StoredRun, *, timeout_s: float | None = None) -> RunEnded:
+    async def go_on(self, stored: StoredRun, *, timeout_s: float | None = None, worked_s: float = 0.0) -> RunEnded:
         """One claim of a run: from its history to the end or to its interrupts."""
         stored.control.let_go = False
         stored.ended = await run(
@@ -209,6 +209,7 @@ class MemoryStore:
             random=self.random,
             durability=self.durability,
             timeout_s=timeout_s,
+            worked_s=worked_s,
             limits=self.limits,
         )
         return stored.ended

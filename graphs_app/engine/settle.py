@@ -60,8 +60,8 @@ class Progress:
         self.asked: dict[int, NodeRun] = {}
         """Node runs that wait for an answer, by activation."""
         self._history = history
-        self._waits = False
-        """Whether a node run waits for a sub-run that waits for a person."""
+        self.parked: dict[int, NodeRun] = {}
+        """Node runs that wait for a sub-run that waits for a person, by activation."""
 
     def begin(self) -> list[NodeRun]:
         """The node runs to start with: what was active and is not done."""
@@ -91,6 +91,11 @@ class Progress:
         node_run.answer = value
         return node_run
 
+    def woken(self, activation: int) -> NodeRun | None:
+        """The node run that looks again at its sub-runs."""
+        parked = self.parked.pop(activation, None)
+        return None if parked is None else NodeRun(self.run_id, activation, parked.step, parked.attempt)
+
     async def settle(self, finished: list[tuple[NodeRun, Outcome]]) -> list[NodeRun]:
         """Takes in finished node runs, and returns what starts now, once it is as durable as was asked for."""
         ready: list[NodeRun] = []
@@ -113,7 +118,7 @@ class Progress:
     @property
     def waits(self) -> bool:
         """Whether something is waited for, so that the run is not over when nothing is left to do."""
-        return bool(self.asked) or self._waits
+        return bool(self.asked or self.parked)
 
     async def end(self) -> RunEnded:
         """The end of a run in which nothing is left to do."""
@@ -154,7 +159,7 @@ class Progress:
     def _wait(self, node_run: NodeRun, outcome: Outcome, entries: list[Entry]) -> None:
         question = outcome.question
         if question is None:
-            self._waits = True
+            self.parked[node_run.activation] = node_run
             return
         self.asked[node_run.activation] = node_run
         entries.append(

@@ -12,8 +12,8 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import QuerySet
-from django.db.models.functions import Now
+from django.db.models import F, QuerySet
+from django.db.models.functions import Greatest, Now
 
 from graphs_app import aftermath, dispatch, events, selectors
 from graphs_app.engine.checkpoint import Done, History
@@ -147,10 +147,16 @@ def fail_run(*, run: Run, error: dict[str, Any]) -> bool:
     return bool(ended)
 
 
-def release_lease(*, run: Run) -> bool:
-    """Gives a claimed run back to the queue, from where any worker goes on with it."""
+def release_lease(*, run: Run, worked_ms: int = 0) -> bool:
+    """Gives a claimed run back to the queue, from where any worker goes on with it; says how long it was worked on."""
     with transaction.atomic():
-        released = fenced(run).update(status=RunStatus.QUEUED, lease_owner="", lease_until=None, queued_at=Now())
+        released = fenced(run).update(
+            status=RunStatus.QUEUED,
+            lease_owner="",
+            lease_until=None,
+            queued_at=Now(),
+            worked_ms=Greatest(F("worked_ms"), worked_ms),
+        )
         if released and run.parent_id is None:
             dispatch.send_on_commit(run.pk, run.priority)
     return bool(released)
@@ -188,6 +194,24 @@ def answers_for(*, run_ids: Iterable[UUID]) -> list[tuple[UUID, int, Any]]:
     """What people have answered to these runs: run, activation, value."""
     answered = Interrupt.objects.filter(run_id__in=list(run_ids), status__in=selectors.ANSWERED)
     return list(answered.values_list("run_id", "activation", "value"))
+
+
+def answered_below(*, run_ids: Iterable[UUID]) -> list[tuple[UUID, int]]:
+    """Which activations of these runs wait for a sub-run that has its answer: run, activation.
+
+    Only sub-runs that are paused are looked at, at any depth: what works finds its answers by itself.
+    """
+    above: dict[UUID, tuple[UUID, int]] = {}
+    level = list(run_ids)
+    while level:
+        paused = Run.objects.filter(parent_id__in=level, status=RunStatus.INTERRUPTED)
+        level = []
+        for run_id, parent_id, parent_key in paused.values_list("pk", "parent_id", "parent_key"):
+            if parent_id is not None:
+                above[run_id] = above.get(parent_id) or (parent_id, int(parent_key.partition(":")[0]))
+                level.append(run_id)
+    answered = selectors.unused_answers_of(above).values_list("run_id", flat=True)
+    return sorted({above[run_id] for run_id in answered})
 
 
 def beat(*, name: str, running: int, draining: bool) -> None:

@@ -1,4 +1,4 @@
-"""Runs that go on from what another has done: forks from a checkpoint, retries on a mended version."""
+"""Runs that go on from what another has done: forks from a checkpoint, retries on a mended version, one node again."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,6 +11,7 @@ from graphs_app.engine.checkpoint import History
 from graphs_app.engine.errors import EngineError
 from graphs_app.errors import (
     CheckpointNotFound,
+    NodeNotInVersion,
     RetryBlocked,
     RunNotFailed,
     RunNotFinished,
@@ -42,7 +43,7 @@ def fork_run(*, user: User, run: Run, checkpoint: int, state: Mapping[str, Any] 
     last = selectors.checkpoint_count(run)
     if not 0 <= checkpoint <= last:
         raise CheckpointNotFound(f"Run {str(run.pk)!r} has checkpoints 0 to {last}, not {checkpoint}.")
-    loaded = definitions.load(run.graph_version_id)
+    loaded = definitions.load_for(run)
     try:
         history = replan.fork(
             compiled=loaded.compiled,
@@ -57,6 +58,48 @@ def fork_run(*, user: User, run: Run, checkpoint: int, state: Mapping[str, Any] 
     return _continue_as_new(
         user, run, run.graph_version, history, {done.number: old[done.number] for done in history.done}
     )
+
+
+def run_node_alone(
+    *,
+    user: User,
+    run: Run,
+    activation: int,
+    state: Mapping[str, Any] | None = None,
+    version: int | None = None,
+    dry_run: bool | None = None,
+) -> Run:
+    """A new run of only one node, on the input that one of its node runs saw, with values of it set anew.
+
+    It runs as the node was drawn then, or as it is in a named version; a dry run unless told otherwise when the run
+    was one. Raises CheckpointNotFound, GraphNotFound, NodeNotInVersion, InvalidState.
+    """
+    if run.session_id is not None:
+        permissions.require(user, run.session_id, Action.EDIT)
+    edit = checked_state({} if state is None else state, "/state")
+    node_run = NodeRun.objects.filter(run=run, activation=activation).first()
+    if node_run is None:
+        raise CheckpointNotFound(f"Run {str(run.pk)!r} has no step {activation}.")
+    graph_version = _version_with_node(run, version, node_run.node_id)
+    seen = selectors.inputs_of(run, [node_run])[activation]
+    new = _successor(user, run, graph_version)
+    new.only_node = node_run.node_id
+    new.from_node_run = node_run.pk
+    new.initial_state = checked_state({**seen, **edit}, "/state")
+    if dry_run is not None:
+        new.dry_run = dry_run
+    queue_new(new, graph_version)
+    return new
+
+
+def _version_with_node(run: Run, version: int | None, node_id: str) -> GraphVersion:
+    """The named version of the run's graph, or the run's own; it has the node."""
+    if version is None:
+        return run.graph_version
+    found = selectors.version_of(run.graph_version.graph, version)
+    if all(node["node_id"] != node_id for node in found.definition["nodes"]):
+        raise NodeNotInVersion(f"Version {version} of graph {found.graph.slug!r} has no node {node_id!r}.")
+    return found
 
 
 def retry_run(*, user: User, run: Run, version: int | None = None) -> Run:
@@ -90,10 +133,12 @@ def retry_plan(*, run: Run, version: int | None = None) -> tuple[replan.Plan, Gr
         raise RunNotFailed(f"Run {str(run.pk)!r} has completed; there is nothing to retry. Fork it instead.")
     graph = run.graph_version.graph
     graph_version = selectors.version_of(graph, version or graph.version)
+    if run.only_node:
+        _version_with_node(run, graph_version.number, run.only_node)
     try:
         plan = replan.plan_retry(
-            old=definitions.load(run.graph_version_id).compiled,
-            new=definitions.load(graph_version.pk).compiled,
+            old=definitions.load_for(run).compiled,
+            new=definitions.load(graph_version.pk, run.only_node).compiled,
             initial_state=run.initial_state,
             history=selectors.replayable(run),
         )
@@ -104,7 +149,23 @@ def retry_plan(*, run: Run, version: int | None = None) -> tuple[replan.Plan, Gr
 
 def _continue_as_new(user: User, run: Run, version: GraphVersion, history: History, sources: Mapping[int, int]) -> Run:
     """Queues a new run with a history; sources say which activation of the old run each checkpoint was."""
-    new = Run(
+    new = _successor(user, run, version)
+    new.only_node = run.only_node
+    new.from_node_run = run.from_node_run
+    new.checkpoints = new.claimed_checkpoints = len(history.done)
+    new.edits = {str(number): edit for number, edit in history.edits.items()}
+    old = {node_run.activation: node_run for node_run in NodeRun.objects.filter(run=run, number__isnull=False)}
+    with transaction.atomic():
+        queue_new(new, version)
+        NodeRun.objects.bulk_create(
+            [_copied(new, done, old[sources[done.number]]) for done in history.done], batch_size=200
+        )
+    return new
+
+
+def _successor(user: User, run: Run, version: GraphVersion) -> Run:
+    """A run like another and under the same conditions; not saved yet."""
+    return Run(
         id=new_id(),
         session_id=run.session_id,
         user=user,
@@ -117,17 +178,7 @@ def _continue_as_new(user: User, run: Run, version: GraphVersion, history: Histo
         budget_usd=run.budget_usd,
         dry_run=run.dry_run,
         metadata=run.metadata,
-        checkpoints=len(history.done),
-        claimed_checkpoints=len(history.done),
-        edits={str(number): edit for number, edit in history.edits.items()},
     )
-    old = {node_run.activation: node_run for node_run in NodeRun.objects.filter(run=run, number__isnull=False)}
-    with transaction.atomic():
-        queue_new(new, version)
-        NodeRun.objects.bulk_create(
-            [_copied(new, done, old[sources[done.number]]) for done in history.done], batch_size=200
-        )
-    return new
 
 
 def _copied(run: Run, done: Any, source: NodeRun) -> NodeRun:

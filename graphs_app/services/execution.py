@@ -48,7 +48,7 @@ def execute_all(*, run_ids: Sequence[UUID]) -> "list[Future[RunEnded | None]]":
 def _work(run: Run) -> "worker.Work | None":
     """A claimed run with what it is executed with."""
     try:
-        graph = definitions.load(run.graph_version_id)
+        graph = definitions.load_for(run)
     except DefinitionInvalid as error:
         # The version was checked when it was saved: a tool it uses is not installed in this worker.
         claims.fail_run(run=run, error={**error_json(error, run_id=run.pk), "code": "version_unsupported"})

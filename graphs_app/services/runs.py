@@ -84,7 +84,7 @@ def start_run(
 
 
 def queue_new(run: Run, version: GraphVersion) -> None:
-    run.progress_total = definitions.load(version.pk).compiled.progress_total
+    run.progress_total = definitions.load(version.pk, run.only_node).compiled.progress_total
     with transaction.atomic():
         run.save(force_insert=True)
         _tell_queued(run, version)

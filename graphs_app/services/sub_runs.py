@@ -55,7 +55,7 @@ def open_sub_run(
         claimed_checkpoints=F("checkpoints"),
     )
     run.refresh_from_db()
-    return SubRun(run, (definitions.load(run.graph_version_id), claims.history_of(run)))
+    return SubRun(run, (definitions.load_for(run), claims.history_of(run)))
 
 
 def _make(parent: Run, parent_key: str, version: GraphVersion, initial_state: dict[str, Any]) -> Run:

@@ -11,6 +11,7 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from graphs_app.selectors import totals_of
 from refine_app import selectors
 from refine_app.api import serializers as shapes
 from refine_app.api.renderers import PatchRenderer
@@ -37,7 +38,9 @@ class Requests(ApiView):
         member(request, session_id)
         found = selectors.requests_of_session(user=caller(request), session_id=session_id)
         page = self.paginate_queryset(found) or []
-        shown = shapes.RequestSummaryShape(selectors.with_newest_runs(page), many=True)
+        asked = list(selectors.with_newest_runs(page))
+        context = {"totals": totals_of(one.run for one in asked)}
+        shown = shapes.RequestSummaryShape(asked, many=True, context=context)
         return self.get_paginated_response(shown.data)
 
     @extend_schema(

@@ -7,7 +7,7 @@ import pytest
 from django.core.cache import cache
 
 from graphs_app import definitions, worker
-from graphs_app.models import NodeRun, NodeRunStatus, RunStatus
+from graphs_app.models import NodeRun, NodeRunStatus, Run, RunStatus
 from graphs_app.services import execution
 from graphs_app.streams import text_key
 from sessions_app.models import SessionEvent, User
@@ -93,6 +93,29 @@ def test_a_run_over_its_time_fails(here: worker.Worker, ada: User) -> None:
     assert run.status == RunStatus.FAILED
     assert run.error is not None
     assert run.error["code"] == "run_timeout"
+
+
+def test_the_time_of_a_run_is_what_all_its_claims_worked(here: worker.Worker, ada: User) -> None:
+    nap = line("Nap", node("nap", "sleep", {"seconds": 600}))
+    run = start(ada, nap, timeout_s=5000.5)
+    Run.objects.filter(pk=run.pk).update(worked_ms=5_000_500)
+    execute(run)
+    assert run.error is not None
+    assert run.error["code"] == "run_timeout"
+    assert "its 5000.5 s" in run.error["message"]
+    short = start(ada, line("Short", node("nap", "sleep", {"seconds": 0.02})), timeout_s=5000.0)
+    Run.objects.filter(pk=short.pk).update(worked_ms=1_000_000)
+    assert execute(short).worked_ms >= 1_000_020
+
+
+def test_a_worker_that_stops_writes_down_how_long_it_worked_on_its_runs(here: worker.Worker, ada: User) -> None:
+    run = start(ada, line("Nap", node("nap", "sleep", {"seconds": 600})))
+    Run.objects.filter(pk=run.pk).update(worked_ms=70_000)
+    execution.execute(run_id=run.pk)
+    wait_until(lambda: NodeRun.objects.filter(run=run).exists(), 60)
+    worker.stop(grace_s=0)
+    run.refresh_from_db()
+    assert (run.status, run.worked_ms > 70_000) == ("queued", True)
 
 
 def test_a_tool_that_is_not_installed_here_fails_the_run_before_anything_happens(

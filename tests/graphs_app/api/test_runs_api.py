@@ -236,3 +236,59 @@ def test_the_documents_own_paths_do_the_same(here: worker.Worker, api: APIClient
     log = result["result"]["logs"]
     assert set(log[0]) == {"node_id", "status", "input", "output", "timestamp", "duration_ms"}
     assert (log[0]["input"], log[0]["output"], len(log)) == ({"code": "x"}, {"n": 0}, 6)
+
+
+def test_one_step_is_run_again_alone_and_says_where_it_came_from(
+    here: worker.Worker, api: APIClient, ada: User
+) -> None:
+    begun = begin(api, ada, initial_state={"seed": 1})
+    finish(begun)
+    step = api.get(f"/v1/runs/{begun['id']}/node-runs").json()["results"][2]
+    path = f"/v1/runs/{begun['id']}/steps/{step['activation']}/alone"
+    answer = post(api, path, {"dry_run": True, "state": {"n": 7}}, **{"Idempotency-Key": "alone"})
+    alone = answer.json()
+    assert (answer.status_code, answer.headers["Location"]) == (202, f"/v1/runs/{alone['id']}")
+    assert (alone["only_node"], alone["from_node_run"], alone["dry_run"]) == ("add", step["id"], True)
+    assert (alone["forked_from"], alone["initial_state"]) == (begun["id"], {"seed": 1, "n": 7})
+    assert post(api, path, {"dry_run": True, "state": {"n": 7}}, **{"Idempotency-Key": "alone"}).json() == alone
+    assert finish(alone).state == {"seed": 1, "n": 8}
+    [only] = api.get(f"/v1/runs/{alone['id']}/checkpoints").json()["results"]
+    assert (only["node_id"], only["edges_taken"]) == ("add", [])
+    assert api.get(f"/v1/runs/{begun['id']}").json()["only_node"] is None
+    assert post(api, f"/v1/runs/{begun['id']}/steps/99/alone").status_code == 404
+    assert post(api, path, {"state": []}).status_code == 422
+
+
+def test_a_runs_totals_include_what_its_sub_runs_spent(api: APIClient, ada: User) -> None:
+    version = cast.make_version(user=ada)
+    top = Run.objects.create(graph_version=version, user=ada, prompt_tokens=1, completion_tokens=2, cost_usd="0.5")
+    below = Run.objects.create(graph_version=version, user=ada, parent=top, parent_key="1:", prompt_tokens=10)
+    Run.objects.create(
+        graph_version=version, user=ada, parent=below, parent_key="1:", completion_tokens=100, cost_usd="0.25"
+    )
+    free = Run.objects.create(graph_version=version, user=ada)
+    totals = {"tokens": {"prompt": 11, "completion": 102}, "cost_usd": "0.75000000"}
+    shown = api.get(f"/v1/runs/{top.pk}").json()
+    assert {name: shown[name] for name in totals} == totals
+    listed = {one["id"]: one for one in api.get("/v1/runs").json()["results"]}
+    assert {name: listed[str(top.pk)][name] for name in totals} == totals
+    assert (listed[str(free.pk)]["cost_usd"], listed[str(free.pk)]["tokens"]["prompt"]) == (None, 0)
+    assert api.get(f"/v1/runs/{below.pk}").json()["tokens"] == {"prompt": 10, "completion": 100}
+
+
+def test_the_plan_of_a_retry_is_read_before_it_is_made(here: worker.Worker, api: APIClient, ada: User) -> None:
+    steps = [node(name, "set_state", {"values": {name: 1}}) for name in ("kept", "changed", "after")]
+    bad = begin(api, ada, line("Bad", *steps, node("bad", "fail", {"message": "x"})))
+    finish(bad)
+    steps[1] = node("changed", "set_state", {"values": {"changed": 2}})
+    post(api, f"/v1/graphs/{bad['graph']}/versions", line("Bad", *steps))
+    plan = api.get(f"/v1/runs/{bad['id']}/retry").json()
+    assert (plan["version"], plan["blocked"], plan["starts"]) == (2, False, ["changed"])
+    assert [(one["node_id"], one["action"]) for one in plan["nodes"]] == [
+        ("kept", "reuse"),
+        ("changed", "run_again"),
+        ("after", "run_again"),
+    ]
+    assert all(one["why"] for one in plan["nodes"])
+    assert api.get(f"/v1/runs/{bad['id']}/retry?version=1").json()["starts"] == ["bad"]
+    assert Run.objects.count() == 1

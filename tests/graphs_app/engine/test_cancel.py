@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from graphs_app.engine.checkpoint import NodeDone, NodeFailed, RunEnded
-from graphs_app.engine.errors import LeaseLost
+from graphs_app.engine.errors import LeaseLost, RetryableError
 from graphs_app.engine.host import Control
 from graphs_app.engine.registry import ToolContext
 from tests.graphs_app.engine.cast import Stage, definition, edge, entries, error, node, quiet, status, tool, trace
@@ -72,6 +72,65 @@ async def test_a_run_that_is_drained_while_it_would_wait_for_a_person_waits_else
     stored.control = Control()
     await stage.go_on(stored)
     assert status(stored) == "interrupted"
+
+
+@pytest.mark.parametrize("seconds", [20, 2])
+async def test_a_node_that_waits_for_its_next_attempt_lets_its_siblings_end_when_the_worker_stops(
+    seconds: float,
+) -> None:
+    async def wait(context: ToolContext, state: Mapping[str, Any]) -> dict[str, Any]:
+        await context.clock.sleep(context.config["seconds"])
+        return {}
+
+    stage = Stage(tool(wait))
+    retry = {"max_attempts": 3, "backoff_s": 1000, "backoff_max_s": 1000, "jitter": False}
+    shaky = node("shaky", "fail", config={"times": 1, "message": "not yet"}, retry=retry)
+    slow = node("slow", "wait", config={"seconds": seconds})
+    stage.store.save("main", definition(["s", shaky, slow], ["s -> shaky", "s -> slow"]))
+    stored = stage.store.create("main", {})
+    stage.clock.call_later(4, stored.control.drain)
+    with pytest.raises(LeaseLost):
+        await stage.go_on(stored)
+    assert (trace(stored), stage.clock.elapsed) == (["s", "slow"], max(4, seconds))
+    assert entries(stored, NodeFailed) == []
+    stored.control = Control()
+    await stage.go_on(stored)
+    assert (status(stored), trace(stored)) == ("completed", ["s", "slow", "shaky"])
+    assert stage.clock.elapsed == max(4, seconds)
+
+
+async def test_a_node_that_fails_while_the_worker_stops_is_tried_again_elsewhere() -> None:
+    async def shaky(context: ToolContext, state: Mapping[str, Any]) -> dict[str, Any]:
+        if context.attempt == 1:
+            stored.control.drain()
+            raise RetryableError("not yet")
+        return {}
+
+    stage = Stage(tool(shaky))
+    stage.store.save("main", definition(["s", node("a", "shaky", retry={"max_attempts": 2})], ["s -> a"]))
+    stored = stage.store.create("main", {})
+    with pytest.raises(LeaseLost):
+        await stage.go_on(stored)
+    assert (trace(stored), entries(stored, NodeFailed), stage.clock.elapsed) == (["s"], [], 0)
+    stored.control = Control()
+    await stage.go_on(stored)
+    assert (status(stored), trace(stored)) == ("completed", ["s", "a"])
+
+
+async def test_a_run_cancelled_while_its_worker_stops_stops_what_waits_for_its_next_attempt() -> None:
+    async def wait(context: ToolContext, state: Mapping[str, Any]) -> dict[str, Any]:
+        await context.clock.sleep(20)
+        return {}
+
+    stage = Stage(tool(wait))
+    shaky = node("shaky", "fail", retry={"max_attempts": 3, "backoff_s": 1000, "backoff_max_s": 1000, "jitter": False})
+    stage.store.save("main", definition(["s", shaky, node("slow", "wait")], ["s -> shaky", "s -> slow"]))
+    stored = stage.store.create("main", {})
+    stage.clock.call_later(4, stored.control.drain)
+    stage.clock.call_later(8, stored.control.cancel)
+    await stage.go_on(stored)
+    assert (status(stored), stage.clock.elapsed) == ("cancelled", 8)
+    assert sorted(one.node_id for one in entries(stored, NodeFailed)) == ["shaky", "slow"]
 
 
 async def test_a_run_cancelled_before_it_starts_runs_nothing() -> None:

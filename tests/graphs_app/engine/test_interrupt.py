@@ -143,6 +143,28 @@ async def test_questions_in_sub_graphs_and_maps_pause_every_run_above() -> None:
     assert [len(entries(leaf, NodeDone)) for leaf in leaves] == [1, 1, 1]
 
 
+async def test_an_answer_to_a_sub_run_is_passed_on_while_other_branches_still_work() -> None:
+    stage = Stage()
+    stage.store.save("inner", definition([node("ask", "ask_human", config={"question": "?", "write": "a"})], []))
+    down = node("down", "graph", config={"graph": "inner", "write": "below"})
+    long = node("long", config={"seconds": 100})
+    stage.store.save("main", definition(["s", down, long, "next"], ["s -> down", "s -> long", "down -> next"]))
+    stored = stage.store.create("main", {})
+    parked: list[list[int]] = []
+
+    def answer() -> None:
+        parked.append(list(stored.control.parked))
+        [(activation, _), below] = next(iter(stored.sub_runs.items()))
+        stage.store.runs[below].answers[1] = "yes"
+        stored.control.wake(activation)
+
+    stage.clock.call_later(10, answer)
+    await stage.go_on(stored)
+    assert [len(one) for one in parked] == [1]
+    assert trace(stored) == ["s", "down", "next", "long"]
+    assert final(stored)["below"] == {"a": "yes"}
+
+
 async def test_a_tool_cannot_swallow_its_own_question() -> None:
     async def guarded(context: Any, state: Any) -> dict[str, Any]:
         try:

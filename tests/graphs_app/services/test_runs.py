@@ -11,6 +11,7 @@ from graphs_app.errors import (
     InterruptAnswered,
     InvalidAnswer,
     InvalidState,
+    NodeNotInVersion,
     RunFinished,
     RunNotFailed,
     RunNotFinished,
@@ -172,6 +173,46 @@ def test_a_retry_on_a_version_without_what_was_done_begins_anew_there(here: work
     assert [(one.node_id, one.action) for one in plan.nodes] == [("one", "drop")]
     again = cast.execute(continuing.retry_run(user=ada, run=run))
     assert (again.status, again.state) == ("completed", {"n": 0})
+
+
+def test_one_node_runs_alone_on_what_it_saw(here: worker.Worker, ada: User) -> None:
+    run = cast.execute(cast.start(ada, cast.SUM, initial_state={"seed": 1}))
+    third = NodeRun.objects.get(run=run, number=3)
+    alone = continuing.run_node_alone(user=ada, run=run, activation=third.activation)
+    cast.execute(alone)
+    assert (alone.status, alone.state) == ("completed", {"seed": 1, "n": 2})
+    assert (alone.only_node, alone.from_node_run, alone.forked_from_id) == ("add", third.pk, run.pk)
+    assert [one.node_id for one in NodeRun.objects.filter(run=alone)] == ["add"]
+    edited = continuing.run_node_alone(user=ada, run=run, activation=third.activation, state={"n": 40})
+    assert cast.execute(edited).state == {"seed": 1, "n": 41}
+
+
+def test_one_node_runs_alone_as_a_mended_version_draws_it(here: worker.Worker, ada: User) -> None:
+    run = cast.execute(cast.start(ada, cast.SUM))
+    graph = run.graph_version.graph
+    mended = {**cast.SUM, "nodes": [cast.SUM["nodes"][0], node("add", "compute", {"set": {"n": "n + 100"}})]}
+    graphs.add_version(user=ada, graph=graph, definition=mended)
+    second = NodeRun.objects.get(run=run, number=2).activation
+    assert cast.execute(continuing.run_node_alone(user=ada, run=run, activation=second, version=2)).state == {"n": 100}
+    assert cast.execute(continuing.run_node_alone(user=ada, run=run, activation=second)).state == {"n": 1}
+    graphs.add_version(user=ada, graph=graph, definition=line("Sum", node("other", "set_state", {"values": {}})))
+    with pytest.raises(NodeNotInVersion):
+        continuing.run_node_alone(user=ada, run=run, activation=second, version=3)
+    with pytest.raises(CheckpointNotFound):
+        continuing.run_node_alone(user=ada, run=run, activation=99)
+
+
+def test_one_node_that_fails_alone_can_be_retried_alone(here: worker.Worker, ada: User) -> None:
+    broken = line("Two", node("first", "set_state", {"values": {"n": 1}}), node("bad", "fail", {"message": "no luck"}))
+    run = cast.execute(cast.start(ada, broken))
+    bad = NodeRun.objects.get(run=run, node_id="bad")
+    alone = cast.execute(continuing.run_node_alone(user=ada, run=run, activation=bad.activation))
+    assert (alone.status, alone.initial_state) == ("failed", {"n": 1})
+    mended = line("Two", node("first", "set_state", {"values": {}}), node("bad", "set_state", {"values": {"m": 2}}))
+    graphs.add_version(user=ada, graph=run.graph_version.graph, definition=mended)
+    again = cast.execute(continuing.retry_run(user=ada, run=alone))
+    assert (again.status, again.state, again.from_node_run) == ("completed", {"n": 1, "m": 2}, bad.pk)
+    assert [one.node_id for one in NodeRun.objects.filter(run=again)] == ["bad"]
 
 
 def test_only_what_failed_can_be_retried(here: worker.Worker, ada: User) -> None:

@@ -86,3 +86,43 @@ def test_a_sub_run_that_was_done_before_a_crash_is_not_run_again(here: worker.Wo
     assert run.status == RunStatus.COMPLETED
     assert run.state["first"]["n"] == 8
     assert Run.objects.get(parent=run, graph_version__graph__slug="double").attempt == 1
+
+
+def test_an_answer_to_a_question_far_below_is_passed_on_while_the_root_still_works(
+    here: worker.Worker, ada: User
+) -> None:
+    cast.keep(ada, ASK_ITEM)
+    cast.keep(ada, line("Middle", node("ask", "graph", {"graph": "ask-item", "write": "asked"})))
+    split = {
+        "v": 1,
+        "name": "Split",
+        "entry_node": "begin",
+        "nodes": [
+            node("begin", "set_state", {"values": {}}),
+            node("down", "graph", {"graph": "middle", "write": "below"}),
+            node("nap", "sleep", {"seconds": 600}),
+        ],
+        "edges": [{"from_node": "begin", "to_node": "down"}, {"from_node": "begin", "to_node": "nap"}],
+    }
+    run = cast.start(ada, split)
+    work = execution.execute(run_id=run.pk)
+    assert work is not None
+    cast.wait_until(lambda: Run.objects.filter(parent=run, status=RunStatus.INTERRUPTED).exists(), 60)
+    [question] = selectors.waiting_interrupts(run.pk)
+    runs.resume_run(user=ada, run=run, interrupt_id=question["id"], value="Ann")
+    cast.wait_until(lambda: NodeRun.objects.filter(run=run, node_id="down", number__isnull=False).exists(), 60)
+    run.refresh_from_db()
+    assert (run.status, run.attempt) == ("running", 1)
+    assert NodeRun.objects.get(run=run, node_id="down").writes == {"below": {"asked": {"name": "Ann"}}}
+    runs.cancel_run(run=run)
+    work.result(60)
+
+
+def test_what_a_sub_run_that_failed_was_answered_queues_nobody_again(here: worker.Worker, ada: User) -> None:
+    cast.keep(ada, ASK_ITEM)
+    run = cast.execute(cast.start(ada, line("Up", node("down", "graph", {"graph": "ask-item"}))))
+    [question] = selectors.waiting_interrupts(run.pk)
+    runs.resume_run(user=ada, run=run, interrupt_id=question["id"], value="Ann")
+    assert selectors.unused_answers(run.pk).count() == 1
+    Run.objects.filter(parent=run).update(status=RunStatus.FAILED)
+    assert not selectors.unused_answers(run.pk).exists()
