@@ -21,7 +21,7 @@ from uuid import UUID
 from django.db import DatabaseError, InterfaceError, OperationalError, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from graphs_app import aftermath, failpoints
+from graphs_app import aftermath, failpoints, wakeups
 from graphs_app.engine.checkpoint import Entry, Interrupted, NodeDone, NodeFailed, NodeRetried
 from graphs_app.errors import EffectFailed, JournalClosed, JournalRefused, UnknownEffect
 from graphs_app.models import NodeRun, node_run_id
@@ -288,6 +288,7 @@ class Writing:
                 continue
             if part.fold().has_more:
                 outcome = aftermath.settle(part.entries, run, outcome)
+            wakeups.wake_on_commit(run)
             if run.session_id is not None:
                 told.setdefault(run.session_id, []).extend(events_of(part, outcome))
         # In one order for all, so that two batches never lock two sessions crosswise.

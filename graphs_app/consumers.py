@@ -19,6 +19,7 @@ from graphs_app import selectors
 from graphs_app.errors import GraphNotFound
 from graphs_app.following import Follower
 from graphs_app.services import runs
+from graphs_app.wakeups import woken_by
 from sessions_app.consumers import Refused, identify
 from sessions_app.errors import DomainError
 from sessions_app.models import User
@@ -32,8 +33,8 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 IDLE_AFTER_S = 75.0
 FRAME_MAX = 1_048_576
-LOOK_FIRST_S = 0.03
-LOOK_LAST_S = 0.5
+LOOK_EVERY_S = 2.0
+"""In case a wake-up was lost."""
 
 
 class Ended(Exception):
@@ -117,27 +118,30 @@ class _Executions:
         return run_id
 
     def _start_run(self, state: Any) -> UUID:
-        return runs.start_run(user=self._user, graph=self._graph, initial_state=state).pk
+        return runs.start_run(user=self._user, graph=self._graph, initial_state=state, is_followed=True).pk
 
     async def _follow(self, follower: Follower) -> None:
         leaving = asyncio.ensure_future(self._left())
         try:
-            pause = LOOK_FIRST_S
-            while not follower.is_over:
-                try:
-                    frames = await store.call(follower.look)
-                except DatabaseError as error:
-                    logger.warning("run %s cannot be looked at: %s", follower.run_id, error)
-                    frames = []
-                for frame in frames:
-                    await self._say(frame)
-                pause = LOOK_FIRST_S if frames else min(pause * 1.5, LOOK_LAST_S)
-                if not follower.is_over:
-                    await asyncio.wait([leaving], timeout=pause)
-                if leaving.done():
-                    leaving.result()
+            with woken_by(follower.run_id) as news:
+                while not follower.is_over:
+                    # Before the look, so that what happens meanwhile is looked at again.
+                    news.clear()
+                    for frame in await self._look(follower):
+                        await self._say(frame)
+                    if not follower.is_over:
+                        await _first_of(leaving, news)
+                    if leaving.done():
+                        leaving.result()
         finally:
             leaving.cancel()
+
+    async def _look(self, follower: Follower) -> list[dict[str, Any]]:
+        try:
+            return await store.call(follower.look)
+        except DatabaseError as error:
+            logger.warning("run %s cannot be looked at: %s", follower.run_id, error)
+            return []
 
     async def _left(self) -> None:
         """Ends when the client leaves, or says something while a run goes on."""
@@ -148,6 +152,15 @@ class _Executions:
 
     async def _say(self, frame: dict[str, Any]) -> None:
         await self._send({"type": "websocket.send", "text": json.dumps(frame, cls=DjangoJSONEncoder)})
+
+
+async def _first_of(leaving: "asyncio.Future[Any]", news: asyncio.Event) -> None:
+    """Returns when the client says something, or there is news, or it is time to look anyway."""
+    woken = asyncio.ensure_future(news.wait())
+    try:
+        await asyncio.wait([leaving, woken], timeout=LOOK_EVERY_S, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        woken.cancel()
 
 
 async def _close(send: Send, ended: Ended) -> None:

@@ -15,7 +15,7 @@ from django.db import connection, transaction
 from django.db.models import F, QuerySet
 from django.db.models.functions import Greatest, Now
 
-from graphs_app import aftermath, dispatch, events, selectors
+from graphs_app import aftermath, dispatch, events, selectors, wakeups
 from graphs_app.engine.checkpoint import Done, History
 from graphs_app.jsontext import storable
 from graphs_app.models import Interrupt, InterruptStatus, NodeRun, Run, RunStatus, WorkerHeartbeat
@@ -142,6 +142,7 @@ def fail_run(*, run: Run, error: dict[str, Any]) -> bool:
         )
         if ended:
             aftermath.end_below([run.pk])
+            wakeups.wake_on_commit(run)
             if run.session_id is not None and run.parent_id is None:
                 append(run.session_id, [events.RunFailed(run=run.pk, error=error)])
     return bool(ended)

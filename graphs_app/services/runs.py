@@ -11,7 +11,7 @@ from django.db import transaction
 from django.db.models.functions import Now
 from jsonschema import Draft202012Validator
 
-from graphs_app import aftermath, definitions, dispatch, events, selectors
+from graphs_app import aftermath, definitions, dispatch, events, selectors, wakeups
 from graphs_app.engine.errors import StateTooLarge
 from graphs_app.engine.limits import MAX_STATE_BYTES
 from graphs_app.errors import (
@@ -55,10 +55,12 @@ def start_run(
     budget_usd: Decimal | None = None,
     dry_run: bool = False,
     metadata: Mapping[str, Any] | None = None,
+    is_followed: bool = False,
     now: datetime | None = None,
 ) -> Run:
     """Queues a run of a graph's version and hands it to the broker once it is committed.
 
+    One that is followed wakes who waits for it by wakeups.woken_by().
     Raises GraphNotFound, InvalidState, and what permissions.require raises for a session.
     """
     if session_id is not None and user is not None:
@@ -76,6 +78,7 @@ def start_run(
         budget_usd=budget_usd,
         dry_run=dry_run,
         metadata=storable(dict(metadata or {})),
+        is_followed=is_followed,
     )
     if now is not None:
         run.created_at = run.queued_at = now
@@ -146,6 +149,7 @@ def _end_idle(run: Run) -> bool:
     )
     if ended:
         aftermath.end_below([run.pk])
+        wakeups.wake_on_commit(run)
     return bool(ended)
 
 

@@ -41,6 +41,11 @@ def stream(session_id: UUID, frame: dict[str, Any]) -> None:
     _outbox.put((str(session_id), encode({"seq": None, "at": at, "run": None} | frame)))
 
 
+def topic(name: str, key: str) -> None:
+    """Wakes those who wait for news of one key of a registered topic. It may be lost."""
+    _outbox.put((f"{name}:{key}", None))
+
+
 def document(document_id: UUID, text: str) -> None:
     """Tells the rooms of a document: the number that its log has grown to, or who is where in it. It may be lost."""
     _outbox.put((f"document:{document_id}", text))

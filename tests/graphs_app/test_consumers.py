@@ -10,11 +10,12 @@ import pytest
 from asgiref.sync import sync_to_async
 from django.db import connections
 
-from graphs_app import dispatch, worker
+from graphs_app import consumers, dispatch, worker
 from graphs_app.consumers import execute_socket
 from graphs_app.models import Run
-from graphs_app.services import execution
+from graphs_app.services import execution, runs
 from sessions_app.models import User
+from sessions_app.realtime import hub
 from sessions_app.realtime.close_codes import CloseCode
 from sessions_app.services import auth
 from tests.graphs_app import cast
@@ -80,6 +81,7 @@ async def connect(here: worker.Worker, ada: User, monkeypatch: pytest.MonkeyPatc
     for client in clients:
         client.leave()
         await asyncio.wait([client.task])
+    await hub.current().stop()
     await sync_to_async(connections.close_all)()
 
 
@@ -107,6 +109,34 @@ async def test_a_run_that_fails_says_at_which_node(connect: Connect, ada: User) 
     frames = await client.frames()
     assert (frames[-2]["node"], frames[-2]["status"], frames[-1]["status"]) == ("bad", "failed", "failed")
     assert "no luck" in frames[-1]["error"]["message"]
+
+
+async def test_the_socket_is_woken_by_the_journal_and_need_not_ask(
+    connect: Connect, ada: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(consumers, "LOOK_EVERY_S", 3600.0)
+    nap = line("Nap", *[node(f"nap{n}", "sleep", {"seconds": 0.05}) for n in range(3)])
+    client = await connect(await keep(ada, nap))
+    client.send({})
+    frames = await client.frames()
+    assert [frame["event"] for frame in frames] == [
+        "started",
+        *["node_start", "node_complete"] * 3,
+        "execution_complete",
+    ]
+
+
+async def test_a_run_that_is_cancelled_before_it_begins_wakes_its_socket_too(
+    connect: Connect, ada: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(consumers, "LOOK_EVERY_S", 3600.0)
+    monkeypatch.setattr(dispatch, "send", lambda run_id, priority=0: True)
+    client = await connect(await keep(ada, cast.SUM))
+    client.send({})
+    run_id = json.loads((await client.next())["text"])["run_id"]
+    run = await Run.objects.aget(pk=run_id)
+    await in_database(runs.cancel_run)(run=run)
+    assert [frame["status"] for frame in await client.frames()] == ["cancelled"]
 
 
 async def test_a_run_goes_on_when_its_socket_closes(connect: Connect, ada: User) -> None:
