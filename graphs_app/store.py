@@ -17,6 +17,7 @@ from typing import Any, Protocol
 from uuid import UUID
 
 import psycopg
+from django.conf import settings
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from graphs_app.arrays import LITERALS, uuids
@@ -33,6 +34,8 @@ class Fenced:
     completion_tokens: int
     cost_usd: str | None
 
+
+LEAST_PATIENCE_S = 10.0
 
 GOING_ON = Fenced("running", None, 0, 0, None)
 """How a run stands that neither ends nor spends; its totals are not asked for."""
@@ -241,6 +244,9 @@ class PostgresStore:
                 "SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; "
                 "SET enable_hashjoin = off; SET enable_mergejoin = off; SET jit = off"
             )
+            # A worker that freezes within a transaction would keep its runs locked, and nobody could claim them.
+            patience_ms = round(1000 * max(LEAST_PATIENCE_S, settings.RUN_LEASE_S))
+            cursor.execute("SELECT set_config('idle_in_transaction_session_timeout', %s, false)", [str(patience_ms)])
 
     def write(self, runs: Sequence[RunRow]) -> dict[UUID, Fenced]:
         nodes = [node for run in runs for node in run.nodes.values()]

@@ -5,21 +5,25 @@ I1 every run has come to its one end; I2 events are numbered without holes and e
 I3 a run's totals are the sums of its node runs; I4 what the events tell is what the rows say; I6 nothing holds a lease.
 """
 
-import json
 import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import psycopg
 from psycopg.rows import dict_row
+from redis import Redis
 
+from tests.faults.starter import Starter
 from tests.faults.tools import TRACE
+from tests.servers import shared
 from tests.servers.site import ROOT, Site
 
 TERMINAL = ("completed", "failed", "cancelled")
@@ -37,24 +41,49 @@ def wait_until(condition: Callable[[], bool], what: str, within_s: float = 60.0)
 
 @dataclass
 class Field:
-    """One site without its web process."""
+    """One site without its web process; what its workers leave in files lies in a folder of the test's own."""
 
     site: Site
+    starter: Starter
     session: str = ""
     runs: list[str] = field(default_factory=list)
     other: str = ""
     """The run of a single tool that was started beside them."""
+    folder: Path = field(init=False)
+    environment: dict[str, str] = field(init=False)
+    """What workers are started with."""
+    _workers: "list[subprocess.Popen[bytes]]" = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.site.environment[TRACE] = str(self.site.var_dir / "trace")
+        self.folder = Path(tempfile.mkdtemp(prefix="field-", dir=self.site.var_dir))
+        self.environment = self.site.environment | {
+            "VAR_DIR": str(self.folder),
+            TRACE: str(self.folder / "trace"),
+        }
+
+    def clear(self) -> None:
+        """Leaves nothing to the next test: no worker, no message, no run that somebody would go on with."""
+        for worker in self._workers:
+            worker.kill()
+        for worker in self._workers:
+            worker.wait()
+        with Redis.from_url(self.environment["BROKER_URL"]) as redis:
+            redis.flushdb()
+        with psycopg.connect(self.site.database_url, autocommit=True) as connection:
+            connection.execute("DELETE FROM graphs_app_workerheartbeat")
+            connection.execute(
+                "UPDATE graphs_app_run SET status = 'cancelled', lease_owner = '', lease_until = NULL "
+                "WHERE status <> ALL(%s)",
+                (list(TERMINAL),),
+            )
 
     # Making things happen --------------------------------------------------------------------------
 
     def worker(self, name: str, *, sweeps: bool = False, **more: str) -> "subprocess.Popen[bytes]":
         """Starts a worker; one that sweeps has the beat with it. More is for its environment, such as CRASH_AT."""
         command = [sys.executable, "-m", "tests.faults.worker", name, "runs,upkeep" if sweeps else "runs"]
-        environment = self.site.environment | more
-        with (self.site.var_dir / f"{name}.log").open("ab") as log:
+        environment = self.environment | more
+        with (self.folder / f"{name}.log").open("ab") as log:
             process = subprocess.Popen(
                 [*command, *(["--beat"] if sweeps else [])],
                 env=environment,
@@ -63,28 +92,14 @@ class Field:
                 stdout=log,
                 stderr=subprocess.STDOUT,
             )
+        self._workers.append(process)
         self.site.processes.append(process)
+        shared.watch_process(process.pid)
         return process
 
     def start(self, *, steps: int, seconds: float = 0.0, runs: int = 1, times: int = 1, tool: str = "") -> None:
         """Starts runs in a new session, without waiting for them."""
-        done = subprocess.run(
-            [
-                sys.executable,
-                "-m",
-                "tests.faults.start",
-                *map(str, (steps, seconds, runs, times)),
-                *filter(None, [tool]),
-            ],
-            env=self.site.environment,
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
-        started = json.loads(done.stdout)
+        started = self.starter.start(steps=steps, seconds=seconds, runs=runs, times=times, tool=tool)
         self.session, self.runs, self.other = started["session"], started["runs"], started["other"]
 
     def send(self, process: "subprocess.Popen[bytes]", what: signal.Signals) -> None:
@@ -95,6 +110,10 @@ class Field:
     def rows(self, sql: str, *arguments: Any) -> list[dict[str, Any]]:
         with psycopg.connect(self.site.database_url, autocommit=True, row_factory=dict_row) as connection:
             return connection.execute(sql, arguments).fetchall()  # type: ignore[arg-type]
+
+    def execute(self, sql: str) -> None:
+        with psycopg.connect(self.site.database_url, autocommit=True) as connection:
+            connection.execute(sql)  # type: ignore[arg-type]
 
     def run_rows(self) -> list[dict[str, Any]]:
         return self.rows("SELECT * FROM graphs_app_run WHERE id = ANY(%s::uuid[])", self.runs)
@@ -111,7 +130,7 @@ class Field:
 
     def executions(self) -> Counter[str]:
         """How often each node run was executed, by the trace that its tool left."""
-        trace = self.site.var_dir / "trace"
+        trace = self.folder / "trace"
         lines = trace.read_text().splitlines() if trace.exists() else []
         return Counter(line.split()[1] for line in lines)
 

@@ -1,26 +1,50 @@
-"""Starts runs as the site would: python -m tests.faults.start STEPS SECONDS RUNS TIMES [TOOL].
+"""Starts runs as the site would, as often as it is told to: python -m tests.faults.start
 
-Each run goes STEPS times round a loop over a node that takes SECONDS; its message is sent TIMES times. With TOOL, one
-more run is started first, of a single node with that tool. Prints {"session", "runs", "other"}.
+Reads a JSON object per line, {"steps", "seconds", "runs", "times", "tool"}, and answers one per line, {"session",
+"runs", "other"}, or {"error"}; ends with its input. Each run goes `steps` times round a loop over a node that takes
+`seconds`; its message is sent `times` times. With `tool`, one more run is started first, of a single node with it.
 """
 
 import json
 import os
 import sys
+import traceback
+from typing import Any
 
 import django
 
 
-def main(steps: int, seconds: float, count: int, times: int, tool: str = "") -> None:
+def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "agentsite.settings")
     django.setup()
-    from graphs_app import dispatch
-    from graphs_app.services import graphs, runs
-    from sessions_app.models import User
-    from sessions_app.services import sessions
+    from django.db import connections
+
+    from agentsite.celery import app
     from tests.faults import tools
 
     tools.add()
+    # A connection for each use: one that was kept would believe in queues that the broker has forgotten since.
+    app.conf.broker_pool_limit = 0
+    for line in sys.stdin:
+        try:
+            answer = start(**json.loads(line))
+        except Exception:
+            answer = {"error": traceback.format_exc()}
+        # The tests cut connections and restart databases; nothing of that is the starter's to notice.
+        connections.close_all()
+        if hasattr(connections["default"], "close_pool"):
+            connections["default"].close_pool()
+        sys.stdout.write(json.dumps(answer) + "\n")
+        sys.stdout.flush()
+
+
+def start(*, steps: int, seconds: float, runs: int, times: int, tool: str) -> dict[str, Any]:
+    from graphs_app import dispatch
+    from graphs_app.services import graphs
+    from graphs_app.services.runs import start_run
+    from sessions_app.models import User
+    from sessions_app.services import sessions
+
     user, _ = User.objects.get_or_create(username="ada")
     session = sessions.create(user=user, title="Faults")
     definition = {
@@ -41,15 +65,13 @@ def main(steps: int, seconds: float, count: int, times: int, tool: str = "") -> 
     if tool:
         single = {"v": 1, "name": tool, "entry_node": "one", "nodes": [{"node_id": "one", "tool": tool}], "edges": []}
         slug = graphs.create_graph(user=user, definition=single).slug
-        other = str(runs.start_run(user=user, graph=slug, initial_state={}, session_id=session.pk).pk)
-    started = [
-        runs.start_run(user=user, graph=graph.slug, initial_state={}, session_id=session.pk) for _ in range(count)
-    ]
+        other = str(start_run(user=user, graph=slug, initial_state={}, session_id=session.pk).pk)
+    started = [start_run(user=user, graph=graph.slug, initial_state={}, session_id=session.pk) for _ in range(runs)]
     for _ in range(times - 1):
         for run in started:
             dispatch.send(run.pk)
-    print(json.dumps({"session": str(session.pk), "runs": [str(run.pk) for run in started], "other": other}))
+    return {"session": str(session.pk), "runs": [str(run.pk) for run in started], "other": other}
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), float(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4]), *sys.argv[5:])
+    main()

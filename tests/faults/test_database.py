@@ -11,6 +11,7 @@ import pytest
 
 from tests.faults.field import Field, wait_until
 from tests.faults.proxy import Proxy
+from tests.faults.starter import Starter
 from tests.servers import shared
 from tests.servers.postgres import create_database, start_in, start_postgres
 from tests.servers.shared import Server, start_once
@@ -54,10 +55,11 @@ def own() -> Iterator[Own]:
 
 def test_a_database_that_crashes_and_comes_back_loses_nothing_of_any_run(own: Own) -> None:
     site = build(scaled=True, environment={"DATABASE_URL": own.url, "RUN_LEASE_S": "2", "RUN_MAX_ATTEMPTS": "10"})
+    starter = Starter(site)
     try:
         migrated = site.manage("migrate", "--verbosity", "0")
         assert migrated.returncode == 0, migrated.stderr
-        field = Field(site)
+        field = Field(site, starter)
         field.worker("worker", sweeps=True)
         field.start(steps=STEPS, seconds=0.1, runs=3)
         for count in (6, 30):
@@ -66,6 +68,7 @@ def test_a_database_that_crashes_and_comes_back_loses_nothing_of_any_run(own: Ow
         field.wait_for_the_end()
         field.check(steps=STEPS, crashes=2)
     finally:
+        starter.stop()
         tear_down(site)
 
 
@@ -88,24 +91,28 @@ def test_runs_wait_while_the_disk_is_full_and_go_on_when_there_is_space(field: F
     field.worker("worker", sweeps=True)
     field.start(steps=STEPS, seconds=0.1, runs=3)
     field.wait_for_checkpoints(6)
-    log = field.site.var_dir / "worker.log"
+    log = field.folder / "worker.log"
     with psycopg.connect(field.site.database_url, autocommit=True) as connection:
         connection.execute(FULL)
-        wait_until(lambda: log.read_text().count("wait for the database") >= 3, "the journal's patience")
-        connection.execute("DROP TABLE full_disk")
+        try:
+            wait_until(lambda: log.read_text().count("wait for the database") >= 3, "the journal's patience")
+        finally:
+            connection.execute("DROP TABLE full_disk")
     field.wait_for_the_end()
+    field.execute("DROP FUNCTION refuse_when_full CASCADE")
     # The lease may have run out meanwhile, since it could not be renewed either.
     field.check(steps=STEPS, crashes=1)
 
 
 def test_a_commit_whose_answer_is_lost_is_neither_lost_nor_repeated() -> None:
     site = build(scaled=True, environment={"RUN_LEASE_S": "30", "RUN_MAX_ATTEMPTS": "10"})
+    starter = Starter(site)
     direct = Path(start_postgres().url.partition("host=")[2])
     with tempfile.TemporaryDirectory(dir=shared.folder()) as folder:
         proxy = Proxy(Path(folder), direct)
         proxy.start()
         try:
-            field = Field(site)
+            field = Field(site, starter)
             field.start(steps=STEPS, seconds=0.05, runs=3)
             through_proxy = proxy.url(site.database_url)
             field.worker("worker", sweeps=True, DATABASE_URL=through_proxy)
@@ -116,6 +123,7 @@ def test_a_commit_whose_answer_is_lost_is_neither_lost_nor_repeated() -> None:
             field.check(steps=STEPS)
             assert proxy.lost >= 4
         finally:
+            starter.stop()
             tear_down(site)
 
 
@@ -137,7 +145,7 @@ def test_clocks_that_are_wrong_by_ten_minutes_take_no_lease_too_early_or_too_lat
 
 
 def test_a_run_that_kills_each_of_its_workers_fails_and_the_others_go_on(field: Field) -> None:
-    field.site.environment["RUN_MAX_ATTEMPTS"] = "3"
+    field.environment["RUN_MAX_ATTEMPTS"] = "3"
     field.start(steps=40, seconds=0.1, runs=2, tool="die")
     worker = field.worker("w0", sweeps=True)
     deaths = 0

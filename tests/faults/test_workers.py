@@ -37,7 +37,7 @@ def test_a_frozen_worker_that_wakes_after_its_lease_writes_nothing(field: Field)
     field.worker("heir", sweeps=True)
     field.wait_for_the_end()
     field.send(zombie, signal.SIGCONT)
-    log = field.site.var_dir / "zombie.log"
+    log = field.folder / "zombie.log"
     wait_until(lambda: "another worker" in log.read_text() or "given back" in log.read_text(), "the zombie's insight")
     field.check(steps=STEPS, crashes=2)
     assert all(row["attempt"] == 2 for row in field.run_rows())
@@ -54,7 +54,7 @@ def test_a_message_that_is_delivered_many_times_is_one_execution(field: Field) -
 
 def test_a_broker_that_forgets_everything_costs_time_only(field: Field) -> None:
     field.start(steps=STEPS, runs=3)
-    with Redis.from_url(field.site.environment["BROKER_URL"]) as redis:
+    with Redis.from_url(field.environment["BROKER_URL"]) as redis:
         redis.flushdb()
     field.worker("worker", sweeps=True)
     field.wait_for_the_end()
