@@ -2,7 +2,7 @@
 
 import re
 
-from playwright.sync_api import expect
+from playwright.sync_api import APIResponse, Route, expect
 
 from tests.journeys import steps
 from tests.journeys.conftest import OpenPage, Problems
@@ -94,6 +94,26 @@ def test_a_review_lists_functions_issues_and_suggestions(live_site: Site, open_p
     expect(report.get_by_role("heading", name="Suggestions")).to_be_visible()
     report.get_by_role("button", name=re.compile("^Line ")).first.click()
     expect(page.locator(".cm-content")).to_be_focused()
+
+
+def test_a_report_shows_however_late_an_early_reading_of_its_run_arrives(live_site: Site, open_page: OpenPage) -> None:
+    page = open_page()
+    steps.open_sample(page, live_site.url, "A deploy script to review")
+    held: list[tuple[Route, APIResponse]] = []
+
+    def hold_first(route: Route) -> None:
+        answer = route.fetch()
+        if held:
+            route.fulfill(response=answer)
+        else:
+            held.append((route, answer))
+
+    page.route(re.compile(r"/v1/runs/[0-9a-f-]{36}$"), hold_first)
+    steps.send(page)
+    steps.wait_for_outcome(page)
+    [(first, answer)] = held
+    first.fulfill(response=answer)
+    expect(page.locator("#review .report")).to_contain_text("choose_host")
 
 
 def test_a_run_can_be_stopped_where_send_was(live_site: Site, open_page: OpenPage) -> None:

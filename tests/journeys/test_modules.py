@@ -274,6 +274,7 @@ CLEAN = {"phase": "clean", "changes": 0, "savedAt": None, "error": None, "keptHe
         ({"expired": True}, {"changes": 2, "phase": "refused"}, f"Session expired {DASH} 2 changes kept"),
         ({}, {"phase": "refused", "changes": 1, "error": {"kind": "too-large"}}, f"Not saved {DASH} 1 change kept"),
         ({"socket": "connecting"}, {}, "Connecting…"),
+        ({}, {"phase": "joining"}, "Connecting…"),
     ],
 )
 def test_the_pill_says_what_the_server_acknowledged(

@@ -127,6 +127,43 @@ def test_what_a_crashed_tab_had_not_saved_comes_back(live_site: Site, open_page:
     expect(again.locator(".cm-content")).not_to_contain_text("rescued")
 
 
+def test_what_was_typed_before_the_shared_text_had_come_outlives_a_crash(live_site: Site, open_page: OpenPage) -> None:
+    page = open_page()
+    new_session(page, live_site)
+    address = page.url
+    page.close()
+    page = page.context.new_page()
+    Wire(page).cut()  # the page comes, and its socket never
+    page.goto(address)
+    expect(page.locator(".cm-content")).to_be_editable()
+    steps.type_at_end(page, "rescued = True\n")
+    expect(page.locator("#pill")).to_have_text(OFFLINE)
+    page.close(run_before_unload=False)
+    again = page.context.new_page()
+    again.goto(address)
+    expect(again.locator("#notices")).to_contain_text("brought back")
+    steps.expect_saved(again)
+    assert steps.stored_text(again) == "first = 1\nrescued = True\n"
+
+
+def test_what_a_closed_tab_had_not_saved_goes_to_the_one_that_is_still_open(
+    live_site: Site, open_page: OpenPage
+) -> None:
+    page = open_page()
+    wire = Wire(page)
+    new_session(page, live_site)
+    wire.cut()
+    steps.type_at_end(page, "rescued = True\n")
+    expect(page.locator("#pill")).to_have_text(OFFLINE)
+    other = page.context.new_page()
+    other.goto(page.url)
+    steps.wait_until_ready(other)
+    page.close(run_before_unload=False)
+    expect(other.locator("#notices")).to_contain_text("brought back")
+    steps.expect_saved(other)
+    assert steps.stored_text(other) == "first = 1\nrescued = True\n"
+
+
 def test_two_tabs_that_type_at_once_end_with_the_same_text_and_lose_nothing(
     live_site: Site, open_page: OpenPage, problems: Problems
 ) -> None:

@@ -24,7 +24,7 @@ import { ApiError } from "../net/api.js";
 import { remoteCursors } from "./cursors.js";
 import { crlf, hasOnlyCrlf } from "./line_ends.js";
 import { Provider } from "./provider.js";
-import { changesBetween, rebase, toText, unchanged } from "./rebase.js";
+import { applied, changesBetween, rebase, toText, unchanged } from "./rebase.js";
 import { Unsaved } from "./unsaved.js";
 
 const KEEP_MS = 150;
@@ -33,7 +33,7 @@ const DISCONNECTED_MS = 3_000;
 /** How long a connection may take before the page says that there is none. */
 
 /**
- * @typedef {{phase: "clean" | "saving" | "failing" | "refused", changes: number, savedAt: Date | null,
+ * @typedef {{phase: "joining" | "clean" | "saving" | "failing" | "refused", changes: number, savedAt: Date | null,
  *   error: ApiError | null, keptHere: boolean, keeping: boolean}} Status
  */
 
@@ -166,6 +166,7 @@ export class SharedDocument {
   /** @param {import("@codemirror/state").ChangeSet} changes */
   typedEarly(changes) {
     this.early = (this.early ?? changes).compose(changes);
+    this.keepSoon();
     this.tell();
   }
 
@@ -208,8 +209,13 @@ export class SharedDocument {
     this.keepTimer = undefined;
     this.keptAt = performance.now();
     if (this.isBegunAnew) return;
+    if (this.readOnly) return this.unsaved.clear();
+    if (this.early && !this.early.empty) {
+      const text = applied(this.early, this.pageText);
+      return this.unsaved.write({ epoch: this.epoch, changes: this.changes, update: new Uint8Array(), text, base: this.pageText });
+    }
     const update = this.provider.unstoredUpdate;
-    if (!update || this.readOnly) return this.unsaved.clear();
+    if (!update) return this.unsaved.clear();
     this.unsaved.write({ epoch: this.epoch, changes: this.changes, update, text: this.shared.toString() });
   }
 
@@ -227,7 +233,7 @@ export class SharedDocument {
   /** @returns {Status} */
   get status() {
     const { error, changes } = this;
-    const phase = this.provider.refused ? "refused" : error ? "failing" : changes > 0 ? "saving" : "clean";
+    const phase = this.provider.refused ? "refused" : error ? "failing" : changes > 0 ? "saving" : this.early ? "joining" : "clean";
     return { phase, changes, savedAt: this.savedAt, error, keptHere: !this.unsaved.full, keeping: this.keepTimer !== undefined };
   }
 
@@ -267,12 +273,13 @@ export class SharedDocument {
     let changes = 0;
     const texts = [];
     for (const { key, entry } of await this.unsaved.leftBehind()) {
-      if (this.readOnly || entry.epoch !== this.epoch) {
+      if (this.readOnly || (entry.base === undefined && entry.epoch !== this.epoch)) {
         texts.push({ key, text: entry.text });
         continue;
       }
       const before = this.shared.toString();
-      applyUpdate(this.doc, entry.update, "recovered");
+      if (entry.base === undefined) applyUpdate(this.doc, entry.update, "recovered");
+      else this.doc.transact(() => this.writeChanges(moved(entry.base ?? "", entry.text, before)), "recovered");
       const after = this.shared.toString();
       if (after !== before) {
         const inverse = changesBetween(after, before);
@@ -292,3 +299,9 @@ export class SharedDocument {
     if (changes) this.view?.dispatch({ changes });
   }
 }
+
+/**
+ * What was typed over a text before the CRDT came, moved onto the text that is there now.
+ * @param {string} base @param {string} typed @param {string} remote
+ */
+const moved = (base, typed, remote) => rebase({ base, sent: null, pending: changesBetween(base, typed), remote }).unsaved;

@@ -10,8 +10,9 @@
 const PREFIX = "agentsite:unsaved";
 
 /**
- * @typedef {{v: 2, epoch: number, changes: number, update: string, text: string, at: number}} Entry
- *   `update` is a CRDT update in base64, `text` the whole text, for when the history that it belongs to is gone
+ * @typedef {{v: 2, epoch: number, changes: number, update: string, text: string, at: number, base?: string}} Entry
+ *   `update` is a CRDT update in base64, `text` the whole text, for when the history that it belongs to is gone; what was
+ *   typed before the CRDT had come is in `text` alone, and `base` is the text that it was typed over
  */
 
 export class Unsaved {
@@ -29,9 +30,9 @@ export class Unsaved {
     navigator.locks?.request(this.key, () => new Promise(() => {}));
   }
 
-  /** @param {{epoch: number, changes: number, update: Uint8Array, text: string}} kept */
-  write({ epoch, changes, update, text }) {
-    const entry = { v: 2, at: Date.now(), epoch, changes, update: toBase64(update), text };
+  /** @param {{epoch: number, changes: number, update: Uint8Array, text: string, base?: string}} kept */
+  write({ epoch, changes, update, text, base }) {
+    const entry = { v: 2, at: Date.now(), epoch, changes, update: toBase64(update), text, base };
     try {
       this.storage.setItem(this.key, JSON.stringify(entry));
       this.full = false;
@@ -70,7 +71,8 @@ export class Unsaved {
   async whenOthersEnd(ended) {
     const { held = [] } = (await navigator.locks?.query()) ?? {};
     const others = held.map(({ name = "" }) => name).filter((name) => name.startsWith(this.prefix) && name !== this.key);
-    for (const name of others) navigator.locks.request(name, ended);
+    // Called when we have let go of it again: an entry whose lock is held, be it by us, is somebody's.
+    for (const name of others) navigator.locks.request(name, () => {}).then(ended);
   }
 
   /** @param {string} key */

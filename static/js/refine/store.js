@@ -25,8 +25,8 @@ export class SessionStore {
     /** Graph definitions' node ids by "graph:version". @type {Map<string, string[]>} */
     this.plans = new Map();
     this.queued = false;
-    /** @type {Set<string>} what is being fetched */
-    this.fetching = new Set();
+    /** What is being fetched, and whether it was wanted again meanwhile. @type {Map<string, boolean>} */
+    this.fetching = new Map();
     this.socket = new SessionSocket({
       path: `/ws/sessions/${session.id}/`,
       after: () => this.state.lastSeq,
@@ -132,15 +132,17 @@ export class SessionStore {
     const [what, id, more] = want.split(":");
     if (what === "document") return this.onRevision(Number(id));
     if (what === "text") return this.#askForText(id, Number(more));
-    if (this.fetching.has(want)) return;
-    this.fetching.add(want);
+    if (this.fetching.has(want)) return void this.fetching.set(want, true); // the answer under way may be older than the wish
+    this.fetching.set(want, false);
     try {
       await this.#fetchOne(what, id);
     } catch (error) {
       if (!(error instanceof ApiError) || !error.passes) this.onError(error, "Something that changed could not be loaded", () => this.#fetch(want));
       else setTimeout(() => this.#fetch(want), 2000);
     } finally {
+      const isWantedAgain = this.fetching.get(want);
       this.fetching.delete(want);
+      if (isWantedAgain) this.#fetch(want);
     }
   }
 

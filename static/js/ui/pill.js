@@ -37,7 +37,7 @@ export function describe({ socket, document, expired, readOnly }) {
   }
   if (readOnly) return { state: "read-only", icon: "lock", text: "Read-only", title: "You may look at this session, not change it." };
   if (document.phase === "saving") return { state: "saving", icon: "loader-circle", text: "Saving…", title: "The server has not acknowledged the last changes yet." };
-  if (socket === "connecting") return { state: "connecting", icon: "wifi", text: "Connecting…", title: "The session is being joined." };
+  if (socket === "connecting" || document.phase === "joining") return { state: "connecting", icon: "wifi", text: "Connecting…", title: "The session is being joined." };
   if (document.savedAt) {
     return { state: "saved", icon: "check", text: `Saved ${clock(document.savedAt)}`, title: "The server has stored everything you see." };
   }
