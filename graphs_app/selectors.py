@@ -4,10 +4,11 @@ from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Exists, F, Max, OuterRef, Q, QuerySet
+from django.db.models import Exists, Max, OuterRef, Q, QuerySet
 
 from graphs_app import definitions
 from graphs_app.engine import replan
@@ -81,11 +82,19 @@ def graph_for(user: User | UUID | None, key: str) -> Graph:
 def version_for(user: User | UUID | None, key: str, number: int | None) -> GraphVersion | None:
     """A version of a graph that the person can see, the current one without a number; without its definition.
 
-    One query, because every run begins with it; definitions.load() has the definition, once for all runs.
+    One short query, because every run begins with it: a version never changes, so a process reads it once.
     """
-    versions = GraphVersion.objects.filter(graph__in=graphs_for(user).filter(_by_key(key)))
-    versions = versions.filter(number=F("graph__version") if number is None else number)
-    return versions.select_related("graph").defer("definition").first()
+    found = graphs_for(user).filter(_by_key(key)).values_list("pk", "version").first()
+    if found is None:
+        return None
+    with suppress(GraphVersion.DoesNotExist):
+        return _version(found[0], found[1] if number is None else number)
+    return None
+
+
+@lru_cache(maxsize=500)
+def _version(graph_id: UUID, number: int) -> GraphVersion:
+    return GraphVersion.objects.select_related("graph").defer("definition").get(graph=graph_id, number=number)
 
 
 def _by_key(key: str) -> Q:

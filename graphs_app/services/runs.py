@@ -56,14 +56,16 @@ def start_run(
     dry_run: bool = False,
     metadata: Mapping[str, Any] | None = None,
     is_followed: bool = False,
+    is_permitted: bool = False,
     now: datetime | None = None,
 ) -> Run:
     """Queues a run of a graph's version and hands it to the broker once it is committed.
 
-    One that is followed wakes who waits for it by wakeups.woken_by().
+    One that is followed wakes who waits for it by wakeups.woken_by(). is_permitted says that permissions.require() has
+    been asked already, for the same person and session.
     Raises GraphNotFound, InvalidState, and what permissions.require raises for a session.
     """
-    if session_id is not None and user is not None:
+    if session_id is not None and user is not None and not is_permitted:
         permissions.require(user, session_id, Action.EDIT)
     graph_version = graphs.version_to_run(graph=graph, number=version, user_id=user.pk if user else None)
     run = Run(

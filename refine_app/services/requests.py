@@ -129,6 +129,7 @@ def _start(request: Request, *, now: datetime) -> Request:
         session_id=request.session_id,
         initial_state=_initial_state(request, document),
         metadata=_metadata(request),
+        is_permitted=True,  # make_request() has asked first of all
         now=now,
     )
     request.save(force_insert=True)

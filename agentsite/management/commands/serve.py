@@ -7,7 +7,6 @@ import gc
 import os
 import signal
 import socket
-import sys
 import time
 from collections.abc import Iterator
 from http.client import HTTPConnection
@@ -22,9 +21,6 @@ from agentsite.embedded import EmbeddedCelery
 from agentsite.quick_sockets import QuickSockets
 
 SOCKET_FRAME_MAX_BYTES = 1024 * 1024 + 1024
-SWITCH_S = 0.00005
-"""How long a thread keeps the interpreter while others want it. The threads that commit have to get it back after each
-statement, so with the usual 5 ms an edit would wait longer for its turn than for the disk."""
 GARBAGE_AFTER = 10_000
 """So many new objects are looked through for cycles at once; the usual 700 come with every few keystrokes."""
 CONNECTIONS_CLOSE_WITHIN_S = 5
@@ -48,7 +44,6 @@ class Command(BaseCommand):
         parser.add_argument("--port", type=int, default=settings.PORT)
 
     def handle(self, *args: Any, host: str, port: int, **options: Any) -> None:
-        sys.setswitchinterval(SWITCH_S)
         gc.freeze()  # what is loaded by now stays; looking through all of it again would hold up every edit
         gc.set_threshold(GARBAGE_AFTER, 20, 50)
         listener = _listen(host, port)
