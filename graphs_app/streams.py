@@ -38,6 +38,8 @@ class Spoken:
     sent: int = 0
     """Characters that frames have carried."""
     unsent: list[str] = field(default_factory=list)
+    kept: int = 0
+    """Characters that the cache has, or is about to have."""
     kept_at: float = 0.0
 
 
@@ -61,8 +63,7 @@ class TextStreams:
         spoken.pieces.append(text)
         spoken.unsent.append(text)
         spoken.length = offset + len(text)
-        if self._timer is None:
-            self._timer = self._loop.call_later(FRAME_S, self._on_time)
+        self._look_again()
 
     def progress(self, activation: int, node_id: str, done: int, total: int | None) -> None:
         """Says how far a node run is."""
@@ -94,9 +95,15 @@ class TextStreams:
         now = self._loop.time()
         for activation, spoken in self._spoken.items():
             self._send(activation, spoken)
-            if spoken.kept_at + KEEP_S <= now:
+            if spoken.kept < spoken.length and spoken.kept_at + KEEP_S <= now:
                 spoken.kept_at = now
                 self._keep(activation, spoken)
+        if any(spoken.kept < spoken.length for spoken in self._spoken.values()):
+            self._look_again()  # a model that falls silent now leaves its last words to be kept all the same
+
+    def _look_again(self) -> None:
+        if self._timer is None:
+            self._timer = self._loop.call_later(FRAME_S, self._on_time)
 
     def _send(self, activation: int, spoken: Spoken) -> None:
         if not spoken.unsent:
@@ -114,6 +121,7 @@ class TextStreams:
 
     def _keep(self, activation: int, spoken: Spoken) -> None:
         spoken.pieces = ["".join(spoken.pieces)]
+        spoken.kept = spoken.length
         text = {"attempt": spoken.attempt, "text": spoken.pieces[0]}
         _in_order(self._executor, cache.set, text_key(node_run_id(self._run.pk, activation)), text, KEPT_FOR_S)
 

@@ -145,7 +145,7 @@ def execute(run: Run) -> Run:
     return run
 
 
-def wait_until(condition: Callable[[], bool], within_s: float = 20.0) -> None:
+def wait_until(condition: Callable[[], bool], within_s: float = 60.0) -> None:
     """Waits for what another thread or process brings about; looks again and again, and fails when it does not come."""
     deadline = monotonic() + within_s
     while not condition():

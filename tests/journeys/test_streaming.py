@@ -19,6 +19,7 @@ CODE = "\n\n".join(
 )
 SLOW = Behaviour(drip_s=0.06, chunk=32)
 STALLED = Behaviour(stall_after=60, keep_alive=True)
+HELD = Behaviour(drip_s=0.02, chunk=32, stall_after=40, then_goes_on=True, keep_alive=True)
 
 RECORD = """() => {
   const said = () => document.querySelector(".turn .run-line .tag")?.textContent;
@@ -77,15 +78,16 @@ def wait_for_text(page: Page, least: int) -> str:
 def test_text_grows_and_hunks_come_while_the_model_writes(
     site: Site, model: ModelServer, open_page: OpenPage, problems: Problems
 ) -> None:
-    model.then(SLOW)
+    model.then(HELD)
     page = open_page()
     ask(page, site)
     first = wait_for_text(page, 100)
-    later = wait_for_text(page, len(first) + 400)
+    later = wait_for_text(page, 40 * HELD.chunk)
     assert later.startswith(first)
     expect(page.locator('.hunk[data-status="provisional"]').first).to_be_visible()
     expect(page.locator(".turn")).to_have_attribute("data-status", "running")
     assert page.locator(".hunk").count() < FUNCTIONS
+    model.go_on()
     steps.wait_for_outcome(page)
     expect(page.locator('.hunk[data-status="open"]')).to_have_count(FUNCTIONS)
     expect(page.locator('.hunk[data-status="provisional"]')).to_have_count(0)

@@ -70,6 +70,8 @@ class Behaviour:
     """Deltas, and then the stream ends in good form, but without the protocol's own end."""
     stall_after: int | None = None
     """Deltas, and then nothing, with the connection open."""
+    then_goes_on: bool = False
+    """It stalls until the test calls the server's go_on(), and then sends the rest."""
     keep_alive: bool = False
     """While it stalls, comments keep coming."""
     garbage: bytes = b""

@@ -47,6 +47,7 @@ class ModelServer:
         self._thread = threading.Thread(target=self._run, name="model-server", daemon=True)
         self._ready = threading.Event()
         self._lock = threading.Lock()
+        self._may_go_on = threading.Event()
         self._over: asyncio.Event | None = None
 
     @property
@@ -62,6 +63,10 @@ class ModelServer:
         """Adds to the script."""
         with self._lock:
             self.script.extend(behaviours)
+
+    def go_on(self) -> None:
+        """Lets the answers go on that stall until they may."""
+        self._may_go_on.set()
 
     def start(self) -> Self:
         self._thread.start()
@@ -152,8 +157,9 @@ class ModelServer:
             if n == does.stop_after:
                 return response
             if n == does.stall_after:
-                await self._stall(response, keep_alive=does.keep_alive)
-                return response
+                await self._stall(response, does)
+                if not does.then_goes_on:
+                    return response
             for chunk in _around(piece, empty=does.empty_chunks):
                 await _send(response, chunk)
             self.tokens_served += _tokens(piece)
@@ -168,13 +174,13 @@ class ModelServer:
         await response.write(b"data: [DONE]\n\n")
         return response
 
-    async def _stall(self, response: web.StreamResponse, *, keep_alive: bool) -> None:
+    async def _stall(self, response: web.StreamResponse, does: Behaviour) -> None:
         over = self._over
-        while over is not None and not over.is_set():
+        while over is not None and not over.is_set() and not (does.then_goes_on and self._may_go_on.is_set()):
             try:
                 await asyncio.wait_for(over.wait(), 0.05)
             except TimeoutError:
-                if keep_alive:
+                if does.keep_alive:
                     await response.write(b": still here\n\n")
 
 

@@ -150,6 +150,7 @@ def build(*, scaled: bool = False, environment: dict[str, str] | None = None) ->
         "HOST": "127.0.0.1",
         "PORT": str(port),
         "PYTHONUNBUFFERED": "1",
+        "PYTHONFAULTHANDLER": "1",
         "PYTHONPATH": str(ROOT),
         "SECRET_KEY": "a-key-for-the-site-under-test-which-is-long-enough-0123456789",
     }
