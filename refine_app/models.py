@@ -53,6 +53,8 @@ class Proposal(models.Model):
     request = models.ForeignKey(Request, on_delete=models.CASCADE, related_name="proposals")
     """What it answers; more than one when a request's run was run again."""
     run = models.OneToOneField(Run, on_delete=models.CASCADE, related_name="proposal")
+    node_run = models.UUIDField(null=True, blank=True)
+    """The node run that made it; its row may go before this one."""
     document = models.ForeignKey(Document, on_delete=models.CASCADE)
     base_revision = models.PositiveBigIntegerField()
     new_text = models.TextField(blank=True)

@@ -13,6 +13,7 @@ from uuid import UUID
 
 from django.db import transaction
 
+from graphs_app.models import NodeRun
 from refine_app.diffs.merge import Merged, merge_hunks
 from refine_app.diffs.unified import Hunk as DiffHunk
 from refine_app.errors import HunkDecided, HunkNotFound, ProposalDecided, ProposalSuperseded, ReasonTooLong
@@ -128,6 +129,7 @@ def _merge_into_document(deciding: Deciding) -> tuple[Merged, int | None]:
         "kind": "proposal",
         "proposal": str(proposal.pk),
         "run": str(proposal.run_id),
+        **_node_of(proposal),
         "hunks": [],
         "endpoint": proposal.endpoint,
         "agent": agent,
@@ -155,6 +157,12 @@ def _merge_into_document(deciding: Deciding) -> tuple[Merged, int | None]:
         now=deciding.now,
     )
     return merges[-1], document.revision if merges[-1].edits else None
+
+
+def _node_of(proposal: Proposal) -> dict[str, str]:
+    """Which node of the graph made it, and in which of its runs; empty for proposals from before that was kept."""
+    made = NodeRun.objects.filter(pk=proposal.node_run).values_list("node_id", flat=True).first()
+    return {} if made is None else {"node": made, "node_run": str(proposal.node_run)}
 
 
 def _as_diff_hunk(hunk: Hunk) -> DiffHunk:

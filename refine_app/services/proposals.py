@@ -43,6 +43,7 @@ def create_proposal(run: Run, node_run_id: UUID, payload: Mapping[str, Any]) -> 
         session_id=request.session_id,
         request=request,
         run=run,
+        node_run=node_run_id,
         document_id=request.document_id,
         base_revision=request.base_revision,
         new_text=new_text,

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from graphs_app.models import Graph, GraphVersion, Run, RunStatus, node_run_id
+from graphs_app.models import Graph, GraphVersion, NodeRun, Run, RunStatus, node_run_id
 from refine_app.models import Intent, Proposal, Request
 from refine_app.services.proposals import create_proposal
 from sessions_app.models import Document, Member, Role, Session, SessionEvent, User, new_id
@@ -91,7 +91,11 @@ class Cast:
     def answered(self, request: Request, new_text: str, *, summary: str = "Tidied.") -> Proposal:
         """The agent's answer, written as the journal writes it."""
         payload = {"new_text": new_text, "summary": summary, "checks": CHECKS, "endpoint": "builtin"}
-        told = create_proposal(request.run, node_run_id(request.run.pk, 5), payload)
+        node_run = node_run_id(request.run_id, 5)
+        NodeRun.objects.get_or_create(
+            pk=node_run, defaults={"run_id": request.run_id, "activation": 5, "node_id": "propose", "tool": "propose"}
+        )
+        told = create_proposal(request.run, node_run, payload)
         events.append(self.session.pk, told)
         return Proposal.objects.get(run=request.run)
 

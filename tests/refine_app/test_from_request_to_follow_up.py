@@ -119,6 +119,16 @@ def test_a_program_asks_watches_accepts_and_asks_again(program: Program) -> None
         document = program.get(f"/v1/sessions/{session}/document")
         assert document["text"] != UNTIDY
         assert compile(document["text"], "totals.py", "exec")
+        stretch = program.get(f"/v1/sessions/{session}/document/timeline")["results"][0]
+        told = {key: stretch["origin"][key] for key in ("kind", "run", "node", "endpoint", "agent")}
+        assert told == {
+            "kind": "proposal",
+            "run": run,
+            "node": next(frame["data"]["node_id"] for frame in frames if frame["data"].get("tool") == "propose_change"),
+            "endpoint": proposal["endpoint"],
+            "agent": "refine_code",
+        }
+        assert stretch["origin"]["by"] == f"refine_code via {stretch['user']['name']}"
 
         follow_up = program.post(
             f"/v1/sessions/{session}/requests",

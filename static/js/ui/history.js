@@ -13,7 +13,8 @@ const SHOWN_HUNKS = 100;
 /**
  * @typedef {{first: number, last: number, user: {name: string} | null, origin: any, started_at: string, ended_at: string}} Stretch
  * @typedef {{number: number, name: string, author: {name: string} | null, created_at: string}} Named
- * @typedef {{number: number, since: number, words: string, at: string, name: string, isAgent: boolean}} Entry
+ * @typedef {{number: number, since: number, words: string, at: string, name: string, agent: any}} Entry
+ *   `agent`: the origin of what an agent did; null for what people did
  * @typedef {{number: number, revision: number, hunks: {n: number, header: string, old_start: number, new_start: number, text: string}[]}} Comparison
  */
 
@@ -33,12 +34,18 @@ export function wordsOf({ user, origin, first, last }) {
  */
 export function entriesOf(stretches, named, floor) {
   const done = stretches.map((each) => ({
-    number: each.last, since: Math.max(0, each.first - 1), words: wordsOf(each), at: each.ended_at, name: "", isAgent: each.origin.kind === "proposal",
+    number: each.last, since: Math.max(0, each.first - 1), words: wordsOf(each), at: each.ended_at, name: "", agent: each.origin.kind === "proposal" ? each.origin : null,
   }));
   const kept = named.filter((each) => each.number >= floor).map((each) => ({
-    number: each.number, since: -1, words: `Named by ${each.author?.name ?? "somebody"}`, at: each.created_at, name: each.name, isAgent: false,
+    number: each.number, since: -1, words: `Named by ${each.author?.name ?? "somebody"}`, at: each.created_at, name: each.name, agent: null,
   }));
   return [...kept, ...done].sort((a, b) => b.number - a.number || (a.name ? -1 : 1));
+}
+
+/** Which node of which run an agent's change comes from, and what it asked. @param {any} origin */
+function madeBy({ run, node, endpoint }) {
+  const words = [node && `Node ${node}`, endpoint && `endpoint ${endpoint}`].filter(Boolean).join(", ");
+  return h("p", { class: "note" }, words, words && " · ", h("a", { href: `/runs/${run}/` }, "The run"));
 }
 
 export class History {
@@ -146,7 +153,7 @@ export class History {
   row(entry) {
     const key = `${entry.number}:${entry.name}`;
     return h("button", { type: "button", class: "history-entry", "aria-pressed": String(this.chosen === key), on: { click: () => this.choose(entry, key) } },
-      icon(entry.name ? "circle-check" : entry.isAgent ? "sparkles" : "pencil"),
+      icon(entry.name ? "circle-check" : entry.agent ? "sparkles" : "pencil"),
       h("span", { class: "history-words" }, entry.name ? h("strong", null, entry.name) : entry.words, entry.name && h("span", { class: "note" }, entry.words)),
       h("time", { class: "note", datetime: entry.at, "data-relative": true, title: full(entry.at) }),
     );
@@ -166,7 +173,7 @@ export class History {
     return this.trying("That version could not be read", async () => {
       /** @type {Comparison} */
       const told = await get(`${this.path}/revisions/${entry.number}/comparison?since=${entry.since}`);
-      this.show(entry, told, [h("h3", null, `${entry.words}, version ${entry.number}`)], "Nothing of the text was changed.");
+      this.show(entry, told, [h("h3", null, `${entry.words}, version ${entry.number}`), entry.agent && madeBy(entry.agent)], "Nothing of the text was changed.");
       this.offer(button("Restore this version…", () => this.compare(entry)));
     });
   }

@@ -61,6 +61,8 @@ def test_accepting_everything_is_one_change_and_one_revision(cast: Cast, proposa
         "kind": "proposal",
         "proposal": str(proposal.pk),
         "run": str(proposal.run_id),
+        "node": "propose",
+        "node_run": str(proposal.node_run),
         "hunks": [1, 2],
         "endpoint": "builtin",
         "agent": "refine_code",
