@@ -17,6 +17,7 @@ from graphs_app.errors import RunFinished
 from graphs_app.models import TERMINAL, Run, RunStatus
 from graphs_app.services import execution, runs
 from refine_app.models import Proposal, Request
+from refine_app.selectors import with_newest_runs
 from refine_app.services.requests import make_request
 from sessions_app.models import Session, User
 from sessions_app.selectors import events_after
@@ -61,7 +62,7 @@ class Asked:
 
     @property
     def run_id(self) -> UUID:
-        return self.request.run_id
+        return self.request.run.pk
 
     def run_to_its_end(self) -> Run:
         """Executes the run here, unless a worker elsewhere was quicker; tells of every event on the way."""
@@ -71,8 +72,14 @@ class Asked:
             self._wait_a_little()
             run = Run.objects.get(pk=self.run_id)
             self._tell()
-            if run.status in OVER:
+            if run.status in OVER and not self._is_handed_over():
                 return run
+
+    def _is_handed_over(self) -> bool:
+        """Whether another run goes on with the request: the one that was chosen for it."""
+        before = self.run_id
+        [self.request] = with_newest_runs([Request.objects.select_related("run", "session").get(pk=self.request.pk)])
+        return self.request.run.pk != before
 
     def cancel(self) -> Run:
         """Asks for the end of the run, and waits for it."""

@@ -32,7 +32,7 @@ ALLOWED: tuple[type[nodes.Node], ...] = (
     nodes.Compare, nodes.Operand, nodes.And, nodes.Or, nodes.Not, nodes.Filter, nodes.Test, nodes.Getattr,
     nodes.Getitem, nodes.Concat, nodes.Keyword,
 )  # fmt: skip
-LISTS = {"agents": "list", "pairs": "list"}
+LISTS = {"agents": "list", "intents": "list", "pairs": "list"}
 """What the product fills in that is no text."""
 TYPES: Mapping[str, tuple[type, ...]] = {
     "string": (str,),

@@ -1,10 +1,25 @@
-"""Choosing an intent by plain rules: words that ask for a look, and words that ask for a change."""
+"""Choosing an intent by plain rules: words that ask for a look, and words that ask for a change.
+
+Where the words leave it open, the rules say so, and a model may be asked instead.
+"""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 IntentName = Literal["refine_code", "code_review", "refine_prompt", "build", "ask"]
+
+INTENTS: Mapping[IntentName, str] = {
+    "refine_code": "change the document as asked: fix, refactor, speed up, document, extend; the person reviews a diff",
+    "code_review": "look at the code and report what is wrong or complex, without changing anything",
+    "refine_prompt": "the document is a prompt for a language model, and is to be made better",
+    "ask": "answer a question about the document or its subject, without changing anything",
+    "build": "make something new out of a description: plan it, and write its files",
+}
+"""What can be chosen, in words for a model."""
+WITHOUT_TEXT: tuple[IntentName, ...] = ("build", "ask")
+"""What needs no document."""
 
 _CHANGE = re.compile(
     r"\b(refine|refactor|fix|add|change|rewrite|rename|remove|replace|simplif\w+|optimi[sz]e|clean|format|convert|make|"
@@ -43,6 +58,8 @@ class Route:
 
     intent: IntentName
     reason: str
+    is_clear: bool = True
+    """Whether the words say so, and not only the rule for what is left."""
 
 
 def choose_intent(instruction: str, language: str = "", *, is_empty: bool = False) -> Route:
@@ -57,8 +74,10 @@ def choose_intent(instruction: str, language: str = "", *, is_empty: bool = Fals
     if only is not None:
         return Route("code_review", f"{only[0]!r} asks to look and not to change anything")
     look, change = _LOOK.search(instruction), _CHANGE.search(instruction)
+    is_clear = look is None or change is None
     if look is not None and (change is None or look.start() < change.start()):
-        return Route("code_review", f"{look[0]!r} asks for a review")
+        return Route("code_review", f"{look[0]!r} asks for a review", is_clear)
     if change is not None:
-        return Route("refine_code", f"{change[0]!r} asks for a change")
-    return Route("refine_code", "nothing in the instruction asks for a review, so it is taken as a change to make")
+        return Route("refine_code", f"{change[0]!r} asks for a change", is_clear)
+    taken = "nothing in the instruction asks for a review, so it is taken as a change to make"
+    return Route("refine_code", taken, is_clear=False)

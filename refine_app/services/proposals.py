@@ -29,7 +29,7 @@ def create_proposal(run: Run, node_run_id: UUID, payload: Mapping[str, Any]) -> 
     Open proposals of the session's earlier requests are superseded by it, and only now: until there is a new answer,
     the old one can be decided.
     """
-    request = _request_of(run)
+    request = request_of(run)
     if request is None:
         log.info("run %s serves no request; its proposal is kept in its state only", run.pk)
         return []
@@ -70,7 +70,7 @@ def create_proposal(run: Run, node_run_id: UUID, payload: Mapping[str, Any]) -> 
     ]
 
 
-def _request_of(run: Run) -> Request | None:
+def request_of(run: Run) -> Request | None:
     """The request that the run serves: its own, or that of the failed run which it retries."""
     request_id = run.metadata.get("request") if isinstance(run.metadata, dict) else None
     if request_id is None or run.session_id is None:

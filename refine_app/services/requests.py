@@ -16,7 +16,8 @@ from refine_app.errors import (
     UnknownIntent,
 )
 from refine_app.models import Intent, Request
-from refine_app.routing import choose_intent
+from refine_app.routing import WITHOUT_TEXT, Route, choose_intent
+from refine_app.services import endpoints
 from refine_app.services.history import session_history
 from sessions_app.models import Document, Session, User, new_id
 from sessions_app.permissions import Action, require, require_active
@@ -33,8 +34,10 @@ GRAPHS = {
     Intent.ASK: "ask",
 }
 """Which built-in graph serves an intent."""
-WITHOUT_TEXT = (Intent.BUILD, Intent.ASK)
-"""What needs no document."""
+CHOOSING = "intent"
+"""The graph that finds out what an open request asks for, with a model, and hands it over to one of the others."""
+ASKED_FOR = "asked for"
+OPEN_REASON = "the words leave it open, so a model is asked"
 INSTRUCTION_MAX = 10_000
 
 
@@ -65,8 +68,8 @@ def make_request(
         require_active(session, Action.EDIT)
         parent = _find_parent(session, parent_id)
         is_empty = not document.text.strip("\ufeff \t\r\n\f\v")
-        chosen, reason = _route(intent, instruction, session.language, is_empty=is_empty)
-        if is_empty and chosen not in WITHOUT_TEXT:
+        chosen, reason = _route(intent, instruction, session.language, is_empty=is_empty, now=now)
+        if is_empty and chosen not in (AUTO, *WITHOUT_TEXT):
             raise EmptyDocument(session.pk)
         request = _start(
             Request(
@@ -107,17 +110,22 @@ def _find_parent(session: Session, parent_id: UUID | None) -> Request | None:
 
 
 def graph_for(*, intent: str, instruction: str, language: str, is_empty: bool) -> str:
-    """The graph that a request would run. Raises UnknownIntent."""
+    """The graph that a request would run, as far as its words tell. Raises UnknownIntent."""
     if intent not in INTENTS:
         raise UnknownIntent(intent, INTENTS)
-    return GRAPHS[_route(intent, instruction, language, is_empty=is_empty)[0]]
+    if intent == AUTO:
+        intent = choose_intent(instruction, language, is_empty=is_empty).intent
+    return GRAPHS[Intent(intent)]
 
 
-def _route(intent: str, instruction: str, language: str, *, is_empty: bool) -> tuple[Intent, str]:
+def _route(intent: str, instruction: str, language: str, *, is_empty: bool, now: datetime) -> tuple[str, str]:
+    """The intent and why; auto where the words leave it open and a model can be asked."""
     if intent != AUTO:
-        return Intent(intent), "asked for"
-    route = choose_intent(instruction, language, is_empty=is_empty)
-    return Intent(route.intent), route.reason
+        return intent, ASKED_FOR
+    route: Route = choose_intent(instruction, language, is_empty=is_empty)
+    if not route.is_clear and endpoints.callable_specs(now):
+        return AUTO, OPEN_REASON
+    return route.intent, route.reason
 
 
 def _start(request: Request, *, now: datetime) -> Request:
@@ -125,7 +133,7 @@ def _start(request: Request, *, now: datetime) -> Request:
     document = request.document
     request.run = runs.start_run(
         user=request.user,
-        graph=GRAPHS[Intent(request.intent)],
+        graph=CHOOSING if request.intent == AUTO else GRAPHS[Intent(request.intent)],
         session_id=request.session_id,
         initial_state=_initial_state(request, document),
         metadata=_metadata(request),

@@ -5,6 +5,7 @@ from typing import Any
 from graphs_app.engine.registry import Tool, make_tool
 from refine_app.tools.agents import answer_question, classify_task, route_to_agent, run_agent
 from refine_app.tools.building import STEPS, build_step, research
+from refine_app.tools.choosing import choose_what_to_do, hand_over
 from refine_app.tools.planning import analyse_code, plan_refinement
 from refine_app.tools.prompting import compare_prompts, critique_prompt
 from refine_app.tools.proposing import propose_change
@@ -85,6 +86,20 @@ TOOLS: tuple[Tool, ...] = (
         propose_change,
         inputs=_object(_CODE | {"new_text": _TEXT}, "code", "new_text"),
         outputs=_object({"summary": _TEXT, "proposed": _OBJECT}, "proposed"),
+        effects=True,
+    ),
+    make_tool(
+        "choose_intent",
+        choose_what_to_do,
+        inputs=_object({"instruction": _TEXT, "code": _MAYBE_TEXT, "language": _MAYBE_TEXT}, "instruction"),
+        outputs=_object({"intent": _TEXT, "intent_reason": _TEXT, "intent_by": {"enum": ["model", "rules"]}}, "intent"),
+        config=_object(_WISH | {"min_confidence": {"type": "number", "minimum": 0, "maximum": 1}}),
+    ),
+    make_tool(
+        "hand_over",
+        hand_over,
+        inputs=_object({"intent": _TEXT}, "intent"),
+        outputs=_object({"handed_over": _OBJECT}, "handed_over"),
         effects=True,
     ),
     make_tool(

@@ -137,10 +137,8 @@ const conversation = new Conversation(byId("conversation"), {
     views.show("review");
     byId("review-panel").focus();
   },
-  askAgain: (id) => {
-    const { instruction, intent, parent } = store.state.requests[id];
-    asking.ask({ instruction, intent, parent });
-  },
+  askAgain: (id) => asking.again(store.state.requests[id]),
+  instead: (id, intent) => asking.again(store.state.requests[id], intent),
   retry: (run) => asking.retry(run),
   answer: (id, interrupt, value) => asking.answer(store.state.requests[id].run, interrupt, value),
   followUp: (id) => {

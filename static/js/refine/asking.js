@@ -40,6 +40,15 @@ export class Asking {
     }
   }
 
+  /**
+   * Asks the same once more, of the document as it is now; with another intent, it is done instead of what goes on.
+   * @param {import("./reduce.js").RequestView} request @param {string} [intent]
+   */
+  async again({ instruction, intent: before, parent }, intent) {
+    if (intent) await this.stop();
+    return this.ask({ instruction, intent: intent ?? before, parent });
+  }
+
   async stop() {
     const run = this.activeRun();
     if (!run) return;

@@ -10,13 +10,16 @@ import { nodeName, showProgress } from "./steps.js";
 
 /**
  * @typedef {import("./reduce.js").State} State
- * @typedef {{review: (run: string) => void, askAgain: (request: string) => void, followUp: (request: string) => void,
+ * @typedef {{review: (run: string) => void, askAgain: (request: string) => void, instead: (request: string, intent: string) => void, followUp: (request: string) => void,
  *   retry: (run: string) => void, answer: (request: string, interrupt: string, value: any) => Promise<void>,
  *   planned: (run: import("./reduce.js").RunView) => string[]}} Actions
  */
 
 /** @type {Record<string, string>} */
 export const INTENTS = { auto: "Choose for me", refine_code: "Refine code", code_review: "Review", refine_prompt: "Refine a prompt", ask: "Ask", build: "Build", graph: "Graph" };
+
+/** What a request says of its intent when a person has chosen it. */
+const ASKED_FOR = "asked for";
 
 export class Conversation {
   /** @param {HTMLElement} root @param {Actions} actions */
@@ -65,11 +68,11 @@ export class Conversation {
 
   /** @param {string} id */
   #newTurn(id) {
-    const parts = { ask: h("div", { class: "turn-ask" }), progress: h("div", { class: "turn-progress" }), outcome: h("div", { class: "turn-outcome" }) };
+    const parts = { ask: h("div", { class: "turn-ask" }), choice: h("div", { class: "turn-choice" }), progress: h("div", { class: "turn-progress" }), outcome: h("div", { class: "turn-outcome" }) };
     const asked = h("div", { class: "turn-questions" });
     // A retry gives the turn another run, so whose question it is is looked up when it is answered.
     const questions = new Questions(asked, (interrupt, value) => this.actions.answer(id, interrupt, value));
-    const element = h("li", { class: "turn", data: { request: id } }, parts.ask, parts.progress, asked, parts.outcome);
+    const element = h("li", { class: "turn", data: { request: id } }, parts.ask, parts.choice, parts.progress, asked, parts.outcome);
     const turn = { element, parts, questions, seen: [] };
     this.turns.set(id, turn);
     return turn;
@@ -86,7 +89,23 @@ export class Conversation {
       h("p", { class: "note", title: request.routing_reason },
         INTENTS[request.intent] ?? request.intent, " · ",
         h("time", { datetime: request.created_at, "data-relative": "", title: full(request.created_at) }, relative(request.created_at))));
+    this.#showChoice(parts.choice, request, canAsk);
     fill(parts.outcome, ...this.#outcome(state, request, run, canAsk, selected));
+  }
+
+  /** What was chosen for the person, why, and the way to something else. @param {HTMLElement} part @param {any} request @param {boolean} canAsk */
+  #showChoice(part, request, canAsk) {
+    const reason = request.routing_reason ?? "";
+    const drawn = `${request.intent}:${reason}:${canAsk}`;
+    if (part.dataset.drawn === drawn) return; // so that what is open stays open
+    part.dataset.drawn = drawn;
+    const chosen = reason !== "" && reason !== ASKED_FOR && !request.graph;
+    const others = Object.keys(INTENTS).filter((name) => !["auto", "graph", request.intent].includes(name));
+    fill(part,
+      chosen && h("p", { class: "note" }, icon("wand-sparkles"), request.intent === "auto" ? " " : ` ${INTENTS[request.intent]} was chosen: `, sentence(reason)),
+      chosen && canAsk && h("details", { class: "instead" }, h("summary", null, "Do this instead"),
+        h("div", { class: "row", role: "group", "aria-label": "Do this instead" },
+          others.map((name) => button(INTENTS[name], () => this.actions.instead(request.id, name), { class: "small" })))));
   }
 
   /** @param {State} state @param {any} request @param {import("./reduce.js").RunView | undefined} run @param {boolean} canAsk @param {boolean} selected */

@@ -236,10 +236,12 @@ const HANDLERS = {
     const next = changeRun(state, runOf(frame), (run) => ({ ...run, graph, graph_version, created_at: run.created_at || frame.at }), frame.at);
     if (!metadata?.request) return withGraphRun(next, { id: runOf(frame), status: "queued", graph, graph_version, created_at: frame.at });
     const known = state.requests[metadata.request];
-    if (known) return known.run === runOf(frame) ? next : want(retried(next, known, runOf(frame)), `nodes:${frame.run}`);
+    // A request that was left open is handed over: another run goes on with it, and says as what and why.
+    const told = known && { ...known, intent: metadata.intent ?? known.intent, routing_reason: metadata.routing_reason ?? known.routing_reason };
+    if (told) return known.run === runOf(frame) ? next : want(retried(next, told, runOf(frame)), `nodes:${frame.run}`);
     const request = {
       id: metadata.request, intent: metadata.intent, instruction: metadata.instruction, parent: metadata.parent ?? null,
-      created_at: frame.at, run: runOf(frame), base_revision: metadata.base_revision,
+      created_at: frame.at, run: runOf(frame), base_revision: metadata.base_revision, routing_reason: metadata.routing_reason,
     };
     return want(withRequest(next, request), `run:${frame.run}`);
   },
