@@ -5,11 +5,12 @@ from uuid import UUID
 
 from django.core.cache import cache
 
+from graphs_app import presence
 from graphs_app.models import NodeRun, Run, RunStatus
 from graphs_app.services import runs
 from graphs_app.streams import text_key
 from sessions_app import lifecycle
-from sessions_app.realtime import texts
+from sessions_app.realtime import agents, texts
 from sessions_app.realtime.protocol import TextSoFar
 
 WORKING = (RunStatus.QUEUED, RunStatus.RUNNING)
@@ -21,6 +22,7 @@ def install() -> None:
     lifecycle.busy(with_work)
     lifecycle.on_expire(cancel_runs)
     texts.register(text_so_far)
+    agents.register(presence.at_work)
 
 
 def with_work(session_ids: Collection[UUID]) -> set[UUID]:

@@ -161,6 +161,8 @@ def _merge_into_document(deciding: Deciding) -> tuple[Merged, int | None]:
 
 def _node_of(proposal: Proposal) -> dict[str, str]:
     """Which node of the graph made it, and in which of its runs; empty for proposals from before that was kept."""
+    if proposal.node_run is None:
+        return {}
     made = NodeRun.objects.filter(pk=proposal.node_run).values_list("node_id", flat=True).first()
     return {} if made is None else {"node": made, "node_run": str(proposal.node_run)}
 

@@ -8,7 +8,7 @@ kept where nothing will ever run its destructors.
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
-from pycrdt import Array, Doc, Map, Text
+from pycrdt import Array, Assoc, Doc, Map, Text
 
 from sessions_app.crdt import inspection
 from sessions_app.crdt.edits import Edit
@@ -90,6 +90,16 @@ class Replica:
         """The document's text; "" for a kind that has none."""
         root = self.kind.text_root
         return self._guarded(lambda doc: str(self._roots[root])) if root else ""
+
+    def position(self, index: int) -> dict[str, Any] | None:
+        """A place in the text, in UTF-16 units, that moves with it, as Yjs has it in JSON; None without a text."""
+        root = self.kind.text_root
+        if root is None:
+            return None
+        if index >= len(self.text().encode("utf-16-le")) // 2:
+            return {"type": None, "tname": root, "item": None, "assoc": 0}
+        found: dict[str, Any] = self._guarded(lambda doc: self._roots[root].sticky_index(index, Assoc.AFTER).to_json())
+        return {"type": None, "tname": None, **found}
 
     def size(self) -> int:
         """How many bytes of text it holds; for other kinds, how large its state is."""

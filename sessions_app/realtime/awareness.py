@@ -72,6 +72,24 @@ class Awareness:
         """Takes what another process of ours has checked and stamped; returns the clients that changed."""
         return {client for client, clock, state in _read(data) if self._take_remote(client, clock, state, holder, now)}
 
+    def put(self, client: int, clock: int, state: str, *, holder: object, now: float) -> bool:
+        """Shows a client of the server's own; False when its id is somebody else's."""
+        present = self.here.get(client)
+        if present is not None and present.holder is not holder:
+            return False
+        last = max(present.clock if present else 0, self._gone.pop(client, NEVER).clock)
+        clock = max(clock, last + 1)
+        self.here[client] = Presence(clock, state, holder, None, (clock, state), now)
+        return True
+
+    def drop(self, client: int, *, holder: object, now: float) -> bool:
+        """A client of the server's own is gone; False when it was not here."""
+        present = self.here.get(client)
+        if present is None or present.holder is not holder:
+            return False
+        self._remove(client, now)
+        return True
+
     def leave(self, holder: object, now: float) -> set[int]:
         """A socket has closed: its clients are gone."""
         left = {client for client, presence in self.here.items() if presence.holder is holder}

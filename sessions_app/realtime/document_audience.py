@@ -8,6 +8,7 @@ from sessions_app.crdt.store import Owner
 from sessions_app.realtime import yprotocol
 from sessions_app.realtime.awareness import Awareness, BadAwareness
 from sessions_app.realtime.close_codes import CloseCode
+from sessions_app.realtime.document_agents import AGENTS, Agents
 from sessions_app.realtime.document_socket import DocumentSocket
 
 log = logging.getLogger(__name__)
@@ -22,6 +23,7 @@ class Audience:
     def __init__(self, document: UUID, *, tell: Callable[[bytes], None]) -> None:
         self.sockets: set[DocumentSocket] = set()
         self.awareness = Awareness()
+        self.agents = Agents(self.awareness, show=self._show_here)
         self._document = document
         self._tell = tell
         """Tells other processes who is where."""
@@ -65,8 +67,7 @@ class Audience:
         except BadAwareness:
             log.exception("awareness of document %s from another process cannot be read", self._document)
             return
-        if changed:
-            self.push_all(yprotocol.presence(self.awareness.encode(changed)))
+        self._show_here(changed)
 
     def leave(self, socket: DocumentSocket, now: float) -> None:
         """A socket has closed."""
@@ -81,7 +82,8 @@ class Audience:
 
     def tell_who_is_here(self) -> None:
         """Answers another process that has just opened the document."""
-        local = {client for client, presence in self.awareness.here.items() if presence.holder is not REMOTE}
+        elsewhere = (REMOTE, AGENTS)  # agents are shown by each process itself
+        local = {client for client, presence in self.awareness.here.items() if presence.holder not in elsewhere}
         if local:
             self._tell(self.awareness.encode(local))
 
@@ -91,3 +93,7 @@ class Audience:
         data = self.awareness.encode(clients)
         self.push_all(yprotocol.presence(data))
         self._tell(data)
+
+    def _show_here(self, clients: set[int]) -> None:
+        if clients:
+            self.push_all(yprotocol.presence(self.awareness.encode(clients)))

@@ -1,13 +1,15 @@
 """All document rooms of this process: fed by their sockets, by wake-ups, and by a look at the database.
 
 The look, every two seconds, finds what a lost wake-up would have told, gives every socket the role that its person has
-now, and closes those of people who may no longer be there.
+now, closes those of people who may no longer be there, and shows the agents that work. Where a session's log grows, its
+agents are looked for sooner.
 """
 
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Coroutine
+from collections import defaultdict
+from collections.abc import Callable, Collection, Coroutine
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -23,8 +25,9 @@ from sessions_app.clock import database_now
 from sessions_app.crdt.replica import Replica
 from sessions_app.crdt.store import StoreFailed, UpdateStore
 from sessions_app.models import Document, Member, Role, SessionStatus
-from sessions_app.realtime import hub, publish, store, topics
+from sessions_app.realtime import agents, hub, publish, store, topics
 from sessions_app.realtime.close_codes import CloseCode
+from sessions_app.realtime.document_agents import Agents
 from sessions_app.realtime.document_room import DocumentRoom
 from sessions_app.realtime.document_socket import DocumentSocket
 from sessions_app.realtime.document_surroundings import Surroundings
@@ -37,6 +40,8 @@ TOPIC = "document"
 WHO_IS_THERE = "?"
 LOOK_EVERY_S = 2.0
 SEEN_EVERY_S = 30.0
+AGENTS_AFTER_S = 0.2
+"""So long after a session's log has grown, and not more often, its agents are looked for."""
 SAVE_AFTER_S = 2.0
 SAVE_WITHIN_S = 10.0
 COMPACT_AFTER = 500
@@ -52,6 +57,10 @@ class DocumentHub:
         self._compacting: set[UUID] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._endless: list[asyncio.Task[None]] = []
+        self._hub: hub.Hub | None = None
+        self._grown: set[UUID] = set()
+        """Sessions whose agents may have come, moved or gone."""
+        self._looking_for_agents = asyncio.Lock()
         self._store = update_store or update_log.DatabaseStore()
         self._writer = Writer(self._store, on_idle=update_log.close_connection)
         self._around = Surroundings(
@@ -66,12 +75,15 @@ class DocumentHub:
 
     def start(self) -> None:
         """Begins to look; called with the first socket."""
-        hub.current()  # it listens to the channel layer for all
+        self._hub = hub.current()  # it listens to the channel layer for all
+        self._hub.listeners.append(self.session_grew)
         self._endless = [asyncio.ensure_future(work) for work in (self._keep_looking(), self._keep_seen())]
 
     async def stop(self) -> None:
         """Saves what is open and stops; the sockets have to be closed already."""
         _hubs.pop(asyncio.get_running_loop(), None)
+        if self._hub is not None:
+            self._hub.listeners.remove(self.session_grew)
         for task in self._endless:
             task.cancel()
         await asyncio.gather(*self._endless, return_exceptions=True)
@@ -89,7 +101,10 @@ class DocumentHub:
         if room is None:
             room = self.rooms[document] = DocumentRoom(document, self._around)
             publish.document_elsewhere(document, WHO_IS_THERE)
-        room.join(socket)
+            room.join(socket)
+            room.between_commits(lambda _: self._opened(room))
+        else:
+            room.join(socket)
         return room
 
     def leave(self, room: DocumentRoom, socket: DocumentSocket) -> None:
@@ -231,6 +246,42 @@ class DocumentHub:
             known = seen.documents.get(room.document)
             if known is not None and known[1] > room.number:
                 room.wake(known[1])
+        await self._look_for_agents({room.session for room in rooms})
+
+    # Agents -----------------------------------------------------------------------------------------
+
+    def _opened(self, room: DocumentRoom) -> None:
+        if room.session is not None:
+            self.session_grew(room.session)
+
+    def session_grew(self, session: UUID) -> None:
+        """A session's log has grown: its agents may have come, moved, or gone."""
+        if not self.rooms:
+            return
+        if not self._grown:
+            asyncio.get_running_loop().call_later(AGENTS_AFTER_S, self._look_for_agents_soon)
+        self._grown.add(session)
+
+    def _look_for_agents_soon(self) -> None:
+        grown, self._grown = self._grown, set()
+        sessions = {room.session for room in self.rooms.values() if room.session in grown}
+        if sessions:
+            self._spawn(self._outliving("look for agents", partial(self._look_for_agents, sessions)))
+
+    async def _look_for_agents(self, sessions: "Collection[UUID | None]") -> None:
+        """Shows in the documents of these sessions the agents that work there now, and no others."""
+        async with self._looking_for_agents:  # an older answer must not come after a newer one
+            found: defaultdict[UUID, list[agents.Agent]] = defaultdict(list)
+            for agent in await store.call(agents.at_work, [session for session in sessions if session]):
+                found[agent.session].append(agent)
+            now, moment = time.monotonic(), timezone.now()
+            for room in self.rooms.values():
+                if room.session not in sessions or room.session is None:
+                    continue
+                here = [agent for agent in found[room.session] if agent.document in (None, room.document)]
+                shown = room.audience.agents
+                if not shown.are_shown(here, now):
+                    room.between_commits(partial(_show_agents, shown, here, now, moment))
 
     async def _see(self) -> None:
         sockets = [socket for room in self.rooms.values() for socket in room.audience.sockets]
@@ -282,6 +333,10 @@ class Seen:
             socket.user["role"] = role
             socket.may_edit = role != Role.VIEWER
             room.tell_role(socket)
+
+
+def _show_agents(shown: Agents, here: list[agents.Agent], now: float, moment: datetime, replica: Replica) -> None:
+    shown.show(here, replica, now, moment)
 
 
 def _look(document_ids: list[UUID], logins: set[str]) -> Seen:

@@ -40,6 +40,8 @@ class Hub:
         self.rooms: dict[UUID, Room] = {}
         self.listening = asyncio.Event()
         """Set while wake-ups of other processes are heard; when not, the looks at the database do their work."""
+        self.listeners: list[Callable[[UUID], None]] = []
+        """Told of every session whose log has grown."""
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._look_now = asyncio.Event()
 
@@ -89,7 +91,11 @@ class Hub:
         for session_id, text in items:
             if topics.deliver(session_id, text):
                 continue
-            room = self.rooms.get(UUID(session_id))
+            session = UUID(session_id)
+            if text is None:
+                for listener in self.listeners:
+                    listener(session)
+            room = self.rooms.get(session)
             if room is None:
                 continue
             if text is None:

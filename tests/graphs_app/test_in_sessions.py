@@ -8,8 +8,9 @@ from django.utils import timezone
 from graphs_app.models import GraphVersion, NodeRun, NodeRunStatus, Run, RunStatus, node_run_id
 from graphs_app.streams import text_key
 from sessions_app import tasks
-from sessions_app.models import Session, SessionStatus, User
-from sessions_app.realtime import texts
+from sessions_app.models import Session, SessionEvent, SessionStatus, User
+from sessions_app.realtime import agents, texts
+from sessions_app.realtime.agents import Place
 from sessions_app.services import sessions
 
 
@@ -68,3 +69,25 @@ def test_the_text_so_far_is_for_the_node_runs_own_session_alone(session: Session
     done = texts.so_far(session.pk, speaking)
     assert done is not None
     assert done.text == "half of it"
+
+
+def test_a_run_is_an_agent_at_work_while_its_lease_lasts_and_where_its_last_hunk_is(
+    session: Session, version: GraphVersion
+) -> None:
+    now = timezone.now()
+    run = make_run(session, version, RunStatus.RUNNING)
+    for status in (RunStatus.QUEUED, RunStatus.INTERRUPTED, RunStatus.COMPLETED):
+        make_run(session, version, status)
+    assert agents.at_work([session.pk]) == [], "a worker that died holds no lease"
+    Run.objects.update(lease_until=now + timedelta(hours=1), metadata={"document": str(session.documents.get().pk)})
+    [agent] = agents.at_work([session.pk])
+    assert (agent.run, agent.document, agent.via, agent.place) == (run.pk, session.documents.get().pk, "Ada", None)
+    hunk = {"old_start": 3, "text": " three\n-four\n+FOUR\n five\n+and more\n six\n"}
+    for seq, text in ((50, "-no\n"), (51, hunk["text"])):
+        SessionEvent.objects.create(
+            session=session, seq=seq, type="diff.updated", at=now, run=run.pk, data={"hunks": [hunk | {"text": text}]}
+        )
+    [agent] = agents.at_work([session.pk])
+    assert agent.place == Place(lines=("three", "four", "five", "six"), line=2, at=3)
+    Run.objects.update(lease_until=now - timedelta(seconds=1))
+    assert agents.at_work([session.pk]) == []

@@ -16,7 +16,7 @@ from filelock import FileLock
 from tests.servers.site import Site
 
 FOLDER = Path(__file__).parent / "yclients"
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 
 
 def install() -> None:
@@ -117,6 +117,11 @@ class YClient:
     def text(self) -> str:
         text: str = self.ask("text")["text"]
         return text
+
+    def agents(self) -> dict[str, dict[str, Any]]:
+        """The agents that it sees, by their client ids."""
+        here: dict[str, dict[str, Any]] = self.ask("here")["here"]
+        return {client: state for client, state in here.items() if state.get("user", {}).get("role") == "agent"}
 
     def wait_until_synced(self, times: int = 1) -> "YClient":
         self.wait_for(lambda: sum(event.get("isSynced", False) for event in self.events) >= times, "the sync")

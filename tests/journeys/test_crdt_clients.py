@@ -88,8 +88,17 @@ def test_a_viewer_with_a_stock_client_changes_nothing(site: Site) -> None:
         assert ana.text_of(session) == "one\n"
 
 
+THINKS_LONG = {
+    "v": 1,
+    "name": "Thinks long",
+    "entry_node": "think",
+    "nodes": [{"node_id": "think", "tool": "sleep", "config": {"seconds": 3600}, "timeout_s": 3600}],
+    "edges": [],
+}
+
+
 @pytest.mark.xdist_group("sites")
-def test_two_processes_show_each_others_edits_and_people(scaled_site: Site) -> None:
+def test_two_processes_show_each_others_edits_people_and_agents(scaled_site: Site) -> None:
     site = scaled_site
     other = Site(port=free_port(), var_dir=site.var_dir, environment=dict(site.environment), scaled=False)
     other.environment["PORT"] = str(other.port)
@@ -101,11 +110,24 @@ def test_two_processes_show_each_others_edits_and_people(scaled_site: Site) -> N
         ben.site = other
         with clients(site, session, ana) as [here], clients(other, session, ben) as [there]:
             here.do("presence", state={"cursor": 1})
+            graph = ana.call("POST", "/v1/graphs", THINKS_LONG)
+            run = ana.call("POST", "/v1/runs", {"graph": graph["id"], "session": session, "initial_state": {}})
+            wait_for(lambda: len(here.agents()) == len(there.agents()) == 1, "both to see the agent at work")
+            [(agent, state)] = here.agents().items()
+            assert there.agents() == {agent: state}
+            assert (state["run"], state["user"]["via"]) == (run["id"], "Ana")
+            assert state["user"]["name"] == graph["slug"].replace("_", " ")
             for n in range(20):
                 here.do("append", text=f"a{n} ")
                 there.do("insert", at=0, text=f"b{n} ")
             wait_for(lambda: here.text() == there.text() == ana.text_of(session), "both to have the same text")
             assert len(set(here.text().split())) == 41
+            for client in (here, there):
+                assert client.ask("where")["where"][agent] == client.text().index("one"), (
+                    "its cursor moved with the text"
+                )
+            ana.call("POST", f"/v1/runs/{run['id']}/cancel")
+            wait_for(lambda: not here.agents() and not there.agents(), "the agent to be gone for both")
             wait_for(
                 lambda: any(
                     state.get("cursor") == 1 and state["user"]["name"] == "Ana"

@@ -107,7 +107,9 @@ export function remoteCursors(text, awareness) {
           const { length } = this.view.state.doc;
           const ranges = [];
           for (const [client, state] of awareness.getStates()) {
-            const place = client === awareness.clientID || !state.user ? null : placeOf(state, text);
+            // Agents' carets are drawn with what they propose.
+            const isOther = client !== awareness.clientID && state.user && state.user.role !== "agent";
+            const place = isOther ? placeOf(state, text) : null;
             if (!place || place.anchor > length || place.head > length) continue;
             const [from, to] = [Math.min(place.anchor, place.head), Math.max(place.anchor, place.head)];
             if (from < to) {

@@ -16,7 +16,7 @@ const initials = (name) => name.split(/\s+/).filter(Boolean).slice(0, 2).map((wo
  */
 
 /**
- * Everybody in the awareness, each once; who is away in all of their tabs is idle.
+ * Everybody in the awareness, each once, but for agents, of which the page knows more than it says; who is away in all of their tabs is idle.
  * @param {Map<number, any>} states
  * @returns {Person[]}
  */
@@ -24,7 +24,7 @@ export function peopleIn(states) {
   /** @type {Map<string, Person>} */
   const people = new Map();
   for (const [client, state] of states) {
-    if (!state?.user?.id) continue;
+    if (!state?.user?.id || state.user.role === "agent") continue;
     const known = people.get(state.user.id);
     if (known) {
       known.tabs += 1;

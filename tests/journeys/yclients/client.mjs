@@ -1,6 +1,6 @@
 // One stock y-websocket client, driven by lines of JSON on stdin; answers on stdout. Knows nothing of our own messages.
 //
-// {"do": "insert", "at": n, "text": "..."}  {"do": "after", "mark": "...", "text": "..."}  {"do": "delete", "at": n, "length": n}  {"do": "text"}  {"do": "here"}
+// {"do": "insert", "at": n, "text": "..."}  {"do": "after", "mark": "...", "text": "..."}  {"do": "delete", "at": n, "length": n}  {"do": "text"}  {"do": "here"}  {"do": "where"}
 // {"do": "presence", "state": {...}}  {"do": "offline"}  {"do": "online", "ticket": "..."}  {"do": "ticket", "ticket": "..."}
 
 import { createInterface } from "node:readline";
@@ -22,6 +22,13 @@ const say = (/** @type {object} */ told) => process.stdout.write(`${JSON.stringi
 provider.on("sync", (isSynced) => say({ event: "sync", isSynced }));
 provider.on("connection-close", (event) => say({ event: "close", code: event?.code, reason: String(event?.reason ?? "") }));
 
+/** Where a cursor is in the text now, as y-codemirror.next finds it. @param {any} cursor */
+const indexOf = (cursor) => {
+  if (!cursor?.head) return null;
+  const place = Y.createAbsolutePositionFromRelativePosition(Y.createRelativePositionFromJSON(cursor.head), doc);
+  return place?.type === text ? place.index : null;
+};
+
 /** @type {Record<string, (asked: any) => void>} */
 const deeds = {
   insert: ({ at, text: what }) => text.insert(Math.min(at, text.length), what),
@@ -30,6 +37,7 @@ const deeds = {
   delete: ({ at, length }) => text.delete(at, length),
   text: () => say({ text: text.toString() }),
   here: () => say({ here: Object.fromEntries([...provider.awareness.getStates()].map(([id, state]) => [id, state])) }),
+  where: () => say({ where: Object.fromEntries([...provider.awareness.getStates()].map(([id, state]) => [id, indexOf(state.cursor)])) }),
   presence: ({ state }) => provider.awareness.setLocalState(state),
   offline: () => provider.disconnect(),
   online: ({ ticket: fresh }) => {
