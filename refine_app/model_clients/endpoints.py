@@ -27,6 +27,8 @@ class EndpointSpec:
     timeout_s: float = 120.0
     idle_timeout_s: float = 30.0
     token: str = field(default="", repr=False)
+    allow_private: bool = False
+    """Whether its URL may lead into this network: the operator gave it, or lets staff do so."""
     is_default: bool = False
     """Configured in the environment: it goes before all others where no node wishes otherwise."""
     breaker: str = "closed"
@@ -52,6 +54,7 @@ class EndpointSpec:
             token=self.token,
             timeout_s=self.timeout_s,
             idle_timeout_s=self.idle_timeout_s,
+            allow_private=self.allow_private,
             name=self.slug,
         )
 

@@ -43,8 +43,10 @@ class HuggingFaceClient:
     """The longest that a whole call may take."""
     idle_timeout_s: float = 30.0
     """The longest silence."""
+    allow_private: bool = False
+    """Whether the URL may lead into this network, as one that the operator gives may."""
     transport: Callable[[], httpx2.AsyncBaseTransport] | None = None
-    """What carries requests; the network when it is left out."""
+    """What carries requests; the network, by judged and pinned addresses, when it is left out."""
     name: str = ""
     """What it is called on screens and in the ledger, where it has a name."""
     _says_usage: bool = True
@@ -65,7 +67,8 @@ class HuggingFaceClient:
         self, messages: Sequence[Message], *, max_tokens: int, temperature: float, subject: Subject | None = None
     ) -> AsyncIterator[Delta]:
         deadline = asyncio.get_running_loop().time() + self.timeout_s
-        transport = BoundedTransport(token=self.token, inner=self.transport() if self.transport else None)
+        inner = self.transport() if self.transport else None
+        transport = BoundedTransport(token=self.token, inner=inner, allow_private=self.allow_private)
         async with self._open(transport) as client:
             parameters = {"max_tokens": max_tokens, "temperature": temperature}
             chunks = await self._start(client, messages, parameters, deadline)

@@ -1,4 +1,4 @@
-"""The HTTP underneath the Hugging Face client: what comes in is bounded, and tokens go only where they belong."""
+"""The HTTP underneath the Hugging Face client: what comes in is bounded, tokens and requests go where they belong."""
 
 import logging
 import ssl
@@ -7,7 +7,8 @@ from functools import lru_cache
 
 import httpx2
 
-from refine_app.model_clients.errors import OutputInvalid
+from refine_app.model_clients.errors import EndpointUnavailable, OutputInvalid
+from refine_app.safety.egress import EgressRefused, PinnedTransport
 
 # It tells the whole URL of every request, with a password if there is one.
 logging.getLogger("httpx2").setLevel(logging.WARNING)
@@ -20,9 +21,11 @@ MAX_ERROR_BODY = 64 * 1024
 class BoundedTransport(httpx2.AsyncBaseTransport):
     """Sends one call's requests and bounds their responses."""
 
-    def __init__(self, *, token: str, inner: httpx2.AsyncBaseTransport | None = None) -> None:
+    def __init__(
+        self, *, token: str, inner: httpx2.AsyncBaseTransport | None = None, allow_private: bool = False
+    ) -> None:
         self._token = token
-        self._inner = inner or httpx2.AsyncHTTPTransport(verify=_tls())
+        self._inner = inner or PinnedTransport(httpx2.AsyncHTTPTransport(verify=_tls()), allow_private=allow_private)
         self.saw_done = False
         """Whether the server ended its stream by the protocol's own word."""
 
@@ -33,7 +36,10 @@ class BoundedTransport(httpx2.AsyncBaseTransport):
             request.headers["authorization"] = f"Bearer {self._token}"
         # A compressed answer could unfold to any size.
         request.headers["accept-encoding"] = "identity"
-        response = await self._inner.handle_async_request(request)
+        try:
+            response = await self._inner.handle_async_request(request)
+        except EgressRefused as refused:
+            raise EndpointUnavailable(str(refused), retryable=refused.retryable) from refused
         if response.headers.get("content-encoding", "identity").lower() not in ("identity", ""):
             await response.aclose()
             raise OutputInvalid("The endpoint compressed its answer though it was asked not to.")

@@ -1,4 +1,4 @@
-"""Fetching what a URL on somebody's word names: the address is looked up once, judged, and then called itself.
+"""Going out to a URL on somebody's word: the address is looked up once, judged, and then called itself.
 
 1. The URL may name no host inside the network, in any of the forms in which an address can be written.
 2. The name is resolved once, and every address that it has is judged; one that is inside refuses the whole name.
@@ -30,6 +30,12 @@ class EgressRefused(Exception):
     retryable = False
 
 
+class NoAddress(EgressRefused):
+    """Raised when a name has no address, which may pass."""
+
+    retryable = True
+
+
 @dataclass(frozen=True, slots=True)
 class Fetched:
     """What a server answered."""
@@ -43,6 +49,66 @@ async def resolve(host: str, port: int) -> Sequence[str]:
     """The addresses of a name, by the system's own resolver."""
     found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return [str(address[0]) for _, _, _, _, address in found]
+
+
+async def addresses_of(host: str, port: int, *, allow_private: bool, resolve: Resolve = resolve) -> list[Address]:
+    """All addresses of a host, looked up once. Raises EgressRefused when there is none, or one may not be called."""
+    literal = literal_address(host)
+    try:
+        found = [literal] if literal else [ipaddress.ip_address(one) for one in await resolve(host, port)]
+    except (OSError, ValueError) as error:
+        raise NoAddress(f"{host!r} has no address: {error}.") from error
+    if not found:
+        raise NoAddress(f"{host!r} has no address.")
+    for address in found:
+        if problem := address_problem(address, allow_private=allow_private):
+            raise EgressRefused(f"{host!r} is not called: {problem}.")
+    return list(dict.fromkeys(found))
+
+
+def _shown(address: Address) -> str:
+    return f"[{address}]" if address.version == 6 else str(address)
+
+
+class PinnedTransport(httpx2.AsyncBaseTransport):
+    """Carries requests to the very addresses that were judged; the name stays in TLS and in the Host header.
+
+    Every request looks the name up anew, once. Where one of its addresses does not answer, the next is tried.
+    """
+
+    def __init__(
+        self, inner: httpx2.AsyncBaseTransport, *, allow_private: bool = False, resolve: Resolve = resolve
+    ) -> None:
+        self._inner = inner
+        self._allow_private = allow_private
+        self._resolve = resolve
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        url = request.url
+        if problem := url_problem(str(url), allow_private=self._allow_private):
+            raise EgressRefused(f"{url.host!r} is not called: {problem}.")
+        host = url.host.rstrip(".")
+        port = url.port or (443 if url.scheme == "https" else 80)
+        *others, last = await addresses_of(host, port, allow_private=self._allow_private, resolve=self._resolve)
+        for address in others:
+            try:
+                return await self._send(request, host, address)
+            except (httpx2.ConnectError, httpx2.ConnectTimeout):
+                continue
+        return await self._send(request, host, last)
+
+    async def _send(self, request: httpx2.Request, host: str, address: Address) -> httpx2.Response:
+        pinned = httpx2.Request(
+            request.method,
+            request.url.copy_with(host=_shown(address)),
+            headers=request.headers,
+            stream=request.stream,
+            extensions={**request.extensions, "sni_hostname": host},
+        )
+        return await self._inner.handle_async_request(pinned)
+
+    async def aclose(self) -> None:
+        await self._inner.aclose()
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +129,8 @@ class SafeHttp:
         parts = urlsplit(url)
         host = (parts.hostname or "").rstrip(".")
         port = parts.port or (443 if parts.scheme == "https" else 80)
-        address = await self._address_of(host, port)
-        shown = f"[{address}]" if address.version == 6 else str(address)
-        pinned = httpx2.URL(url).copy_with(host=shown)
+        address = (await addresses_of(host, port, allow_private=self.allow_private, resolve=self.resolve))[0]
+        pinned = httpx2.URL(url).copy_with(host=_shown(address))
         named = host if parts.port is None else f"{host}:{parts.port}"
         sent = {**(headers or {}), "Host": named, "Accept-Encoding": "identity"}
         async with (
@@ -80,19 +145,6 @@ class SafeHttp:
                 return Fetched(response.status_code, dict(response.headers), await self._read(response, url))
             finally:
                 await response.aclose()
-
-    async def _address_of(self, host: str, port: int) -> Address:
-        literal = literal_address(host)
-        try:
-            found = [literal] if literal else [ipaddress.ip_address(a) for a in await self.resolve(host, port)]
-        except (OSError, ValueError) as error:
-            raise EgressRefused(f"{host!r} has no address: {error}.") from error
-        if not found:
-            raise EgressRefused(f"{host!r} has no address.")
-        for address in found:
-            if problem := address_problem(address, allow_private=self.allow_private):
-                raise EgressRefused(f"{host!r} is not fetched: {problem}.")
-        return found[0]
 
     async def _read(self, response: httpx2.Response, url: str) -> bytes:
         if 300 <= response.status_code < 400:

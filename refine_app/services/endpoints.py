@@ -58,6 +58,7 @@ class Known:
             timeout_s=one.timeout_s,
             idle_timeout_s=one.idle_timeout_s,
             token=secret_of(one),
+            allow_private=self.is_given or settings.PRIVATE_ENDPOINTS_ALLOWED,
             is_default=one.slug == ENVIRONMENT,
             breaker=self.breaker(now),
             failures=self.state.failures,

@@ -33,7 +33,9 @@ def client(request: pytest.FixtureRequest) -> Iterator[ModelClient]:
         yield BuiltinClient()
         return
     with ModelServer() as server:
-        yield HuggingFaceClient(model="stand-in", url=server.url, token="", timeout_s=20, idle_timeout_s=10)
+        yield HuggingFaceClient(
+            model="stand-in", url=server.url, token="", timeout_s=20, idle_timeout_s=10, allow_private=True
+        )
 
 
 def ask(client: ModelClient) -> AsyncIterator[Delta]:

@@ -26,6 +26,6 @@ def server(_no_endpoints: None) -> Iterator[ModelServer]:
 def spec_of(server: ModelServer, slug: str = "stand-in", **more: object) -> EndpointSpec:
     values: dict[str, object] = {
         "slug": slug, "model": "stand-in", "url": server.url, "token": "mine-CANARY", "timeout_s": 20.0,
-        "idle_timeout_s": 0.5, "is_default": True, "context_tokens": 200_000,
+        "idle_timeout_s": 0.5, "is_default": True, "allow_private": True, "context_tokens": 200_000,
     }  # fmt: skip
     return EndpointSpec(**(values | more))  # type: ignore[arg-type]

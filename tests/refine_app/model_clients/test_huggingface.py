@@ -36,7 +36,9 @@ def server() -> Iterator[ModelServer]:
 
 
 def client_of(server: ModelServer, *, token: str = "", timeout_s: float = 10, idle_s: float = 5) -> HuggingFaceClient:
-    return HuggingFaceClient(model="stand-in", url=server.url, token=token, timeout_s=timeout_s, idle_timeout_s=idle_s)
+    return HuggingFaceClient(
+        model="stand-in", url=server.url, token=token, timeout_s=timeout_s, idle_timeout_s=idle_s, allow_private=True
+    )
 
 
 async def answer(client: HuggingFaceClient) -> list[Delta]:
@@ -129,9 +131,21 @@ async def test_a_redirect_is_not_followed(server: ModelServer) -> None:
 
 
 async def test_a_server_that_is_not_there_is_unavailable() -> None:
-    client = HuggingFaceClient(model="m", url="http://127.0.0.1:1/v1", timeout_s=5, idle_timeout_s=5)
+    client = HuggingFaceClient(
+        model="m", url="http://127.0.0.1:1/v1", timeout_s=5, idle_timeout_s=5, allow_private=True
+    )
     with pytest.raises(EndpointUnavailable, match="cannot be reached"):
         await answer(client)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::ffff:127.0.0.1]", "0x7f.1", "169.254.169.254"])
+async def test_an_endpoint_that_leads_into_this_network_is_refused_before_anything_is_sent(
+    server: ModelServer, host: str
+) -> None:
+    client = HuggingFaceClient(model="m", url=server.url.replace("127.0.0.1", host), token="mine", timeout_s=5)
+    with pytest.raises(EndpointUnavailable, match="is not called") as refused:
+        await answer(client)
+    assert (refused.value.retryable, server.count) == (False, 0)
 
 
 async def test_a_url_that_is_none_is_an_error_of_ours() -> None:

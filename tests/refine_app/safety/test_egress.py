@@ -3,10 +3,11 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import httpx2
 import pytest
 
 from refine_app.safety.addresses import url_problem
-from refine_app.safety.egress import EgressRefused, SafeHttp
+from refine_app.safety.egress import EgressRefused, PinnedTransport, SafeHttp
 from tests.refine_app.search.web import Web
 
 INSIDE = [
@@ -109,3 +110,24 @@ async def test_proxies_of_the_environment_are_not_asked(web: Web, monkeypatch: A
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
     fetched = await SafeHttp(allow_private=True).fetch("GET", f"{web.url}/hello")
     assert fetched.body == b"hello"
+
+
+async def called(web: Web, names: Names, *, times: int = 1) -> list[httpx2.Response]:
+    """What comes of calls that keep to a name, as calls to models do."""
+    transport = PinnedTransport(httpx2.AsyncHTTPTransport(), allow_private=True, resolve=names.resolve)
+    async with httpx2.AsyncClient(transport=transport) as client:
+        return [await client.post(f"http://models.example:{web.port}/hello", content=b"asked") for _ in range(times)]
+
+
+async def test_every_request_goes_to_the_address_that_was_judged_for_it(web: Web) -> None:
+    names = Names(["127.0.0.1"], ["169.254.169.254"])
+    with pytest.raises(EgressRefused, match="metadata"):
+        await called(web, names, times=2)
+    assert names.asked == 2
+    assert [(one.headers["host"], one.body) for one in web.requests] == [(f"models.example:{web.port}", b"asked")]
+
+
+async def test_an_address_that_does_not_answer_gives_way_to_the_next_of_the_name(web: Web) -> None:
+    names = Names(["::1", "127.0.0.1"])
+    [response] = await called(web, names)
+    assert (response.status_code, names.asked, len(web.requests)) == (200, 1, 1)
