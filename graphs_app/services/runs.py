@@ -92,8 +92,8 @@ def queue_new(run: Run, version: GraphVersion) -> None:
     run.progress_total = definitions.load(version.pk, run.only_node).compiled.progress_total
     with transaction.atomic():
         run.save(force_insert=True)
+        dispatch.send_on_commit(run.pk, run.priority)  # before those who watch are woken: it is what they wait for
         _tell_queued(run, version)
-        dispatch.send_on_commit(run.pk, run.priority)
 
 
 def _tell_queued(run: Run, version: GraphVersion) -> None:
