@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPException
@@ -26,6 +26,10 @@ READY_WITHIN_S = 60.0
 STOP_WITHIN_S = 40.0
 # What a developer has in the environment must not reach the site under test.
 KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "VIRTUAL_ENV", "COVERAGE_PROCESS_START")
+
+
+_built: "list[Site]" = []
+"""Those of this process that are not torn down yet."""
 
 
 @dataclass
@@ -134,9 +138,17 @@ class Site:
             return connection.getresponse().status == 200
         return False
 
+    def tell(self) -> str:
+        """Which of its processes live, and the ends of their logs without the lines of every request."""
+        state = ", ".join(f"{Path(one.args[-1]).name} {one.poll()}" for one in self.processes)  # type: ignore[index,arg-type]
+        return f"exit codes (None: it runs): {state}\n{self._logs()}"
+
     def _logs(self) -> str:
-        logs = sorted(self.var_dir.glob("*.log"))
-        return "\n".join(f"--- {path.name}\n{path.read_text(errors='replace')[-4000:]}" for path in logs)
+        parts = []
+        for path in sorted(self.var_dir.glob("*.log")):
+            lines = path.read_text(errors="replace").splitlines()
+            parts += [f"--- {path.name}", "\n".join(line for line in lines if " INFO " not in line)[-4000:]]
+        return "\n".join(parts)
 
 
 def build(*, scaled: bool = False, environment: dict[str, str] | None = None) -> Site:
@@ -165,10 +177,13 @@ def build(*, scaled: bool = False, environment: dict[str, str] | None = None) ->
     else:
         shutil.copy(_migrated_sqlite(values), var_dir / "agentsite.sqlite3")
         values["DATABASE_URL"] = f"sqlite:///{var_dir / 'agentsite.sqlite3'}"
-    return Site(port=port, var_dir=var_dir, environment=values | (environment or {}), scaled=scaled)
+    site = Site(port=port, var_dir=var_dir, environment=values | (environment or {}), scaled=scaled)
+    _built.append(site)
+    return site
 
 
 def tear_down(site: Site) -> None:
+    _built.remove(site)
     site.kill()
     if site.scaled:
         drop_database(start_postgres().url, site.database_url)
@@ -209,6 +224,16 @@ def _migrated_postgres(environment: dict[str, str]) -> str:
             _migrate(environment, url_of("migrated", server))
             made.touch()
     return "migrated"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A test that fails beside a site says how the site was: it may have died, and its log goes with the test's files."""
+    report = yield
+    if report.failed:
+        for site in _built:
+            report.sections.append((f"site on port {site.port}", site.tell()))
+    return report
 
 
 StartSite = Callable[..., Site]

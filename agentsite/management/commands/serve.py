@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import errno
+import faulthandler
 import gc
 import os
 import signal
@@ -44,6 +45,7 @@ class Command(BaseCommand):
         parser.add_argument("--port", type=int, default=settings.PORT)
 
     def handle(self, *args: Any, host: str, port: int, **options: Any) -> None:
+        faulthandler.enable()  # should compiled code crash, the log says where
         gc.freeze()  # what is loaded by now stays; looking through all of it again would hold up every edit
         gc.set_threshold(GARBAGE_AFTER, 20, 50)
         listener = _listen(host, port)
