@@ -228,7 +228,7 @@ def _migrated_postgres(environment: dict[str, str]) -> str:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """A test that fails beside a site says how the site was: it may have died, and its log goes with the test's files."""
+    """A test that fails beside a site says how the site was: it may have died, and its log goes with it."""
     report = yield
     if report.failed:
         for site in _built:
