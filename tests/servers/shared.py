@@ -35,7 +35,7 @@ def make_folder() -> bool:
     os.chmod(folder, 0o755)  # noqa: S103  # PostgreSQL refuses to be root, so its user must be able to get in
     os.environ[FOLDER_VARIABLE] = folder
     # The watchdogs look at which process the run belongs to.
-    (Path(folder) / "owner").write_text(str(os.getpid()))
+    (Path(folder) / "owner").write_text(f"{os.getpid()}\n")
     return True
 
 
@@ -67,13 +67,17 @@ def stop_all() -> None:
 
 def _watch(server: Server) -> None:
     """Stops the server when the run's folder is still there but nobody of the run is (SIGKILL, a closed terminal)."""
-    script = 'while kill -0 "$(cat "$0")"; do sleep 2; done; [ -e "$0" ] && "$@"; rm -rf "${0%/*}"'
+    script = 'while read -r owner < "$0" && kill -0 "$owner"; do sleep 4; done; [ -e "$0" ] && "$@"; rm -rf "${0%/*}"'
     _in_background(script, *server.stop)
 
 
 def watch_process(pid: int) -> None:
-    """Kills a process when the run that it belongs to is gone; looks no longer than either lives."""
-    _in_background('while kill -0 "$1"; do kill -0 "$(cat "$0")" || kill -9 "$1"; sleep 2; done', str(pid))
+    """Kills a process when the run that it belongs to is gone; looks no longer than either lives.
+
+    What it looks with is built into the shell: it needs no process of its own, whose start could fail.
+    """
+    script = 'while kill -0 "$1"; do read -r owner < "$0" && kill -0 "$owner" || kill -9 "$1"; sleep 4; done'
+    _in_background(script, str(pid))
 
 
 def _in_background(script: str, *arguments: str) -> None:
