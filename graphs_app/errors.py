@@ -29,6 +29,18 @@ class InterruptNotFound(DomainError):
     code = "interrupt_not_found"
 
 
+class GraphProposalNotFound(DomainError):
+    """Raised when there is no such graph proposal, or its graph is not the asker's to see."""
+
+    code = "graph_proposal_not_found"
+
+
+class ChangeNotFound(DomainError):
+    """Raised when a graph proposal has no change of this number."""
+
+    code = "change_not_found"
+
+
 # What somebody sent does not fit.
 
 
@@ -54,6 +66,12 @@ class PictureUnavailable(DomainError):
     """Raised when a graph cannot be drawn as a picture here: it is too large, or there are no fonts."""
 
     code = "picture_unavailable"
+
+
+class GraphTooLarge(DomainError):
+    """Raised when a graph has more nodes than can be redesigned while somebody waits."""
+
+    code = "graph_too_large"
 
 
 class InvalidState(DomainError):
@@ -105,6 +123,24 @@ class NothingToPublish(DomainError):
     """Raised when a draft is published that is no different from the current version, or is not there."""
 
     code = "nothing_to_publish"
+
+
+class ChangeBlocked(DomainError):
+    """Raised when a change cannot be accepted without others, or not rejected while others that need it are."""
+
+    code = "change_blocked"
+
+
+class GraphProposalOver(DomainError):
+    """Raised when a graph proposal that is decided upon was saved as a draft before."""
+
+    code = "graph_proposal_over"
+
+
+class GraphChanged(DomainError):
+    """Raised when a graph proposal is to be saved, and what is drawn is no longer what it is to change."""
+
+    code = "graph_changed"
 
 
 class GraphIsBuiltIn(DomainError):

@@ -78,6 +78,42 @@ class GraphDraft(models.Model):
         return f"Draft {self.revision} of {self.graph}"
 
 
+class GraphProposalStatus(models.TextChoices):
+    OPEN = "open"
+    APPLIED = "applied"
+
+
+class GraphProposal(models.Model):
+    """A redesign of a graph: single changes to what was drawn then, decided one by one, and saved as a draft."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    graph = models.ForeignKey(Graph, on_delete=models.CASCADE, related_name="proposals")
+    base = models.JSONField()
+    """The definition that the changes are to."""
+    base_version = models.PositiveIntegerField()
+    """The graph's version then; the base may be a draft after it."""
+    past = models.JSONField(default=dict, blank=True)
+    """What past runs had measured then, by which changes are decided anew each time."""
+    changes = models.JSONField(default=list)
+    decisions = models.JSONField(default=dict, blank=True)
+    """{"number of a change": "accepted" or "rejected"}."""
+    before = models.JSONField(default=dict)
+    after = models.JSONField(default=dict)
+    """Estimates of the base, and of the base with every change."""
+    status = models.CharField(max_length=8, choices=GraphProposalStatus, default=GraphProposalStatus.OPEN)
+    run = models.ForeignKey("Run", null=True, blank=True, on_delete=models.SET_NULL, related_name="graph_proposals")
+    """The run whose result it is; null when somebody asked on the graph's page."""
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL)
+    created_at = models.DateTimeField(default=timezone.now)
+    updated_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        indexes = [models.Index(fields=["graph", "created_at"])]
+
+    def __str__(self) -> str:
+        return f"Redesign of {self.graph}"
+
+
 class RunStatus(models.TextChoices):
     QUEUED = "queued"
     RUNNING = "running"

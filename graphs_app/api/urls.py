@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from graphs_app.api import exchange_views, graph_views, run_views, timeline_views, version_views
+from graphs_app.api import exchange_views, graph_views, redesign_views, run_views, timeline_views, version_views
 
 urlpatterns = [
     path("graphs", graph_views.Graphs.as_view(), name="graphs"),
@@ -24,6 +24,22 @@ urlpatterns = [
     path("graphs/<str:key>/restore", version_views.Restore.as_view(), name="graph-restore"),
     path("graphs/<str:key>/compare", version_views.Compare.as_view(), name="graph-compare"),
     path("graphs/<str:key>/export", exchange_views.Export.as_view(), name="graph-export"),
+    path("graphs/<str:key>/redesigns", redesign_views.Redesigns.as_view(), name="graph-redesigns"),
+    path("graph-proposals/<uuid:proposal_id>", redesign_views.GraphProposalDetail.as_view(), name="graph-proposal"),
+    path(
+        "graph-proposals/<uuid:proposal_id>/changes/<int:n>/accept",
+        redesign_views.AcceptChange.as_view(),
+        name="graph-change-accept",
+    ),
+    path(
+        "graph-proposals/<uuid:proposal_id>/changes/<int:n>/reject",
+        redesign_views.RejectChange.as_view(),
+        name="graph-change-reject",
+    ),
+    path("graph-proposals/<uuid:proposal_id>/decide", redesign_views.DecideAll.as_view(), name="graph-proposal-decide"),
+    path(
+        "graph-proposals/<uuid:proposal_id>/apply", redesign_views.ApplyProposal.as_view(), name="graph-proposal-apply"
+    ),
     path("tools", graph_views.Tools.as_view(), name="tools"),
     path("graphs/<str:key>/layout", graph_views.Layout.as_view(), name="graph-layout"),
     path("runs", run_views.Runs.as_view(), name="runs"),
