@@ -11,7 +11,6 @@ from rest_framework.response import Response
 from graphs_app import selectors as graph_selectors
 from refine_app.api import model_shapes as shapes
 from refine_app.api.serializers import RequestAsked
-from refine_app.models import Budget
 from refine_app.services import budgets, endpoints, probes, requests, sums
 from refine_app.services.endpoints import Known
 from sessions_app import selectors as session_selectors
@@ -97,12 +96,7 @@ def described(known: Known, *, staff: bool) -> dict[str, Any]:
 class Budgets(ApiView):
     @extend_schema(responses=shapes.BudgetShape(many=True), summary="The budgets; staff sees all, others their own")
     def get(self, request: Request) -> Response:
-        user = caller(request)
-        found = Budget.objects.order_by("-id")
-        if not user.is_staff:
-            sessions = user.memberships.values("session_id")
-            found = found.filter(scope="session", subject__in=sessions) | found.filter(scope="user", subject=user.pk)
-        page = self.paginate_queryset(found) or []
+        page = self.paginate_queryset(budgets.seen_by(caller(request))) or []
         return self.get_paginated_response(shapes.BudgetShape(page, many=True).data)
 
     @extend_schema(

@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Q, Sum
+from django.db.models import Q, QuerySet, Sum
 from django.utils import timezone
 
 from graphs_app import worker
@@ -88,8 +88,12 @@ def _calls_of(budget: Budget, root: Run, now: datetime) -> Q:
     elif budget.scope == BudgetScope.USER:
         calls &= Q(user=root.user_id)
     if budget.period == BudgetPeriod.DAY:
-        calls &= Q(created_at__gte=now.replace(hour=0, minute=0, second=0, microsecond=0))
+        calls &= Q(created_at__gte=_midnight(now))
     return calls
+
+
+def _midnight(now: datetime) -> datetime:
+    return now.replace(hour=0, minute=0, second=0, microsecond=0)
 
 
 def spent_usd(calls: Q) -> Decimal:
@@ -103,6 +107,27 @@ def of_run(*, run_id: UUID, now: datetime) -> dict[str, Any]:
     """The budgets that hold for a run, and what is left of them."""
     root = root_of(Run.objects.get(pk=run_id))
     return {"run": run_id, "budget_usd": root.budget_usd, "budgets": in_force(root=root, now=now)}
+
+
+def seen_by(user: User) -> QuerySet[Budget]:
+    """The budgets that a person may read: staff all; others their own, and those of sessions they are in."""
+    found = Budget.objects.order_by("-id")
+    if user.is_staff:
+        return found
+    sessions = user.memberships.values("session_id")
+    return found.filter(scope=BudgetScope.SESSION, subject__in=sessions) | found.filter(
+        scope=BudgetScope.USER, subject=user.pk
+    )
+
+
+def spent_of(budget: Budget, now: datetime) -> Decimal | None:
+    """What is spent and reserved of a budget in its period; None for one that each session or user has."""
+    calls = Q() if budget.period == BudgetPeriod.TOTAL else Q(created_at__gte=_midnight(now))
+    if budget.scope == BudgetScope.SITE:
+        return spent_usd(calls)
+    if budget.subject is None:
+        return None
+    return spent_usd(calls & Q(**{budget.scope: budget.subject}))
 
 
 def raise_run_budget(*, run_id: UUID, budget_usd: Decimal) -> Run:

@@ -187,13 +187,18 @@ def set_label(*, user: User, name: str, label: str, version: str) -> PromptLabel
 def roll_back(*, user: User, name: str, label: str = PRODUCTION) -> PromptLabel:
     """Puts a label back to where it was before. Raises NotAllowed, NotFound, NothingToRollBack."""
     require_staff(user)
-    prompt = find_prompt(name)
-    now = labelled(name, label)
-    moves = prompt.labels.filter(label=label).exclude(version=now).select_related("version__prompt")
-    before = moves.order_by("-set_at", "-id").first()
-    if before is None:
+    earlier = before(name=name, label=label)
+    if earlier is None:
         raise NothingToRollBack(prompt=name, label=label)
-    return _move(prompt, label, before.version, user)
+    return _move(earlier.prompt, label, earlier, user)
+
+
+def before(*, name: str, label: str = PRODUCTION) -> PromptVersion | None:
+    """Where a label was before it came to where it is now."""
+    prompt = find_prompt(name)
+    moves = prompt.labels.filter(label=label).exclude(version=labelled(name, label)).select_related("version__prompt")
+    move = moves.order_by("-set_at", "-id").first()
+    return None if move is None else move.version
 
 
 def _move(prompt: Prompt, label: str, version: PromptVersion, user: User | None) -> PromptLabel:

@@ -9,6 +9,9 @@ import { refreshTimes } from "../ui/time.js";
 export const shellCommands = () => [
   { label: "Go to your sessions", icon: "list-checks", run: () => location.assign("/") },
   { label: "Go to your graphs", icon: "workflow", run: () => location.assign("/graph/") },
+  { label: "Go to prompts", icon: "message-square", run: () => location.assign("/prompts/") },
+  { label: "Go to model endpoints", icon: "zap", run: () => location.assign("/endpoints/") },
+  { label: "Go to costs and budgets", icon: "activity", run: () => location.assign("/costs/") },
   { label: "Use the light theme", icon: "sun", run: () => setTheme("light") },
   { label: "Use the dark theme", icon: "moon", run: () => setTheme("dark") },
   { label: "Use the system's theme", icon: "monitor", run: () => setTheme("system") },
