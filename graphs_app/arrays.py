@@ -1,4 +1,4 @@
-"""Columns of values as PostgreSQL reads arrays.
+"""Values, and columns of them as arrays, in the form in which PostgreSQL reads them.
 
 A driver that finds out each value's type takes longer for a batch than the server takes to store it.
 """
@@ -43,3 +43,24 @@ LITERALS: dict[str, Callable[[Iterable[Any]], str]] = {
     "numeric": numbers,
 }
 """How a column of a type is written as an array."""
+
+
+def _number(value: object) -> bytes:
+    return str(value).encode()
+
+
+def _time(value: datetime) -> bytes:
+    return value.isoformat().encode()
+
+
+ENCODERS: dict[str, Callable[[Any], bytes]] = {
+    "uuid": lambda value: value.hex.encode(),
+    "text": str.encode,
+    "jsonb": str.encode,
+    "timestamptz": _time,
+    "int": _number,
+    "bigint": _number,
+    "float8": _number,
+    "numeric": _number,
+}
+"""How a single value of a type is written."""

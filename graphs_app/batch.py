@@ -60,6 +60,7 @@ class Part:
 
     def join(self, later: "Part") -> None:
         """Takes over what the same run said after this part."""
+        self.row = None
         self.entries += later.entries
         self.waiting += later.waiting
 
@@ -74,6 +75,10 @@ class Part:
                 future.set_result(None)
             else:
                 future.set_exception(self.failure)
+
+    def is_stored(self) -> None:
+        """All of it is durable now."""
+        self.journal.stored(self.fold())
 
     def fold(self) -> RunRow:
         """The part as rows; folded once, however often the batch is tried."""
@@ -125,11 +130,14 @@ class Writing:
         self._raw: object = None
         """The connection that was prepared; another one needs preparing again."""
 
-    def write(self, parts: Sequence[Part], calls: Sequence[Call]) -> None:
-        """Makes the batch durable, or says in each part and call why it is not."""
+    def write(self, parts: Sequence[Part], calls: Sequence[Call], *, in_doubt: bool = False) -> None:
+        """Makes the batch durable, or says in each part and call why it is not.
+
+        In doubt is what was tried already, and may have been written.
+        """
         foldable = [part for part in parts if self._folds(part)]
         try:
-            self._write_stubbornly(foldable, calls)
+            self._write_stubbornly(foldable, calls, in_doubt=in_doubt)
         except DatabaseError as error:
             self._one_by_one(foldable, calls, error)
         except Exception as error:
@@ -137,8 +145,8 @@ class Writing:
             logger.exception("journal: a batch of %d runs could not be written", len(parts))
             self._refuse(foldable, calls, error)
         for part in parts:
-            if part.failure is None and part.row is not None:
-                part.journal.stored(part.row)
+            if part.failure is None:
+                part.is_stored()
         failpoints.reach("after_checkpoint")
 
     def _refuse(self, parts: Sequence[Part], calls: Sequence[Call], error: Exception) -> None:
@@ -173,9 +181,8 @@ class Writing:
             except DatabaseError as refusal:
                 call.failure = refusal
 
-    def _write_stubbornly(self, parts: Sequence[Part], calls: Sequence[Call]) -> None:
+    def _write_stubbornly(self, parts: Sequence[Part], calls: Sequence[Call], *, in_doubt: bool = False) -> None:
         """Tries until the batch is written or refused; a lost connection alone never loses it."""
-        in_doubt = False
         conflicts = 0
         for attempt in count():
             try:
@@ -224,13 +231,12 @@ class Writing:
         has_checkpoint = any(part.fold().has_checkpoint for part in parts)
         if has_checkpoint:
             failpoints.reach("before_checkpoint")
-        alone = not calls and self._store.is_atomic and not any(map(_has_more, parts))
+        alone = self._store.is_atomic and is_one_statement(parts, calls)
         with nullcontext() if alone else transaction.atomic():
             for call in calls:
                 self._call(call)
             able = self._apply_effects(parts)
-            # In the order of ids, as everybody locks runs: whatever crosses it would deadlock.
-            fenced = self._store.write(sorted((part.fold() for part in able), key=ROW_ID)) if able else {}
+            fenced = self._store.write(in_order(able)) if able else {}
             self._after_fence(able, fenced)
             if has_checkpoint:
                 failpoints.reach("in_checkpoint")
@@ -304,9 +310,31 @@ def _has_rows(row: RunRow) -> bool:
     return same.exists()
 
 
-def _has_more(part: Part) -> bool:
-    """Whether a part needs more than the one statement: a session to tell, effects, an end that others must learn."""
-    return part.journal.run.session_id is not None or part.fold().has_more
+def is_one_statement(parts: Sequence[Part], calls: Sequence[Call]) -> bool:
+    """Whether nothing is to be written but rows: no session is told, no effect happens, no end concerns others."""
+    if calls:
+        return False
+    return not any(part.journal.run.session_id is not None or part.fold().has_more for part in parts)
+
+
+def in_order(parts: Sequence[Part]) -> list[RunRow]:
+    """The rows by the ids of their runs, as everybody locks runs: whatever crosses it would deadlock."""
+    rows = [part.fold() for part in parts]
+    if len(rows) > 1:
+        rows.sort(key=ROW_ID)
+    return rows
+
+
+def take_answer(parts: Sequence[Part], written: Sequence[str]) -> None:
+    """What a line's answer means for each run: its rows are written, or it is another worker's now."""
+    held = None if len(written) == len(parts) else {UUID(run_id) for run_id in written}
+    for part in parts:
+        run = part.journal.run
+        if held is None or run.pk in held:
+            part.is_stored()
+            wakeups.wake(run)
+        else:
+            part.failure = aftermath.lease_lost(run.pk)
 
 
 def _is_conflict(error: Exception) -> bool:

@@ -1,33 +1,37 @@
-"""Group commit: one writer thread of a worker process makes durable what all its runs have to say, batch by batch.
+"""Group commit: one writer of a worker process makes durable what all its runs have to say, batch by batch.
 
 Entries gather on the event loop until its current round is over, so that a hundred runs which step together are one
 batch; while the writer commits one batch, the next one grows. An entry that nobody waits for lingers a few
 milliseconds: a node that ends by then costs one row and no commit of its own.
 
-Where the time of a durable step goes (one run): the statement half of it, waking the writer and being woken by it, on
-a busy core, a third, the engine 3 %. With a hundred runs: the statement a third, the engine a quarter, folding entries
-into rows a tenth; half of the runs compute while the rows of the other half are written.
+A batch that is one statement is sent from the loop itself (`line`); what needs a transaction, what went wrong before,
+and everything on SQLite is written by a thread.
 """
 
 import asyncio
 import logging
 import threading
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
 from queue import SimpleQueue
 from time import monotonic
 from typing import Any
 
-from django.db import connection
+from django.db import DatabaseError, InterfaceError, connection
 
-from graphs_app.batch import Call, Part, Writing
+from graphs_app import failpoints
+from graphs_app.batch import Call, Part, Writing, in_order, is_one_statement, take_answer
 from graphs_app.definitions import LoadedGraph
 from graphs_app.diff_pace import DiffPace
 from graphs_app.engine.checkpoint import Emitted, Entry, Interrupted, NodeDone, NodeFailed, NodeStarted
 from graphs_app.engine.errors import LeaseLost
 from graphs_app.errors import JournalClosed
+from graphs_app.line import Line
 from graphs_app.models import Run
 from graphs_app.rows import RunRow
-from graphs_app.store import store_for
+from graphs_app.store import Store
+from graphs_app.stores import store_for
 
 logger = logging.getLogger(__name__)
 
@@ -37,7 +41,17 @@ ENOUGH = 50
 COUNT_EVERY_S = 0.25
 """How often a run's row is brought up to its node runs while it goes on; at its end it always is."""
 
-Flushed = tuple[list[Part], list[Call]]
+
+@dataclass(slots=True)
+class Flushed:
+    """What is given to the thread at once."""
+
+    parts: list[Part]
+    calls: list[Call]
+    in_doubt: bool = False
+    """Whether it was tried already, and may have been written."""
+    count: int = 1
+    """How often something was given that is one batch now."""
 
 
 class JournalOf:
@@ -154,7 +168,11 @@ class JournalOf:
 
 
 class Writer:
-    """The writer thread and what waits for it. All methods but _work and what it calls belong to the event loop."""
+    """What waits to be written, and the two ways of writing it: the thread, and the line of the event loop.
+
+    A batch that is one statement goes by the line, all others by the thread; never is something under way on both. All
+    methods but _work and what it calls belong to the event loop.
+    """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
@@ -162,6 +180,15 @@ class Writer:
         self._calls: list[Call] = []
         self._flush_is_due = False
         self._linger: asyncio.TimerHandle | None = None
+        self._line: Line | None = None
+        self._line_is_missing = True
+        """Tells the thread to open one."""
+        self._on_line: asyncio.Future[None] | None = None
+        """Done once the batch on the line is answered."""
+        self._more_is_due = False
+        """Whether what has gathered since is to follow it at once."""
+        self._with_thread = 0
+        """Batches that the thread has not answered yet."""
         self._queue: SimpleQueue[Flushed | None] = SimpleQueue()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._work, name="journal", daemon=True)
@@ -204,58 +231,144 @@ class Writer:
     def _hand_over(self) -> None:
         if not self._parts and not self._calls:
             return
-        for part in self._parts:
+        if self._on_line is not None:
+            self._more_is_due = True
+            return
+        parts, self._parts = self._parts, []
+        calls, self._calls = self._calls, []
+        for part in parts:
             part.journal.detach()
-        self._queue.put((self._parts, self._calls))
-        self._parts, self._calls = [], []
+        line = self._free_line()
+        if line is None or not _fits_line(parts, calls):
+            self._give_to_thread(Flushed(parts, calls))
+        else:
+            self._send(line, parts)
+
+    def _give_to_thread(self, flushed: Flushed) -> None:
+        self._with_thread += 1
+        self._queue.put(flushed)
 
     async def close(self) -> None:
         """Writes what has gathered, and ends the thread."""
+        line, self._line = self._line, None
+        if self._on_line is not None:
+            await self._on_line
+        if line is not None:
+            line.close()
         self._flush()
         self._stopping.set()
         self._queue.put(None)
         await self.loop.run_in_executor(None, self._thread.join)
 
+    # By the line -----------------------------------------------------------------------------------
+
+    def _free_line(self) -> Line | None:
+        """The line, if it can take a batch; the thread opens another when it is lost."""
+        if self._line is not None and not self._line.is_open:
+            self._line = None
+            self._line_is_missing = True
+        return None if self._with_thread else self._line
+
+    def _send(self, line: Line, parts: list[Part]) -> None:
+        if any(part.fold().has_checkpoint for part in parts):
+            failpoints.reach("before_checkpoint")
+        self._on_line = self.loop.create_future()
+        line.write(in_order(parts), partial(self._answered, parts))
+
+    def _answered(self, parts: list[Part], held: list[str] | None) -> None:
+        """The runs whose rows are written; None when nobody knows, which the thread will find out."""
+        on_line, self._on_line = self._on_line, None
+        if held is None:
+            self._give_to_thread(Flushed(parts, [], in_doubt=True))
+        else:
+            failpoints.reach("in_checkpoint")
+            take_answer(parts, held)
+            failpoints.reach("after_checkpoint")
+            self._settle(parts, [])
+        if on_line is not None:
+            on_line.set_result(None)
+        if self._more_is_due:
+            self._more_is_due = False
+            self.flush_soon()
+
+    def _take_line(self, line: Line) -> None:
+        if self._stopping.is_set() or self._line is not None:
+            line.close()
+            return
+        line.attach(self.loop)
+        self._line = line
+
     # On the writer's thread ------------------------------------------------------------------------
 
     def _work(self) -> None:
-        writing = Writing(connection, store_for(connection), self._stopping)
+        store = store_for(connection)
+        writing = Writing(connection, store, self._stopping)
         try:
             while (flushed := self._queue.get()) is not None:
-                parts, calls = self._gather(flushed)
-                writing.write(parts, calls)
-                self._tell(self._settle, parts, calls)
+                flushed = self._gather(flushed)
+                writing.write(flushed.parts, flushed.calls, in_doubt=flushed.in_doubt)
+                self._tell(self._take_back, flushed)
+                if self._line_is_missing and not self._stopping.is_set():
+                    self._line_is_missing = False
+                    self._open_line(store)
         finally:
             connection.close()
 
     def _gather(self, first: Flushed) -> Flushed:
         """All that came while the last batch was written, as one batch; a run has one part in it."""
-        if self._queue.empty():
+        if first.in_doubt or self._queue.empty():
             return first
-        parts = {part.journal: part for part in first[0]}
-        calls = list(first[1])
+        parts = {part.journal: part for part in first.parts}
+        gathered = Flushed([], list(first.calls), count=first.count)
         while not self._queue.empty():
             flushed = self._queue.get()
             if flushed is None:
                 self._queue.put(None)
                 break
-            for part in flushed[0]:
+            for part in flushed.parts:
                 if parts.setdefault(part.journal, part) is not part:
                     parts[part.journal].join(part)
-            calls.extend(flushed[1])
-        return list(parts.values()), calls
+            gathered.calls.extend(flushed.calls)
+            gathered.count += flushed.count
+        gathered.parts = list(parts.values())
+        return gathered
 
-    def _tell(self, function: Callable[..., None], *arguments: Any) -> None:
+    def _open_line(self, store: Store) -> None:
+        """Tried again after the next batch; until then the thread writes everything."""
+        try:
+            line = store.open_line()
+        except (DatabaseError, InterfaceError) as error:
+            logger.warning("journal: no connection for the event loop: %s", error)
+            self._line_is_missing = True
+            return
+        if line is not None and not self._tell(self._take_line, line):
+            line.close()
+
+    def _tell(self, function: Callable[..., None], *arguments: Any) -> bool:
         try:
             self.loop.call_soon_threadsafe(function, *arguments)
         except RuntimeError:
             # The loop was closed under us: nobody is left to be told, and what was written is written.
             logger.warning("journal: the event loop is closed; %s is told to nobody", function.__name__)
+            return False
+        return True
 
     # On the event loop again -----------------------------------------------------------------------
+
+    def _take_back(self, flushed: Flushed) -> None:
+        self._with_thread -= flushed.count
+        self._settle(flushed.parts, flushed.calls)
 
     def _settle(self, parts: Sequence[Part], calls: Sequence[Call]) -> None:
         for part in parts:
             part.settle()
         for call in calls:
             call.settle()
+
+
+def _fits_line(parts: Sequence[Part], calls: Sequence[Call]) -> bool:
+    """Whether a batch is one statement. What cannot be folded into rows is the thread's to refuse."""
+    try:
+        return is_one_statement(parts, calls)
+    except (ValueError, TypeError, RecursionError):
+        return False

@@ -23,7 +23,13 @@ _waiting: dict[str, set[asyncio.Event]] = {}
 def wake_on_commit(run: Run) -> None:
     """Wakes the run's followers, if it may have any, once the present transaction is committed."""
     if run.is_followed:
-        transaction.on_commit(partial(publish.topic, TOPIC, str(run.pk)))
+        transaction.on_commit(partial(wake, run))
+
+
+def wake(run: Run) -> None:
+    """Wakes them now: what there is to read is committed."""
+    if run.is_followed:
+        publish.topic(TOPIC, str(run.pk))
 
 
 @contextmanager

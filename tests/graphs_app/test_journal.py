@@ -18,6 +18,7 @@ from graphs_app.engine.errors import LeaseLost
 from graphs_app.errors import EffectFailed, JournalRefused, UnknownEffect
 from graphs_app.events import told
 from graphs_app.journal import JournalOf, Writer
+from graphs_app.line import Line
 from graphs_app.models import GraphVersion, NodeRun, NodeRunStatus, Run, RunStatus, node_run_id
 from graphs_app.services import claims
 from sessions_app.events import Event
@@ -385,3 +386,69 @@ async def test_a_call_that_raises_tells_its_caller_alone(writer: Writer, version
     )
     assert isinstance(results[0], KeyError)
     assert results[1] is None
+
+
+async def with_line(writer: Writer, journal: JournalOf) -> Line:
+    """The connection of the event loop, which the writer's thread opens after its first batch."""
+    await journal.commit(RunStarted(cast.AT))
+    await in_database(cast.wait_until)(lambda: writer._line is not None)
+    assert writer._line is not None
+    return writer._line
+
+
+def end_backend(pid: int) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_terminate_backend(%s)", [pid])
+
+
+on_postgres = pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has no connection to lose")
+
+
+@on_postgres
+@pytest.mark.parametrize("usage", [cast.spent(5, 6, "0.5"), None])
+async def test_an_answer_that_the_event_loop_never_gets_is_looked_for_and_nothing_is_written_twice(
+    writer: Writer, version: GraphVersion, usage: Usage | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = await claimed(version)
+    journal = journal_of(writer, run, version)
+    line = await with_line(writer, journal)
+    with monkeypatch.context() as patched:
+        patched.setattr(Line, "_on_readable", lambda lost: lost.close())
+        line.attach(writer.loop)
+        await journal.commit(cast.done(1, usage=usage))
+    assert not line.is_open
+    await journal.commit(cast.done(2, "b"))
+    assert await with_line(writer, journal) is not line
+    assert await NodeRun.objects.filter(run=run).acount() == 2
+    stored = await Run.objects.aget(pk=run.pk)
+    assert (stored.prompt_tokens, stored.cost_usd) == ((5, Decimal("0.5")) if usage else (0, None))
+
+
+@on_postgres
+async def test_an_event_loop_whose_connection_the_server_ends_goes_on_by_the_thread_and_then_by_another(
+    writer: Writer, version: GraphVersion
+) -> None:
+    run, other = await claimed(version), await claimed(version)
+    journal = journal_of(writer, run, version)
+    line = await with_line(writer, journal)
+    await in_database(end_backend)(line._libpq.backend_pid)
+    await asyncio.gather(journal.commit(cast.done(1)), journal_of(writer, other, version).commit(cast.done(1)))
+    await journal.commit(cast.done(2, "b"))
+    assert await with_line(writer, journal) is not line
+    await journal.commit(cast.done(3, "c"))
+    assert await NodeRun.objects.filter(run__in=[run, other]).acount() == 4
+
+
+@on_postgres
+async def test_a_batch_larger_than_a_socket_takes_at_once_goes_by_the_line(
+    writer: Writer, version: GraphVersion
+) -> None:
+    run = await claimed(version)
+    journal = journal_of(writer, run, version)
+    line = await with_line(writer, journal)
+    await journal.commit(cast.done(1, writes={"long": "x" * 3_000_000}))
+    assert writer._line is line
+    assert line.is_open
+    row = await NodeRun.objects.aget(run=run)
+    assert row.writes is not None
+    assert len(row.writes["long"]) == 3_000_000
