@@ -82,8 +82,23 @@ class BudgetExceeded(Event):
     needed_usd: str | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRolledBack(Event):
+    """The run turned in circles; another goes on from before its loop."""
+
+    type: ClassVar[str] = "run.rolled_back"
+    node_run: UUID
+    node_id: str
+    checkpoint: int
+    """The last one before the loop."""
+    successor: UUID
+    """The run that goes on."""
+    reason: str
+
+
 CATALOGUE: tuple[type[Event], ...] = (
     BudgetExceeded,
+    RunRolledBack,
     DiffUpdated,
     ProposalCreated,
     HunkAccepted,

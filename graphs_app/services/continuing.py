@@ -32,8 +32,15 @@ from sessions_app.models import User, new_id
 from sessions_app.permissions import Action
 
 
-def fork_run(*, user: User, run: Run, checkpoint: int, state: Mapping[str, Any] | None = None) -> Run:
-    """A new run that goes on after a checkpoint of another, with values of its state set anew.
+def fork_run(
+    *,
+    user: User,
+    run: Run,
+    checkpoint: int,
+    state: Mapping[str, Any] | None = None,
+    metadata: Mapping[str, Any] | None = None,
+) -> Run:
+    """A new run that goes on after a checkpoint of another, with values of its state and metadata set anew.
 
     Raises CheckpointNotFound, InvalidState.
     """
@@ -55,9 +62,8 @@ def fork_run(*, user: User, run: Run, checkpoint: int, state: Mapping[str, Any] 
     except EngineError as error:
         raise invalid_state("/state", error.code, str(error)) from error
     old = dict(NodeRun.objects.filter(run=run, number__isnull=False).values_list("number", "activation"))
-    return _continue_as_new(
-        user, run, run.graph_version, history, {done.number: old[done.number] for done in history.done}
-    )
+    sources = {done.number: old[done.number] for done in history.done}
+    return _continue_as_new(user, run, run.graph_version, history, sources, metadata)
 
 
 def run_node_alone(
@@ -147,9 +153,17 @@ def retry_plan(*, run: Run, version: int | None = None) -> tuple[replan.Plan, Gr
     return plan, graph_version
 
 
-def _continue_as_new(user: User, run: Run, version: GraphVersion, history: History, sources: Mapping[int, int]) -> Run:
+def _continue_as_new(
+    user: User,
+    run: Run,
+    version: GraphVersion,
+    history: History,
+    sources: Mapping[int, int],
+    metadata: Mapping[str, Any] | None = None,
+) -> Run:
     """Queues a new run with a history; sources say which activation of the old run each checkpoint was."""
     new = _successor(user, run, version)
+    new.metadata = {**run.metadata, **(metadata or {})}
     new.only_node = run.only_node
     new.from_node_run = run.from_node_run
     new.checkpoints = new.claimed_checkpoints = len(history.done)

@@ -46,7 +46,7 @@ def built_in() -> dict[str, PromptText]:
 def build_messages(task: Task, prompts: Mapping[str, PromptText] | None = None) -> list[Message]:
     """System, user, and for a repair the last answer and what was wrong with it."""
     known = built_in() if prompts is None else prompts
-    mark = _mark(task)
+    mark = mark_of(task)
     fence = fence_for(task.code)
     language = task.language if task.language.isalnum() else ""
     form = known[f"form_{task.form}"].render({"fence": fence, "language": language})
@@ -103,7 +103,7 @@ def _describe_hunk(hunk: Mapping[str, Any], word: str) -> str:
     return f"{word} {hunk.get('header', '')}{reason}" + (f"\n{text}" if text else "")
 
 
-def _mark(task: Task) -> str:
+def mark_of(task: Task) -> str:
     """What tags end in: new for each document, so that no document can contain its own closing tag."""
     parts = "\0".join([task.mark_seed, task.instruction, task.code])
     return hashlib.sha256(parts.encode("utf-8", "replace")).hexdigest()[:12]

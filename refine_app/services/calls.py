@@ -18,16 +18,14 @@ from graphs_app.models import Run
 from graphs_app.streams import text_key
 from refine_app.model_clients.breakers import Breaker
 from refine_app.model_clients.desk import Caller, Closed, Opened, Planned, Spent, Standing
-from refine_app.model_clients.errors import BudgetExhausted, EndpointBusy, EndpointResting, RunStuck
+from refine_app.model_clients.errors import BudgetExhausted, EndpointBusy, EndpointResting
 from refine_app.model_clients.tokens import estimate
 from refine_app.models import EndpointState, ModelCall
-from refine_app.services import budgets, endpoints
+from refine_app.services import budgets, endpoints, stuck
 
 STARTED = "started"
 COMPLETED = "completed"
 LOST = "lost"
-SAME_AT_MOST = 3
-"""How often a node of a run may be given an answer to the very same question."""
 MARGIN = Decimal("1.5")
 """An estimate of tokens may be off by a third."""
 MINUTE = timedelta(minutes=1)
@@ -55,7 +53,7 @@ def open_call(planned: Planned, now: datetime) -> Opened:
     worst = planned.endpoint.cost_of(int(planned.prompt_tokens * MARGIN), planned.max_tokens)
     _hold_to_budgets(budgets.in_force(root=root, now=now, lock=True), worst, planned)
     before = _left_behind(run, caller)
-    _raise_if_stuck(root, planned)
+    stuck.raise_if_stuck(root, planned)
     _hold_to_endpoint(planned, now)
     call = ModelCall.objects.create(
         run=run,
@@ -129,22 +127,6 @@ def settle_lost(call: ModelCall) -> None:
     call.discarded = len(heard)
     call.outcome = LOST
     call.save()
-
-
-def _raise_if_stuck(root: Run, planned: Planned) -> None:
-    same = ModelCall.objects.filter(
-        root_run=root.pk,
-        node_id=planned.caller.node_id,
-        input_hash=planned.input_hash,
-        outcome=COMPLETED,
-        duplicate=False,
-    ).exclude(input_hash="")
-    if same.count() >= SAME_AT_MOST:
-        raise RunStuck(
-            f"Node {planned.caller.node_id!r} has asked {planned.endpoint.slug!r} the very same {SAME_AT_MOST} times, "
-            "and was answered each time; asking again would change nothing. Fork the run from before the loop, or "
-            "change what the loop writes into the state."
-        )
 
 
 def _hold_to_endpoint(planned: Planned, now: datetime) -> None:

@@ -25,12 +25,15 @@ from refine_app.model_clients.errors import (
     EndpointUnavailable,
     ModelError,
     OutputInvalid,
+    RunStuck,
     StreamBroken,
 )
 from refine_app.model_clients.tokens import count_tokens, estimate
 from refine_app.routing.endpoints import Choice, Complexity, Needs, rank
 
 EFFECT = "model_call.record"
+FREER = 0.5
+"""By how much the temperature is raised in a run that was taken back to before its loop."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,8 @@ class Question:
     why_complexity: str = ""
     prompt_version: str = ""
     agent: str = ""
+    mark: str = ""
+    """What tags in the messages end in; it is new for every node run, and makes no other question."""
 
     @property
     def prompt_tokens(self) -> int:
@@ -52,6 +57,7 @@ class Question:
     @property
     def input_hash(self) -> str:
         said = "\0".join(f"{message.role}:{message.content}" for message in self.messages)
+        said = said.replace(self.mark, "") if self.mark else said
         return hashlib.sha256(said.encode("utf-8", "replace")).hexdigest()
 
 
@@ -75,6 +81,9 @@ async def ask_model(context: ToolContext, question: Question, on_text: Callable[
     """The answer of the best endpoint that gives one. Raises ModelErrors; pauses the run at the end of its budget."""
     desk = desks.current()
     caller = _caller(context, question.agent)
+    if context.metadata.get("rolled_back"):
+        # The run turned in circles here before: the same again would only lead into the same circle.
+        question = replace(question, temperature=min(1.0, question.temperature + FREER))
     standing = await desk.look(caller)
     needs = _needs(context, question, standing)
     try:
@@ -136,6 +145,12 @@ async def _try_each(
         )
         try:
             opened = await desk.open(planned)
+        except RunStuck as stuck:
+            if not context.dry_run:
+                context.effect(
+                    "run.roll_back", {"node_id": context.node_id, "reason": str(stuck)}, also_on_failure=True
+                )
+            raise
         except ModelError as refusal:
             refusals.append(refusal)
             continue

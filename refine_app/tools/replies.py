@@ -65,7 +65,8 @@ async def _question(
             "staff to switch an endpoint on."
         )
     prompt = (await current().prompts([name]))[name]
-    text = prompt.render({"mark": mark_of(context, values), **values})
+    mark = mark_of(context, values)
+    text = prompt.render({"mark": mark, **values})
     complexity, why = complexity_of({"task": text})
     return Question(
         messages=(Message("user", text),),
@@ -75,6 +76,7 @@ async def _question(
         why_complexity=f"{estimate(text)} tokens, {why}",
         prompt_version=prompt.label,
         agent=agent,
+        mark=mark,
     )
 
 

@@ -15,7 +15,7 @@ from refine_app.diffs.lines import line_ending, split_lines
 from refine_app.model_clients.builtin import BuiltinClient
 from refine_app.model_clients.client import Subject
 from refine_app.model_clients.desk import current
-from refine_app.prompts.refine import NAMES, Task, build_messages
+from refine_app.prompts.refine import NAMES, Task, build_messages, mark_of
 from refine_app.routing.endpoints import complexity_of
 from refine_app.tools.asking import Question, Reply, ask_model, has_model
 from refine_app.tools.languages import names_of
@@ -158,6 +158,7 @@ async def _by_model(context: ToolContext, state: Mapping[str, Any], live: LiveDi
         complexity=complexity,
         why_complexity=why,
         agent="refiner",
+        mark=mark_of(task),
     )
 
     def show(text: str) -> None:

@@ -11,6 +11,7 @@ from pytest_django import Settings
 from graphs_app import worker
 from graphs_app.models import Interrupt, Run, RunStatus
 from graphs_app.services import execution, runs
+from graphs_app.services.graphs import create_graph
 from refine_app.models import Endpoint, ModelCall, Proposal, Request
 from refine_app.services.built_in_graphs import install_built_in_graphs
 from refine_app.services.requests import make_request
@@ -168,3 +169,61 @@ def test_no_token_of_an_endpoint_is_in_anything_that_is_kept(
     kept = [run.state, run.error, run.metadata, *ModelCall.objects.values(), *run.node_runs.values()]
     assert "CANARY" not in json.dumps(kept, default=str)
     assert "CANARY" not in json.dumps(model.requests[0].body)
+
+
+ROUND: dict[str, Any] = {
+    "v": 1,
+    "name": "Round and round",
+    "entry_node": "begin",
+    "nodes": [
+        {"node_id": "begin", "tool": "compute", "config": {"set": {"begun": "True"}}},
+        {"node_id": "ask", "tool": "answer_question"},
+        {"node_id": "judge", "tool": "compute", "config": {"set": {"judged": "True"}}},
+        {"node_id": "end", "tool": "compute", "config": {"set": {"ended": "True"}}},
+    ],
+    "edges": [
+        {"from_node": "begin", "to_node": "ask"},
+        {"from_node": "ask", "to_node": "judge"},
+        {"from_node": "judge", "to_node": "ask", "type": "conditional", "condition": "answer != 'enough'"},
+        {"from_node": "judge", "to_node": "end"},
+    ],
+}
+
+
+def round_and_round(cast: Cast) -> Run:
+    graph = create_graph(user=cast.ana, definition=ROUND)
+    started = runs.start_run(
+        user=cast.ana, graph=graph.slug, session_id=cast.session.pk, initial_state={"instruction": "Is it good?"}
+    )
+    going_on = execution.execute(run_id=started.pk)
+    assert going_on is not None
+    going_on.result(timeout=60)
+    return Run.objects.get(pk=started.pk)
+
+
+def test_a_run_that_turns_in_circles_is_taken_back_to_before_its_loop(model: ModelServer) -> None:
+    model.then(*[Behaviour(answer="again")] * 2, Behaviour(answer="enough"))
+    cast = make_cast(CODE)
+    stuck = round_and_round(cast)
+    assert (stuck.status, stuck.error["code"] if stuck.error else "") == (RunStatus.FAILED, "run_stuck")
+    assert "the very same 2 times, in the very same state" in str(stuck.error)
+    [told] = cast.told("run.rolled_back")
+    successor = Run.objects.get(forked_from=stuck)
+    assert (told["run"], told["successor"]) == (stuck.pk, str(successor.pk))
+    assert (told["node_id"], told["checkpoint"], successor.checkpoints) == ("ask", 1, 1)
+    again = execution.execute(run_id=successor.pk)
+    assert again is None or again.result(timeout=60) is not None
+    successor.refresh_from_db()
+    assert (successor.status, successor.state["ended"] if successor.state else None) == (RunStatus.COMPLETED, True)
+    assert [request.body["temperature"] for request in model.requests] == [0.2, 0.2, 0.7]
+    assert successor.metadata["rolled_back"]["run"] == str(stuck.pk)
+
+
+def test_a_run_that_turns_in_circles_again_is_left_as_it_is(model: ModelServer) -> None:
+    model.default = Behaviour(answer="again")
+    stuck = round_and_round(make_cast(CODE))
+    successor = Run.objects.get(forked_from=stuck)
+    again = execution.execute(run_id=successor.pk)
+    assert again is None or again.result(timeout=60) is not None
+    successor.refresh_from_db()
+    assert (successor.status, Run.objects.count(), model.count) == (RunStatus.FAILED, 2, 4)

@@ -119,6 +119,11 @@ export class Conversation {
       : run.proposal ? null
       : run.status === "completed" ? "Show the result" : run.draft ? (over ? "Show what it wrote" : "Watch the changes") : null;
     return [
+      run.rolledBack && banner({
+        tone: "warn",
+        title: `“${nodeName(run.rolledBack.node_id)}” turned in circles`,
+        words: `The run was taken back to before its loop and went on from there. ${sentence(run.rolledBack.reason)}`,
+      }),
       run.status === "failed" && banner({
         tone: "bad",
         title: "The run failed",

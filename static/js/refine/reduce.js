@@ -22,7 +22,7 @@
  *   finished_at: string | null, created_at: string, duration_ms: number | null, total: number | null, state: any, cancelling: boolean,
  *   interrupts: any[], tokens: {prompt: number, completion: number} | null, cost_usd: string | null, nodes: Record<string, NodeView>,
  *   order: string[], texts: Record<string, TextView>, latestText: string | null, draft: Record<number, HunkView> | null,
- *   proposal: string | null, news: number}} RunView
+ *   proposal: string | null, news: number, rolledBack: {node_id: string, reason: string} | null}} RunView
  * @typedef {{lastSeq: number, session: any, requests: Record<string, RequestView>, order: string[], runs: Record<string, RunView>,
  *   proposals: Record<string, any>, wants: string[]}} State
  * @typedef {{seq: number | null, type: string, at: string, run: string | null, data: any}} Frame
@@ -40,7 +40,7 @@ function newRun(id, at) {
   return {
     id, status: "queued", graph: "", graph_version: null, error: null, started_at: null, finished_at: null, created_at: at,
     duration_ms: null, total: null, state: null, cancelling: false, interrupts: [], tokens: null, cost_usd: null, nodes: {},
-    order: [], texts: {}, latestText: null, draft: null, proposal: null, news: 0,
+    order: [], texts: {}, latestText: null, draft: null, proposal: null, news: 0, rolledBack: null,
   };
 }
 
@@ -158,6 +158,7 @@ function withRun(state, row) {
       interrupts: row.status === "queued" ? run.interrupts : row.interrupts ?? run.interrupts,
       tokens: row.tokens ?? run.tokens,
       cost_usd: row.cost_usd ?? run.cost_usd,
+      rolledBack: row.metadata?.rolled_back ?? run.rolledBack,
     };
   });
 }
@@ -233,7 +234,7 @@ const runOf = (frame) => /** @type {string} */ (frame.run);
 const HANDLERS = {
   "run.queued": (state, frame) => {
     const { graph, graph_version, metadata } = frame.data;
-    const next = changeRun(state, runOf(frame), (run) => ({ ...run, graph, graph_version, created_at: run.created_at || frame.at }), frame.at);
+    const next = changeRun(state, runOf(frame), (run) => ({ ...run, graph, graph_version, created_at: run.created_at || frame.at, rolledBack: metadata?.rolled_back ?? null }), frame.at);
     if (!metadata?.request) return withGraphRun(next, { id: runOf(frame), status: "queued", graph, graph_version, created_at: frame.at });
     const known = state.requests[metadata.request];
     // A request that was left open is handed over: another run goes on with it, and says as what and why.

@@ -20,7 +20,7 @@ from refine_app.model_clients.client import TokenCount
 from refine_app.model_clients.desk import Caller, Closed, Opened, Planned
 from refine_app.model_clients.errors import BudgetExhausted, EndpointBusy, EndpointResting, RunStuck
 from refine_app.models import Budget, Endpoint, EndpointState, ModelCall
-from refine_app.services import budgets, calls, endpoints
+from refine_app.services import budgets, calls, endpoints, stuck
 from tests.refine_app.cast import NOON, Cast, make_cast
 
 PRICE = Decimal(10)
@@ -264,11 +264,35 @@ def test_another_attempt_in_the_same_claim_is_no_duplicate(cast: Cast) -> None:
 
 def test_a_node_that_asks_the_very_same_again_and_again_is_stuck(cast: Cast) -> None:
     run = run_of(cast)
-    for n in range(calls.SAME_AT_MOST):
+    for n in range(stuck.SAME_CALLS):
         calls.close_call(end(calls.open_call(plan(run, activation=n, said="same"), NOON)), NOON)
     with pytest.raises(RunStuck):
         calls.open_call(plan(run, activation=9, said="same"), NOON)
     assert calls.open_call(plan(run, activation=9, said="other"), NOON)
+
+
+def test_items_of_one_map_that_ask_the_same_are_no_circle_and_rounds_of_sub_runs_are(cast: Cast) -> None:
+    root = run_of(cast)
+
+    def asked(key: str) -> None:
+        """A sub-run's call that is made and answered."""
+        part = Run.objects.create(
+            parent=root, parent_key=key, session=root.session, user=root.user, graph_version=root.graph_version
+        )
+        calls.close_call(end(calls.open_call(plan(part, said="same"), NOON)), NOON)
+
+    for item in range(5):
+        asked(f"2:{item}")
+    for activation in (4, 6):
+        asked(f"{activation}:")
+    with pytest.raises(RunStuck):
+        asked("8:")
+
+
+def test_a_loop_is_what_leads_to_a_node_and_is_led_to_by_it() -> None:
+    edges = [("begin", "a"), ("a", "b"), ("b", "c"), ("c", "a"), ("c", "end"), ("b", "aside")]
+    assert stuck.loop_of("b", edges) == {"a", "b", "c"}
+    assert stuck.loop_of("begin", edges) == {"begin"}
 
 
 def test_what_a_dead_workers_call_reserved_is_free_again_when_its_run_is_over(cast: Cast) -> None:
