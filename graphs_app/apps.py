@@ -11,8 +11,10 @@ class GraphsConfig(AppConfig):
     verbose_name = "Graphs"
 
     def ready(self) -> None:
-        from graphs_app import in_sessions  # models can be imported only now
+        from graphs_app import in_sessions, redesigning  # models can be imported only now
 
         builtin.add_to(REGISTRY)
+        REGISTRY.add(redesigning.TOOL)
+        redesigning.install()
         load_plugins(REGISTRY)
         in_sessions.install()

@@ -146,6 +146,17 @@ class LayoutUpdated(Event):
     edges: Json
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GraphProposed(Event):
+    """A run has found how a graph could be redesigned; its changes wait for decisions on the graph's page."""
+
+    type: ClassVar[str] = "graph.proposed"
+    graph_proposal: UUID
+    graph: str
+    name: str
+    changes: int
+
+
 CATALOGUE: tuple[type[Event], ...] = (
     RunQueued,
     RunStarted,
@@ -163,6 +174,7 @@ CATALOGUE: tuple[type[Event], ...] = (
     CostUpdated,
     GraphUpdated,
     LayoutUpdated,
+    GraphProposed,
 )
 
 TYPE = re.compile(r"[a-z]+(_[a-z]+)*\.[a-z]+(_[a-z]+)*")

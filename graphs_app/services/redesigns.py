@@ -57,6 +57,12 @@ def planned(*, user: User | None, graph: Graph) -> dict[str, Any]:
     }
 
 
+def redesigned(parts: dict[str, Any]) -> dict[str, Any]:
+    """The base of what was planned with every change."""
+    changes = [from_json(one) for one in parts["changes"]]
+    return apply_all(parts["base"], changes, rules=BY_KIND, registry=REGISTRY, past=past_from(parts["past"]))
+
+
 def propose_redesign(*, user: User, graph: Graph) -> GraphProposal:
     """A proposal for a graph that the person can change, as it is drawn now."""
     graphs.require_editor(user, graph)

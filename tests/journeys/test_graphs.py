@@ -163,7 +163,34 @@ def test_nodes_are_moved_connected_deleted_and_brought_back_on_the_canvas(
     ready(page)
     expect(page.locator(".node")).to_have_count(3)
     expect(page.locator("#graph-name")).to_have_value("<img src=x onerror=alert(1)>")
+    redesign_by_keyboard(page)
     assert problems.found == []
+
+
+def redesign_by_keyboard(page: Page) -> None:
+    """One node without use is taken out, the others stay; what was drawn comes back with one undo."""
+    add_node(page, "two", "set_state", "pause")
+    expect_saved(page)
+    page.get_by_role("button", name="Redesign").press("Enter")
+    changes = page.locator("#redesign .change")
+    expect(changes).to_have_count(3, timeout=SAVED_MS)
+    expect(page.locator('.node[data-node-id="one"]')).to_have_attribute("data-diff", "removed")
+    expect(page.locator("#outline").get_by_role("button", name=re.compile("^one .*removed"))).to_be_visible()
+    changes.first.focus()
+    page.keyboard.press("a")
+    expect(changes.first).to_have_attribute("data-status", "accepted")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("r")
+    expect(changes.nth(1)).to_have_attribute("data-status", "rejected")
+    expect(changes.nth(1)).to_be_focused()
+    assert faults(page) == []
+    page.get_by_role("button", name="Save 1 as a draft").press("Enter")
+    expect(page.locator(".node")).to_have_count(3)
+    expect(page.locator("#outline").get_by_role("button", name=re.compile("^two .*Pinned"))).to_be_visible()
+    expect_saved(page)
+    page.keyboard.press("Control+z")
+    expect(page.locator(".node")).to_have_count(4)
+    expect_saved(page)
 
 
 def test_the_gallery_opens_a_copy_and_all_pages_serve_dark_screens_and_phones(

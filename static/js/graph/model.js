@@ -147,6 +147,47 @@ export class GraphModel extends EventTarget {
     }, origin);
   }
 
+  /** Becomes another definition as one step of undo; what stays keeps its key. @param {Json} definition */
+  become(definition) {
+    const was = this.definition();
+    const nodes = new Map((definition.nodes ?? []).map((/** @type {Json} */ node) => [node.node_id, node]));
+    const edgeId = (/** @type {Json} */ edge) => JSON.stringify([edge.from_node, edge.to_node, edge.condition ?? null]);
+    const edges = new Map((definition.edges ?? []).map((/** @type {Json} */ edge) => [edgeId(edge), edge]));
+    const pins = definition.metadata?.pinned ?? {};
+    this.#do(() => {
+      const keys = new Map(this.nodes.map((view) => [view.node.node_id, view.key]));
+      const oldEdges = this.drawnEdges.map((view, at) => ({ key: view.key, id: edgeId(was.edges[at]) }));
+      for (const { key, id } of oldEdges) if (!edges.has(id)) this.edgeMap.delete(key);
+      for (const [id, key] of keys) if (!nodes.has(id)) this.nodeMap.delete(key), keys.delete(id);
+      for (const id of nodes.keys()) if (!keys.has(id)) keys.set(id, newKey());
+      for (const [at, { fallback, ...node }] of [...nodes.values()].entries()) {
+        const key = keys.get(node.node_id) ?? "";
+        const values = { ...node, order: at, pin: pins[node.node_id], fallback: keys.get(fallback) };
+        const map = this.nodeMap.get(key);
+        if (!map) this.#put(this.nodeMap, key, values);
+        else this.#replace(map, values, ["at"]);
+      }
+      const kept = new Map(oldEdges.map(({ key, id }) => [id, key]));
+      for (const [at, [id, { from_node, to_node, ...edge }]] of [...edges].entries()) {
+        const values = { ...edge, from: keys.get(from_node), to: keys.get(to_node), order: at };
+        const map = this.edgeMap.get(kept.get(id) ?? "");
+        if (map) this.#replace(map, values, []);
+        else this.#put(this.edgeMap, newKey(), values);
+      }
+      for (const name of GRAPH_KEYS) {
+        if (definition[name] === undefined || definition[name] === null) this.meta.delete(name);
+        else if (JSON.stringify(this.meta.get(name)) !== JSON.stringify(definition[name])) this.meta.set(name, definition[name]);
+      }
+      if (this.meta.get("entry") !== keys.get(definition.entry_node)) this.meta.set("entry", keys.get(definition.entry_node));
+    });
+  }
+
+  /** Gives a map these values and no others but some. @param {any} map @param {Json} values @param {string[]} but */
+  #replace(map, values, but) {
+    for (const name of [...map.keys()]) if (!but.includes(name) && (values[name] === undefined || values[name] === null)) map.delete(name);
+    for (const [name, value] of Object.entries(values)) if (value !== undefined && value !== null && JSON.stringify(map.get(name)) !== JSON.stringify(value)) map.set(name, value);
+  }
+
   /** @param {any} map @param {string} key @param {Json} values */
   #put(map, key, values) {
     const inner = new map.constructor();

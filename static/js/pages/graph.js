@@ -7,6 +7,7 @@ import { asked } from "../graph/dialogs.js";
 import { GraphModel } from "../graph/model.js";
 import { Outline } from "../graph/outline.js";
 import { placed, showProblems } from "../graph/problems.js";
+import { Redesign } from "../graph/redesign.js";
 import { Saver } from "../graph/saver.js";
 import { buildToolbar } from "../graph/toolbar.js";
 import { startPanels } from "../graph/panels.js";
@@ -94,6 +95,9 @@ const commands = {
     await arrange(true);
     canvas.camera.fit();
   },
+  async redesign() {
+    if (await saver.save()) await redesign.start();
+  },
   async copy() {
     const nodes = selected.filter((key) => model.nodeOf(key));
     if (nodes.length) await navigator.clipboard.writeText(model.copied(nodes)).then(() => toast("Copied"), () => toast("The browser did not allow copying"));
@@ -116,6 +120,7 @@ function link(from, to, condition = "") {
 
 /** @param {string[]} keys @param {"canvas" | "outline"} from */
 function choose(keys, from) {
+  if (redesign.isOpen) return keys[0] && redesign.pick(keys[0]);
   selected = keys;
   canvas.select(keys, { reveal: from === "outline" });
   outline.select(keys[0] ?? "");
@@ -130,16 +135,27 @@ function open() {
 
 const canvas = new Canvas(byId("canvas"), {
   editable, label: "Drawing of the graph. Arrow keys go from node to node; the outline holds the same.",
-  select: (keys) => choose(keys, "canvas"), open: (key) => (choose([key], "canvas"), open()),
+  select: (keys) => choose(keys, "canvas"), open: (key) => (choose([key], "canvas"), redesign.isOpen || open()),
   move: (places) => model.pin(places), connect: (from, to) => link(from, to), remove: commands.remove,
 });
 const outline = new Outline(byId("outline"), { editable, select: commands.select, add: commands.add, connect: commands.connect, rename: commands.rename, remove: commands.remove });
 const details = new Details(byId("details"), { editable, tools, select: commands.select, connect: commands.connect, remove: commands.remove });
 const panels = startPanels(byId("main"));
+const redesign = new Redesign({ panel: byId("redesign"), outline: byId("outline"), notices, canvas, path, onReview: (on) => {
+  canvas.editable = editable && !on;
+  if (on) return panels.show("details", "if hidden");
+  outline.shown = "";
+  show();
+}, onSaved: (draft) => {
+  saver.revision = draft.revision;
+  model.become(draft.definition);
+  toast("Saved as a draft; undo brings back what was drawn");
+} });
 
 // What is shown ------------------------------------------------------------------------------------------------------
 
 function show() {
+  if (redesign.isOpen) return;
   const nodes = model.nodes.map(({ key, node, entry, pin }) => ({
     key, node_id: node.node_id, label: node.label || node.node_id, tool: node.tool, entry, pinned: pin !== null, problems: problems.get(key)?.length ?? 0,
     people: together?.people.filter((person) => person.selected.includes(key)).map(({ name: who, color }) => ({ name: who, color })),
@@ -327,7 +343,7 @@ startShell({
     { label: "Run the graph", icon: "play", run: () => byId("run").click() },
     ...(editable ? [
       { label: "Add a node", icon: "plus", keys: "n", run: () => commands.add(selected[0]) }, { label: "Undo", icon: "undo-2", keys: "Mod-Z", run: commands.undo },
-      { label: "Redo", icon: "redo-2", run: commands.redo }, { label: "Tidy the drawing", icon: "wand-sparkles", run: commands.tidy },
+      { label: "Redo", icon: "redo-2", run: commands.redo }, { label: "Tidy the drawing", icon: "wand-sparkles", run: commands.tidy }, { label: "Redesign the graph", icon: "sparkles", run: commands.redesign },
     ] : []),
     { label: "Fit the drawing", icon: "maximize", keys: "0", run: () => canvas.camera.fit() },
     ...model.nodes.map(({ key }) => ({ label: `Go to ${nameOf(key)}`, icon: "circle-dot", run: () => choose([key], "outline") })),
@@ -375,4 +391,6 @@ if (room) {
 
 show();
 if (editable) get(`${path}/draft`).then((draft) => (checkedNow(), (suggestedSemver = draft.suggested_semver ?? ""), found(draft.problems))).catch((error) => failed("The draft could not be checked", error));
+const proposed = new URLSearchParams(location.search).get("redesign");
+if (proposed) redesign.start(proposed);
 document.documentElement.dataset.ready = "true";

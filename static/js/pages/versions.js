@@ -2,6 +2,7 @@
 /** The versions of a graph: compared on the canvas and in words, taken up as a draft, rolled back to. */
 
 import { Canvas } from "../graph/canvas.js";
+import { drawBoth, MARKS, marksOf, TONES } from "../graph/comparing.js";
 import { get, post } from "../net/api.js";
 import { byId, fill, h, icon, pageData } from "../ui/dom.js";
 import { confirmed, errorBanner } from "../ui/notices.js";
@@ -13,9 +14,6 @@ const canvas = new Canvas(byId("canvas"), { label: "Both versions in one drawing
 const old = /** @type {HTMLSelectElement} */ (byId("compare-old"));
 const fresh = /** @type {HTMLSelectElement} */ (byId("compare-new"));
 
-/** @type {Record<string, string>} */
-const MARKS = { added: "+ added", removed: "− removed", changed: "± changed", moved: "moved" };
-
 async function compare() {
   try {
     show(await get(`${path}/compare?old=${old.value}${fresh.value ? `&new=${fresh.value}` : ""}`));
@@ -26,21 +24,9 @@ async function compare() {
 
 /** @param {any} found */
 function show(found) {
-  /** @type {Map<string, string>} */
-  const nodes = new Map();
-  for (const id of found.nodes_moved) nodes.set(id, "moved");
-  for (const { node_id } of found.nodes_changed) nodes.set(node_id, "changed");
-  for (const id of found.nodes_added) nodes.set(id, "added");
-  for (const id of found.nodes_removed) nodes.set(id, "removed");
-  /** @type {Map<string, string>} */
-  const edges = new Map();
-  for (const [state, list] of [["changed", found.edges_changed], ["added", found.edges_added], ["removed", found.edges_removed]])
-    for (const edge of list) edges.set(`${edge.from_node}\n${edge.to_node}\n${edge.condition ?? ""}`, state);
-  canvas.show(
-    found.definition.nodes.map((/** @type {any} */ node) => ({ key: node.node_id, node_id: node.node_id, label: node.label || node.node_id, tool: node.tool, entry: node.node_id === found.definition.entry_node, diff: nodes.get(node.node_id), detail: MARKS[nodes.get(node.node_id) ?? ""] })),
-    found.layout.edges.map((/** @type {any} */ edge, /** @type {number} */ at) => ({ key: `${at}`, from: edge.from_node, to: edge.to_node, type: edge.type, label: edge.label, state: edges.get(`${edge.from_node}\n${edge.to_node}\n${found.definition.edges[at]?.condition ?? ""}`) })),
-    found.layout,
-  );
+  const marks = marksOf(found);
+  const { nodes, edges } = marks;
+  drawBoth(canvas, found, marks);
   const [n, e] = [nodes.size, edges.size];
   fill(byId("compare-summary"), found.same && n === 0 ? "They are the same." : `${n} node${n === 1 ? "" : "s"} and ${e} edge${e === 1 ? "" : "s"} differ${found.graph.length ? ", and the graph itself" : ""}.`);
   fill(byId("differences"),
@@ -52,8 +38,6 @@ function show(found) {
       list.map((/** @type {any} */ edge) => block(`Edge ${edge.from_node} to ${edge.to_node}${edge.condition ? ` if ${edge.condition}` : ""}`, state, edge.differences))));
 }
 
-/** @type {Record<string, string>} */
-const TONES = { added: "good", removed: "bad", changed: "warn", moved: "" };
 const shown = (/** @type {any} */ value) => (value === null ? "nothing" : typeof value === "string" ? value : JSON.stringify(value));
 
 /** @param {string} title @param {string} state @param {any[]} [differences] */

@@ -1,0 +1,91 @@
+"""The tool that redesigns a graph within a run, and the effect by which what it found becomes a graph proposal."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from django.db import close_old_connections
+
+from graphs_app import effects, selectors
+from graphs_app.engine.checkpoint import Json
+from graphs_app.engine.registry import Tool, ToolContext, make_tool
+from graphs_app.events import GraphProposed
+from graphs_app.models import Graph, Run
+from graphs_app.services import redesigns
+from sessions_app.events import Event
+
+EFFECT = "graph_proposal.create"
+
+
+async def redesign_graph(context: ToolContext, state: Mapping[str, Any]) -> Json:
+    """Plans the redesign of a graph as it is drawn now, and proposes it; people decide on each change."""
+    parts, graph, redesigned = await asyncio.to_thread(_planned, context.run_id, str(state["graph"]))
+    changes = [{key: change[key] for key in ("n", "title", "reason", "needs")} for change in parts["changes"]]
+    if not context.dry_run:
+        context.effect(EFFECT, {"graph": str(graph.pk), "parts": parts})
+    return {
+        "graph": graph.slug,
+        "changes": changes,
+        "estimates": {"before": parts["before"], "after": parts["after"]},
+        "updated_graph": redesigned,
+        "summary": _summary(graph, parts),
+    }
+
+
+def _planned(run_id: UUID, key: str) -> tuple[dict[str, Any], Graph, dict[str, Any]]:
+    """On a thread of its own: the runs' event loop must not wait for it."""
+    close_old_connections()
+    try:
+        user = Run.objects.select_related("user").get(pk=run_id).user
+        graph = selectors.graph_for(user, key)
+        parts = redesigns.planned(user=user, graph=graph)
+        return parts, graph, redesigns.redesigned(parts)
+    finally:
+        close_old_connections()
+
+
+def _summary(graph: Graph, parts: Mapping[str, Any]) -> str:
+    count = len(parts["changes"])
+    if not count:
+        return f"There is nothing to change in {graph.name}."
+    before, after = parts["before"], parts["after"]
+    return (
+        f"{count} change{'' if count == 1 else 's'} to {graph.name}: its longest way takes about "
+        f"{after['critical_path_ms']:.0f} ms instead of {before['critical_path_ms']:.0f} ms, and has {after['steps']} "
+        f"steps instead of {before['steps']}. Decide on each of them on the page of the graph."
+    )
+
+
+def create_proposal(run: Run, node_run_id: UUID, payload: Json) -> Sequence[Event]:
+    """The effect: stores the proposal, and tells the run's session of it."""
+    graph = Graph.objects.filter(pk=payload["graph"], deleted_at__isnull=True).first()
+    if graph is None:
+        return []
+    proposal = redesigns.keep_proposal(graph=graph, user=run.user, parts=payload["parts"], run=run)
+    changes = len(proposal.changes)
+    return [GraphProposed(run=run.pk, graph_proposal=proposal.pk, graph=graph.slug, name=graph.name, changes=changes)]
+
+
+TOOL: Tool = make_tool(
+    "redesign_graph",
+    redesign_graph,
+    inputs={"type": "object", "properties": {"graph": {"type": "string"}}, "required": ["graph"]},
+    outputs={
+        "type": "object",
+        "properties": {
+            "graph": {"type": "string"},
+            "changes": {"type": "array"},
+            "estimates": {"type": "object"},
+            "updated_graph": {"type": "object"},
+            "summary": {"type": "string"},
+        },
+        "required": ["graph", "changes", "estimates", "updated_graph", "summary"],
+    },
+    effects=True,
+)
+
+
+def install() -> None:
+    """Makes the effect known."""
+    effects.register(EFFECT, create_proposal)
