@@ -83,6 +83,7 @@ CODES: dict[int, tuple[str, ...]] = {
         "reason_too_long",
         "unknown_intent",
         "graph_not_expected",
+        "graph_needed",
         "empty_document",
         "parent_not_in_session",
         "endpoint_invalid",

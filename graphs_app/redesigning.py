@@ -26,6 +26,7 @@ async def redesign_graph(context: ToolContext, state: Mapping[str, Any]) -> Json
         context.effect(EFFECT, {"graph": str(graph.pk), "parts": parts})
     return {
         "graph": graph.slug,
+        "graph_proposal": None if context.dry_run else str(context.node_run_id),
         "changes": changes,
         "estimates": {"before": parts["before"], "after": parts["after"]},
         "updated_graph": redesigned,
@@ -62,7 +63,9 @@ def create_proposal(run: Run, node_run_id: UUID, payload: Json) -> Sequence[Even
     graph = Graph.objects.filter(pk=payload["graph"], deleted_at__isnull=True).first()
     if graph is None:
         return []
-    proposal = redesigns.keep_proposal(graph=graph, user=run.user, parts=payload["parts"], run=run)
+    # The id is known to the run before the row is there.
+    parts = {**payload["parts"], "id": node_run_id}
+    proposal = redesigns.keep_proposal(graph=graph, user=run.user, parts=parts, run=run)
     changes = len(proposal.changes)
     return [GraphProposed(run=run.pk, graph_proposal=proposal.pk, graph=graph.slug, name=graph.name, changes=changes)]
 
@@ -75,12 +78,13 @@ TOOL: Tool = make_tool(
         "type": "object",
         "properties": {
             "graph": {"type": "string"},
+            "graph_proposal": {"type": ["string", "null"]},
             "changes": {"type": "array"},
             "estimates": {"type": "object"},
             "updated_graph": {"type": "object"},
             "summary": {"type": "string"},
         },
-        "required": ["graph", "changes", "estimates", "updated_graph", "summary"],
+        "required": ["graph", "graph_proposal", "changes", "estimates", "updated_graph", "summary"],
     },
     effects=True,
 )

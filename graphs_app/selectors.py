@@ -79,6 +79,12 @@ def graph_for(user: User | UUID | None, key: str) -> Graph:
     return graph
 
 
+def drawn_in(session_id: UUID) -> str | None:
+    """The slug of the graph that is drawn together in a session."""
+    found = GraphDraft.objects.filter(session=session_id, graph__deleted_at__isnull=True)
+    return found.values_list("graph__slug", flat=True).first()
+
+
 def version_for(user: User | UUID | None, key: str, number: int | None) -> GraphVersion | None:
     """A version of a graph that the person can see, the current one without a number; without its definition.
 

@@ -57,6 +57,17 @@ class GraphNotExpected(RefineError):
         )
 
 
+class GraphNeeded(RefineError):
+    """Raised when a redesign is asked for without a graph, in a session in which none is drawn."""
+
+    code = "graph_needed"
+
+    def __init__(self, session: UUID) -> None:
+        super().__init__(
+            f"Which graph is to be redesigned? Give its slug or id as graph; none is drawn in session {str(session)!r}."
+        )
+
+
 class EmptyDocument(RefineError):
     """Raised when there is nothing to work on."""
 

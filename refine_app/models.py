@@ -14,6 +14,7 @@ class Intent(models.TextChoices):
     REFINE_PROMPT = "refine_prompt"
     BUILD = "build"
     ASK = "ask"
+    REDESIGN_GRAPH = "redesign_graph"
 
 
 class Request(models.Model):

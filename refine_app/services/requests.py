@@ -6,9 +6,12 @@ from uuid import UUID
 
 from django.db import transaction
 
+from graphs_app.selectors import drawn_in
+from graphs_app.selectors import graph_for as graph_of
 from graphs_app.services import runs
 from refine_app.errors import (
     EmptyDocument,
+    GraphNeeded,
     GraphNotExpected,
     InstructionEmpty,
     InstructionTooLong,
@@ -32,6 +35,7 @@ GRAPHS = {
     Intent.REFINE_PROMPT: "prompt_refinement",
     Intent.BUILD: "build",
     Intent.ASK: "ask",
+    Intent.REDESIGN_GRAPH: "redesign_graph",
 }
 """Which built-in graph serves an intent."""
 CHOOSING = "intent"
@@ -54,14 +58,13 @@ def make_request(
     """Keeps the document's revision and starts a run on it, both in the transaction of the request.
 
     Raises NotFound, NotAllowed or SessionExpired; InstructionEmpty, InstructionTooLong, InvalidText, UnknownIntent,
-    GraphNotExpected, ParentElsewhere or EmptyDocument. Nothing is stored then.
+    GraphNotExpected, GraphNeeded, GraphNotFound, ParentElsewhere or EmptyDocument. Nothing is stored then.
     """
     require(user, session_id, Action.EDIT)
     instruction = _checked_instruction(instruction)
     if intent not in INTENTS:
         raise UnknownIntent(intent, INTENTS)
-    if graph:
-        raise GraphNotExpected(graph=graph, intent=intent)
+    redesigned = _graph_to_redesign(user, session_id, intent, graph)
     with transaction.atomic():
         document = lock_document_of(session_id)
         session = document.session
@@ -69,7 +72,7 @@ def make_request(
         parent = _find_parent(session, parent_id)
         is_empty = not document.text.strip("\ufeff \t\r\n\f\v")
         chosen, reason = _route(intent, instruction, session.language, is_empty=is_empty, now=now)
-        if is_empty and chosen not in (AUTO, *WITHOUT_TEXT):
+        if is_empty and chosen not in (AUTO, Intent.REDESIGN_GRAPH, *WITHOUT_TEXT):
             raise EmptyDocument(session.pk)
         request = _start(
             Request(
@@ -84,6 +87,7 @@ def make_request(
                 base_revision=documents.keep_locked_revision(document).number,
                 created_at=now,
             ),
+            graph=redesigned,
             now=now,
         )
         sessions.touch(session=session, now=now)
@@ -128,14 +132,26 @@ def _route(intent: str, instruction: str, language: str, *, is_empty: bool, now:
     return route.intent, route.reason
 
 
-def _start(request: Request, *, now: datetime) -> Request:
+def _graph_to_redesign(user: User, session_id: UUID, intent: str, graph: str | None) -> str | None:
+    """The slug of the graph that is named, else of the one that is drawn in the session; only for a redesign."""
+    if intent != Intent.REDESIGN_GRAPH:
+        if graph:
+            raise GraphNotExpected(graph=graph, intent=intent)
+        return None
+    named = graph or drawn_in(session_id)
+    if named is None:
+        raise GraphNeeded(session_id)
+    return graph_of(user, named).slug
+
+
+def _start(request: Request, *, graph: str | None, now: datetime) -> Request:
     """Starts the request's run, and stores the request."""
     document = request.document
     request.run = runs.start_run(
         user=request.user,
         graph=CHOOSING if request.intent == AUTO else GRAPHS[Intent(request.intent)],
         session_id=request.session_id,
-        initial_state=_initial_state(request, document),
+        initial_state=_initial_state(request, document) | ({"graph": graph} if graph else {}),
         metadata=_metadata(request),
         is_permitted=True,  # make_request() has asked first of all
         now=now,

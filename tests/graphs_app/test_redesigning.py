@@ -25,6 +25,7 @@ def test_a_run_redesigns_a_graph_and_its_session_is_told_of_the_proposal(ada: Us
     assert [one["node_id"] for one in run.state["updated_graph"]["nodes"]] == ["start", "end"]
     assert run.state["summary"].startswith("1 change to Waste: its longest way")
     proposal = GraphProposal.objects.get()
+    assert run.state["graph_proposal"] == str(proposal.pk)
     assert (proposal.graph_id, proposal.run_id, proposal.created_by_id) == (waste.pk, run.pk, ada.pk)
     told = SessionEvent.objects.get(session=session, type="graph.proposed")
     assert told.data["graph_proposal"] == str(proposal.pk)

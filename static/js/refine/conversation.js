@@ -16,7 +16,7 @@ import { nodeName, showProgress } from "./steps.js";
  */
 
 /** @type {Record<string, string>} */
-export const INTENTS = { auto: "Choose for me", refine_code: "Refine code", code_review: "Review", refine_prompt: "Refine a prompt", ask: "Ask", build: "Build", graph: "Graph" };
+export const INTENTS = { auto: "Choose for me", refine_code: "Refine code", code_review: "Review", refine_prompt: "Refine a prompt", ask: "Ask", build: "Build", redesign_graph: "Redesign a graph", graph: "Graph" };
 
 /** What a request says of its intent when a person has chosen it. */
 const ASKED_FOR = "asked for";
@@ -100,7 +100,7 @@ export class Conversation {
     if (part.dataset.drawn === drawn) return; // so that what is open stays open
     part.dataset.drawn = drawn;
     const chosen = reason !== "" && reason !== ASKED_FOR && !request.graph;
-    const others = Object.keys(INTENTS).filter((name) => !["auto", "graph", request.intent].includes(name));
+    const others = Object.keys(INTENTS).filter((name) => !["auto", "graph", "redesign_graph", request.intent].includes(name));
     fill(part,
       chosen && h("p", { class: "note" }, icon("wand-sparkles"), request.intent === "auto" ? " " : ` ${INTENTS[request.intent]} was chosen: `, sentence(reason)),
       chosen && canAsk && h("details", { class: "instead" }, h("summary", null, "Do this instead"),
@@ -113,11 +113,12 @@ export class Conversation {
     if (!run) return [];
     const proposal = run.proposal ? state.proposals[run.proposal] : null;
     const over = !isActive(run);
+    const redesign = run.status === "completed" && run.state?.graph_proposal ? run.state : null;
     const open = proposal?.hunks.filter((/** @type {any} */ hunk) => hunk.status === "open").length ?? 0;
     const label = proposal
       ? open > 0 ? `Review ${open} ${open === 1 ? "hunk" : "hunks"}` : "Show the changes"
       : run.proposal ? null
-      : run.status === "completed" ? "Show the result" : run.draft ? (over ? "Show what it wrote" : "Watch the changes") : null;
+      : run.status === "completed" && !redesign ? "Show the result" : run.draft ? (over ? "Show what it wrote" : "Watch the changes") : null;
     return [
       run.rolledBack && banner({
         tone: "warn",
@@ -131,6 +132,8 @@ export class Conversation {
         code: [run.error?.type, run.error?.node_id, `run ${run.id}`].filter(Boolean).join(" · "),
       }),
       proposal?.summary && h("p", { class: "turn-summary" }, proposal.summary),
+      redesign && h("p", { class: "turn-summary" }, redesign.summary),
+      redesign && h("p", null, h("a", { class: "button small primary", href: `/graph/${redesign.graph}/?redesign=${redesign.graph_proposal}` }, icon("workflow"), "Open the graph with its changes")),
       h("div", { class: "row" },
         label && button(label, () => this.actions.review(run.id), { icon: proposal ? "file-diff" : "eye", class: `small ${open > 0 && !selected ? "primary" : ""}` }),
         over && canAsk && this.#ways(request, run, failedTheSame(state, request, run))),

@@ -4,12 +4,14 @@ from uuid import uuid4
 import pytest
 from django.db import transaction
 
-from graphs_app.models import Graph, GraphVersion, Run, RunStatus
+from graphs_app.errors import GraphNotFound
+from graphs_app.models import Graph, GraphDraft, GraphVersion, Run, RunStatus
 from graphs_app.services.continuing import retry_run
 from graphs_app.services.graphs import install_built_in
 from graphs_app.services.runs import cancel_run
 from refine_app.errors import (
     EmptyDocument,
+    GraphNeeded,
     GraphNotExpected,
     InstructionEmpty,
     InstructionTooLong,
@@ -151,6 +153,23 @@ def test_an_unknown_intent_is_refused_with_those_that_there_are(cast: Cast) -> N
 def test_a_graph_is_not_expected_by_an_intent_that_works_on_the_document(cast: Cast) -> None:
     with pytest.raises(GraphNotExpected):
         ask(cast, graph="refine_code")
+
+
+def test_a_redesign_runs_on_the_graph_that_is_named_and_needs_no_document(cast: Cast) -> None:
+    cast.write("")
+    request = ask(cast, intent="redesign_graph", graph="code_review")
+    assert request.run.graph_version.graph.slug == "redesign_graph"
+    assert request.run.initial_state["graph"] == "code_review"
+    with pytest.raises(GraphNotFound, match="'nowhere'"):
+        ask(cast, intent="redesign_graph", graph="nowhere")
+
+
+def test_a_redesign_without_a_name_is_of_the_graph_that_is_drawn_in_the_session(cast: Cast) -> None:
+    with pytest.raises(GraphNeeded, match="Which graph"):
+        ask(cast, intent="redesign_graph")
+    review = Graph.objects.get(slug="code_review")
+    GraphDraft.objects.create(graph=review, session=cast.session)
+    assert ask(cast, intent="redesign_graph").run.initial_state["graph"] == "code_review"
 
 
 def test_who_may_not_edit_may_not_ask(cast: Cast) -> None:
