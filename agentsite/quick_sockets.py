@@ -4,12 +4,26 @@ The library's state machine is asked for everything that is not plain data on an
 closing, errors. It costs twenty microseconds for each frame, and an edit is a frame for everybody in its room.
 """
 
-from typing import Any
+from typing import Any, cast
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.protocol import OPEN
+from websockets.streams import StreamReader
+
+try:
+    from websockets.speedups import apply_mask
+except ImportError:  # the library was built without a compiler
+    from websockets.utils import apply_mask
 
 BINARY, TEXT = 0x82, 0x81
+MASKED = 0x80
+SHORT = 126
+HEAD_AND_MASK = 6
+BETWEEN_FRAMES = StreamReader.at_eof.__code__
+"""Where the library's parser stands when the next byte begins a frame."""
+WRITE = "agentsite.write"
+"""The extension of the scope with which an application writes without being a coroutine: write(data) sends some bytes
+as a message, or says False where that is the library's to do, by send()."""
 WAITING = 16
 WAITING_BYTES = 64 * 1024
 """Reading pauses when so many messages, or one as large as this, wait for the application: pausing after each, as the
@@ -28,10 +42,21 @@ def head(first: int, length: int) -> bytes:
 class QuickSockets(WebSocketsSansIOProtocol):
     """One connection."""
 
+    async def run_asgi(self) -> None:
+        cast(dict[str, Any], self.scope["extensions"])[WRITE] = self.write
+        await super().run_asgi()
+
     async def send(self, message: Any) -> None:
+        if message["type"] == "websocket.send":
+            data = message.get("bytes")
+            if self.write(data) if data is not None else self.write(message["text"].encode(), TEXT):
+                return
+        await super().send(message)
+
+    def write(self, data: bytes, kind: int = BINARY) -> bool:
+        """Sends a message at once; False where it has to be sent by the library."""
         if (
-            message["type"] != "websocket.send"
-            or not self.handshake_complete
+            not self.handshake_complete
             or self.close_sent
             or self.initial_response is not None
             or self.disconnected
@@ -39,14 +64,46 @@ class QuickSockets(WebSocketsSansIOProtocol):
             or not self.writable.is_set()
             or self.conn.state is not OPEN
         ):
-            await super().send(message)
-            return
-        data = message.get("bytes")
-        if data is not None:
-            self.transport.write(head(BINARY, len(data)) + data)
-        else:
-            encoded = message["text"].encode()
-            self.transport.write(head(TEXT, len(encoded)) + encoded)
+            return False
+        self.transport.write(head(kind, len(data)) + data)
+        return True
+
+    def data_received(self, data: bytes) -> None:
+        rest = self._take_short(data) if self._is_between_messages() else data
+        if rest:
+            super().data_received(rest)
+
+    def _is_between_messages(self) -> bool:
+        """Whether the next byte begins a message on an open connection that neither side is closing."""
+        conn = self.conn
+        if (
+            not self.handshake_complete
+            or self.close_sent
+            or conn.extensions
+            or conn.state is not OPEN
+            or conn.current_size is not None  # a message of several frames is under way
+            or conn.reader.buffer
+        ):
+            return False
+        parsing: Any = cast(Any, conn.parser).gi_yieldfrom  # what comes after the handshake
+        waiting = None if parsing is None else parsing.gi_yieldfrom
+        return waiting is not None and waiting.gi_code is BETWEEN_FRAMES
+
+    def _take_short(self, data: bytes) -> bytes:
+        """Takes the short binary messages at the front, each a whole frame; returns what is left for the library."""
+        at, end = 0, len(data)
+        while end - at >= HEAD_AND_MASK and data[at] == BINARY:
+            length = data[at + 1] - MASKED
+            start = at + HEAD_AND_MASK
+            if not 0 <= length < SHORT or start + length > end:
+                break
+            at = start + length
+            message = apply_mask(data[start:at], data[start - 4 : start])
+            self.queue.put_nowait({"type": "websocket.receive", "bytes": message})
+        if not self.read_paused and self.queue.qsize() >= WAITING:
+            self.read_paused = True
+            self.transport.pause_reading()
+        return data[at:]
 
     def send_receive_event_to_app(self) -> None:
         was_paused = self.read_paused

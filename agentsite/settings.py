@@ -139,7 +139,7 @@ else:
 
 CHANNEL_LAYER_URL: str = env.str("CHANNEL_LAYER_URL", default="memory://")
 if CHANNEL_LAYER_URL.startswith("memory"):
-    CHANNEL_LAYERS: dict[str, dict[str, object]] = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
+    CHANNEL_LAYERS: dict[str, dict[str, object]] = {"default": {"BACKEND": "agentsite.memory_layer.MemoryLayer"}}
 else:
     CHANNEL_LAYERS = {
         "default": {

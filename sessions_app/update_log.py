@@ -231,6 +231,16 @@ def write_down(document: Document, text: str, number: int) -> None:
     DocumentText.objects.update_or_create(document=document, defaults={"text": text, "revision": number})
 
 
+def write_down_later(document: Document, text: str, number: int) -> bool:
+    """The same, unless what is written down is as new already; then it is False."""
+    if DocumentText.objects.filter(pk=document.pk, revision__lt=number).update(text=text, revision=number):
+        return True
+    if DocumentText.objects.filter(pk=document.pk).exists():
+        return False
+    DocumentText.objects.create(document=document, text=text, revision=number)
+    return True
+
+
 def keep_snapshot(document: Document, number: int, state: bytes) -> bool:
     """Keeps a state as the document's snapshot at a number; False when there is one already."""
     return _keep_snapshot(document, number, state, starts_epoch=False)

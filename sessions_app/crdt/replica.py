@@ -35,8 +35,7 @@ class Replica:
         self._roots: dict[str, Any] = {
             name: self._doc.get(name, type=ROOT_TYPES[of_type]) for name, of_type in kind.roots.items()
         }
-        self._last: Any = None
-        self._observing = self._doc.observe(self._note)
+        self._observing: Any = None
 
     @classmethod
     def of(
@@ -58,8 +57,11 @@ class Replica:
         Raises BadUpdate; after Poisoned, which is one, the replica is of no more use.
         """
         found = found or inspection.contents(update, self.kind)
-        self._last = None
-        self._apply(update)
+        is_new = found.adds_to(self.known)
+        if is_new or not found.deletions:
+            self._apply(update)
+        else:  # whether there was anything left of what it deletes only the library can say
+            is_new = self._observed(lambda: self._apply(update)) is not None
         self.size_bound += found.inserted
         for client, _, end in found.structs:
             if end > self.known.get(client, 0):
@@ -67,7 +69,7 @@ class Replica:
         if len(found.structs) > 1 and self.known != inspection.state_vector(self.state_vector()):
             self._give_up()  # two clients' structs that build on each other in a circle wait inside for ever
             raise Poisoned("the update cannot be applied as a whole")
-        return self._last is not None
+        return is_new
 
     def apply_state(self, state: bytes) -> None:
         """Applies a snapshot's state. Raises BadUpdate."""
@@ -119,9 +121,8 @@ class Replica:
                     if edit.inserted:
                         root.insert(edit.at, edit.inserted)
 
-        self._last = None
-        self._guarded(change)
-        update = bytes(self._last.update) if self._last is not None else inspection.EMPTY
+        event = self._observed(lambda: self._guarded(change))
+        update = bytes(event.update) if event is not None else inspection.EMPTY
         self.known = inspection.state_vector(self.state_vector())
         self.size()
         return update
@@ -131,8 +132,17 @@ class Replica:
         root = self._roots[self.kind.text_root or ""]
         self._subscription = root.observe(lambda event: callback(event.delta))
 
-    def _note(self, event: Any) -> None:
-        self._last = event
+    def _observed(self, work: Callable[[], None]) -> Any:
+        """What the library says of a change; None when nothing changed. It costs twice as much as the change itself."""
+        doc, events = self._open(), list[Any]()
+        self._observing = doc.observe(events.append)
+        try:
+            work()
+        finally:
+            if self._doc is not None:  # it has not panicked
+                doc.unobserve(self._observing)
+                self._observing = None
+        return events[-1] if events else None
 
     def _apply(self, update: bytes) -> None:
         """Without Doc.transaction(), whose exit would touch a document that has panicked."""

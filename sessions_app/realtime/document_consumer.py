@@ -23,6 +23,8 @@ log = logging.getLogger(__name__)
 IDLE_AFTER_S = 75.0
 """A client that is alive says so every 15 seconds, by awareness or by a ping."""
 FRAME_BYTES = UPDATE_BYTES + 64
+WRITE = "agentsite.write"
+"""The extension of the scope by which the server takes a frame without waiting (agentsite/quick_sockets.py)."""
 COLOURS = (
     "#c2410c", "#a16207", "#4d7c0f", "#15803d", "#0f766e", "#0369a1",
     "#4338ca", "#7e22ce", "#a21caf", "#be123c", "#57534e", "#1d4ed8",
@@ -61,6 +63,7 @@ async def _serve(session_id: str, scope: Scope, receive: Receive, send: Send) ->
         user=admission.user,
         speaks_ours=query(scope, "agentsite") == "1",
         may_edit=admission.user["role"] != Role.VIEWER and not admission.expired,
+        write=scope.get("extensions", {}).get(WRITE),
         login=identity.login,
         ends_at=identity.ends_at,
     )

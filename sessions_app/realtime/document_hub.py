@@ -181,13 +181,16 @@ class DocumentHub:
             save.timer.cancel()
 
         def work(replica: Replica) -> None:
-            self._spawn(self._write_down(room.document, room.number, replica.text(), save.users))
+            if room.session is not None:
+                self._spawn(self._write_down(room.session, room.document, room.number, replica.text(), save.users))
 
         room.between_commits(work)
 
-    async def _write_down(self, document: UUID, number: int, text: str, users: "dict[UUID, str]") -> None:
+    async def _write_down(
+        self, session: UUID, document: UUID, number: int, text: str, users: "dict[UUID, str]"
+    ) -> None:
         try:
-            await self._writer.between_commits(partial(_autosave, document, number, text, users))
+            await self._writer.between_commits(partial(_autosave, session, document, number, text, users))
         except DatabaseError:
             log.exception("the text of document %s could not be written down; its updates are stored", document)
 
@@ -347,8 +350,8 @@ def _note_seen(connection_ids: list[UUID], session_ids: list[UUID]) -> None:
     connections.seen(connection_ids=connection_ids, session_ids=session_ids, now=database_now())
 
 
-def _autosave(document: UUID, number: int, text: str, users: dict[UUID, str]) -> None:
-    documents.autosave(document_id=document, number=number, text=text, writers=users)
+def _autosave(session: UUID, document: UUID, number: int, text: str, users: dict[UUID, str]) -> None:
+    documents.autosave(session_id=session, document_id=document, number=number, text=text, writers=users)
 
 
 def _compact(document: UUID) -> int:

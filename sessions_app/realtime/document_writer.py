@@ -39,9 +39,11 @@ class Writer:
     def __init__(self, store: UpdateStore, *, on_idle: Callable[[], None] = lambda: None) -> None:
         self._store = store
         self._on_idle = on_idle
-        self._queue: queue.SimpleQueue[Waiting | None] = queue.SimpleQueue()
-        """None says that there is a job."""
+        self._waiting: deque[Waiting] = deque()
         self._jobs: deque[Job] = deque()
+        self._is_asleep = True
+        """The thread waits for the bell, or there is none; else it looks by itself, and ringing would only cost."""
+        self._bell: queue.SimpleQueue[None] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._began: deque[float] = deque(maxlen=COMMITS)
@@ -50,19 +52,24 @@ class Writer:
     async def append(self, batch: Batch) -> Outcome:
         """Returns when the batch is on disk, or refused. Raises StoreFailed when it may or may not be stored."""
         answer: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
-        self._put((batch, answer))
+        self._waiting.append((batch, answer))
+        self._wake()
         return await answer
 
     async def between_commits(self, work: Callable[[], None]) -> None:
         """Returns when some blocking work was done, at most one piece of it after each commit."""
         answer: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._jobs.append((work, answer))
-        self._put(None)
+        self._wake()
         await answer
 
-    def _put(self, waiting: Waiting | None) -> None:
+    def _wake(self) -> None:
+        """What was put there before this is seen: by who falls asleep, after saying so, or by who is woken."""
+        if not self._is_asleep:
+            return
         with self._lock:
-            self._queue.put(waiting)
+            self._is_asleep = False
+            self._bell.put(None)
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="document-writer", daemon=True)
                 self._thread.start()
@@ -75,27 +82,29 @@ class Writer:
             log.exception("the document writer could not give its connection back")
 
     def _run(self) -> None:
-        while True:
-            try:
-                found = [self._queue.get(timeout=0 if self._jobs else IDLE_S)]
-            except queue.Empty:
-                if self._jobs:
-                    self._do(*self._jobs.popleft())
-                    continue
-                self._rest()
-                with self._lock:
-                    if self._queue.empty():
-                        self._thread = None
-                        return
-                continue
-            if found[0] is not None and self._is_busy(time.monotonic()):
-                time.sleep(GATHER_S)
-            while not self._queue.empty():
-                found.append(self._queue.get())
-            if waiting := [it for it in found if it is not None]:
-                self._commit(waiting)
+        while self._has_work():
+            if self._waiting:
+                if self._is_busy(time.monotonic()):
+                    time.sleep(GATHER_S)
+                self._commit([self._waiting.popleft() for _ in range(len(self._waiting))])
             if self._jobs:
                 self._do(*self._jobs.popleft())
+
+    def _has_work(self) -> bool:
+        """Waits for something to do; False when there was nothing for so long that the thread ends."""
+        while True:
+            self._is_asleep = True
+            if self._waiting or self._jobs:
+                self._is_asleep = False
+                return True
+            try:
+                self._bell.get(timeout=IDLE_S)
+            except queue.Empty:
+                self._rest()
+                with self._lock:
+                    if self._bell.empty() and not self._waiting and not self._jobs:
+                        self._thread = None
+                        return False
 
     def _do(self, work: Callable[[], None], answer: "asyncio.Future[None]") -> None:
         error: Exception | None = None

@@ -54,6 +54,11 @@ def _layer() -> Any:
     return get_channel_layer()
 
 
+def reaches_others() -> bool:
+    """Whether any other process could hear what is sent; a layer that has no answer might reach some."""
+    return bool(getattr(_layer(), "reaches_others", True))
+
+
 async def subscribe() -> str:
     """Joins the group; returns the channel to receive from."""
     channel: str = await _layer().new_channel("hub")

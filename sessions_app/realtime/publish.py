@@ -14,7 +14,7 @@ from uuid import UUID
 
 from django.utils import timezone
 
-from sessions_app.realtime.layer import Item, Sender
+from sessions_app.realtime.layer import Item, Sender, reaches_others
 from sessions_app.realtime.protocol import encode
 
 BACKLOG = 5_000
@@ -141,6 +141,8 @@ class Remote:
         self._sent_at = float("-inf")
 
     def put(self, items: list[Item]) -> None:
+        if not reaches_others():
+            return
         self._items.extend(items)
         if self._task is None or self._task.done():
             self._task = asyncio.ensure_future(self._send_all())

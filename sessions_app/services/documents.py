@@ -25,11 +25,11 @@ from sessions_app.crdt.kinds import TEXT
 from sessions_app.crdt.replica import Replica
 from sessions_app.errors import NotFound, StaleRevision
 from sessions_app.events import DocumentSaved
-from sessions_app.models import Document, DocumentText, Revision, Session, User
+from sessions_app.models import Document, Revision, Session, User
 from sessions_app.permissions import Action, require, require_active
 from sessions_app.realtime import publish
 from sessions_app.services import events, texts
-from sessions_app.services.locks import lock_document, lock_session
+from sessions_app.services.locks import lock_document
 
 COALESCE_FOR = timedelta(seconds=60)
 """One person's saves within this time are kept as one revision."""
@@ -175,23 +175,26 @@ def name_revision(*, user: User, session_id: UUID, name: str) -> Revision:
 
 
 def autosave(
-    *, document_id: UUID, number: int, text: str, writers: Mapping[UUID, str], now: datetime | None = None
+    *,
+    session_id: UUID,
+    document_id: UUID,
+    number: int,
+    text: str,
+    writers: Mapping[UUID, str],
+    now: datetime | None = None,
 ) -> bool:
     """Writes down the text that typing has led to by an update's number; False when a later one is written down.
 
     Called by rooms, with what is stored as updates already; so it asks for no permission, and losing it loses nothing.
     """
     now = now or timezone.now()
-    document = Document.objects.filter(pk=document_id).first()
     user = User.objects.filter(pk__in=writers).order_by("pk").last()
-    if document is None or user is None:
+    if user is None:
         return False
     with transaction.atomic():
-        locked = _lock_as_stored(document)
-        written = DocumentText.objects.filter(pk=document_id).first()
-        if number > locked.revision or (written is not None and written.revision >= number):
+        locked = _lock_as_stored(session_id, document_id)
+        if locked is None or number > locked.revision or not update_log.write_down_later(locked, text, number):
             return False
-        update_log.write_down(locked, text, number)
         locked.text = text
         _keep(locked, number, user=user, origin={"kind": EDIT}, now=now)
         names = list(writers.values())
@@ -200,12 +203,11 @@ def autosave(
     return True
 
 
-def _lock_as_stored(document: Document) -> Document:
-    """The locked row, with the text that is written down."""
-    session = lock_session(document.session_id)
-    locked = Document.objects.select_for_update().get(pk=document.pk)
-    locked.session = session
-    return locked
+def _lock_as_stored(session_id: UUID, document_id: UUID) -> Document | None:
+    """The locked row, without its text; None when it is gone."""
+    if not Session.objects.select_for_update().filter(pk=session_id).values_list("pk").first():
+        return None
+    return Document.objects.select_for_update().filter(pk=document_id, session_id=session_id).first()
 
 
 def _check(text: str) -> None:
