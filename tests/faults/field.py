@@ -30,7 +30,7 @@ TERMINAL = ("completed", "failed", "cancelled")
 Process = "subprocess.Popen[bytes]"
 
 
-def wait_until(condition: Callable[[], bool], what: str, within_s: float = 60.0) -> None:
+def wait_until(condition: Callable[[], bool], what: str, within_s: float = 120.0) -> None:
     """Looks again and again; processes cannot be waited for otherwise."""
     deadline = time.monotonic() + within_s
     while not condition():
@@ -97,9 +97,18 @@ class Field:
         shared.watch_process(process.pid)
         return process
 
-    def start(self, *, steps: int, seconds: float = 0.0, runs: int = 1, times: int = 1, tool: str = "") -> None:
+    def start(
+        self,
+        *,
+        steps: int = 1,
+        seconds: float = 0.0,
+        runs: int = 1,
+        times: int = 1,
+        tool: str = "",
+        state: dict[str, Any] | None = None,
+    ) -> None:
         """Starts runs in a new session, without waiting for them."""
-        started = self.starter.start(steps=steps, seconds=seconds, runs=runs, times=times, tool=tool)
+        started = self.starter.start(steps=steps, seconds=seconds, runs=runs, times=times, tool=tool, state=state)
         self.session, self.runs, self.other = started["session"], started["runs"], started["other"]
 
     def send(self, process: "subprocess.Popen[bytes]", what: signal.Signals) -> None:
@@ -125,7 +134,7 @@ class Field:
     def wait_for_checkpoints(self, count: int) -> None:
         wait_until(lambda: self.checkpoints() >= count, f"checkpoint {count}")
 
-    def wait_for_the_end(self, within_s: float = 90.0) -> None:
+    def wait_for_the_end(self, within_s: float = 150.0) -> None:
         wait_until(lambda: all(row["status"] in TERMINAL for row in self.run_rows()), "the end of all runs", within_s)
 
     def executions(self) -> Counter[str]:

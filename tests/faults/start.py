@@ -1,8 +1,9 @@
 """Starts runs as the site would, as often as it is told to: python -m tests.faults.start
 
-Reads a JSON object per line, {"steps", "seconds", "runs", "times", "tool"}, and answers one per line, {"session",
-"runs", "other"}, or {"error"}; ends with its input. Each run goes `steps` times round a loop over a node that takes
-`seconds`; its message is sent `times` times. With `tool`, one more run is started first, of a single node with it.
+Reads a JSON object per line, {"steps", "seconds", "runs", "times", "tool", "state"?}, and answers one per line,
+{"session", "runs", "other"}, or {"error"}; ends with its input. Each run goes `steps` times round a loop over a node
+that takes `seconds`; its message is sent `times` times. With `tool`, one more run is started first, of a single node
+with it on `state`.
 """
 
 import json
@@ -38,7 +39,9 @@ def main() -> None:
         sys.stdout.flush()
 
 
-def start(*, steps: int, seconds: float, runs: int, times: int, tool: str) -> dict[str, Any]:
+def start(
+    *, steps: int, seconds: float, runs: int, times: int, tool: str, state: dict[str, Any] | None = None
+) -> dict[str, Any]:
     from graphs_app import dispatch
     from graphs_app.services import graphs
     from graphs_app.services.runs import start_run
@@ -65,7 +68,7 @@ def start(*, steps: int, seconds: float, runs: int, times: int, tool: str) -> di
     if tool:
         single = {"v": 1, "name": tool, "entry_node": "one", "nodes": [{"node_id": "one", "tool": tool}], "edges": []}
         slug = graphs.create_graph(user=user, definition=single).slug
-        other = str(start_run(user=user, graph=slug, initial_state={}, session_id=session.pk).pk)
+        other = str(start_run(user=user, graph=slug, initial_state=state or {}, session_id=session.pk).pk)
     started = [start_run(user=user, graph=graph.slug, initial_state={}, session_id=session.pk) for _ in range(runs)]
     for _ in range(times - 1):
         for run in started:

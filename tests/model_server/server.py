@@ -4,7 +4,7 @@ import asyncio
 import gzip
 import json
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
@@ -34,12 +34,21 @@ class ModelServer:
         ... server.url ...
     """
 
-    def __init__(self, *script: Behaviour, default: Behaviour | None = None, port: int = 0) -> None:
+    def __init__(
+        self,
+        *script: Behaviour,
+        default: Behaviour | None = None,
+        port: int = 0,
+        tokens: Callable[[str], int] | None = None,
+    ) -> None:
         self.script = list(script)
         self.default = default or Behaviour()
         self.requests: list[Request] = []
         self.tokens_served = 0
         """Words and signs in all deltas that were sent."""
+        self.said: list[str] = []
+        """What was sent in answer to each request, as far as it came."""
+        self._tokens = tokens or _tokens
         self.open = 0
         """Answers under way."""
         self._port = port
@@ -58,6 +67,14 @@ class ModelServer:
     def count(self) -> int:
         """How many requests it got."""
         return len(self.requests)
+
+    @property
+    def counted(self) -> list[tuple[int, int]]:
+        """The tokens that it would charge for each request: read, and written as far as it came."""
+        return [
+            (self._tokens(_asked(one.body)), self._tokens(said))
+            for one, said in zip(self.requests, self.said, strict=True)
+        ]
 
     def then(self, *behaviours: Behaviour) -> None:
         """Adds to the script."""
@@ -118,15 +135,17 @@ class ModelServer:
         body = await request.json()
         with self._lock:
             self.requests.append(Request(body, {k.lower(): v for k, v in request.headers.items()}))
+            self.said.append("")
+            number = len(self.said) - 1
             does = self.script.pop(0) if self.script else self.default
             self.open += 1
         try:
-            return await self._do(request, body, does)
+            return await self._do(request, body, does, number)
         finally:
             with self._lock:
                 self.open -= 1
 
-    async def _do(self, request: web.Request, body: dict[str, Any], does: Behaviour) -> web.StreamResponse:
+    async def _do(self, request: web.Request, body: dict[str, Any], does: Behaviour, number: int) -> web.StreamResponse:
         if does.latency_s:
             await asyncio.sleep(does.latency_s)
         if does.refuses_stream_options and "stream_options" in body:
@@ -143,10 +162,10 @@ class ModelServer:
             for _ in range(does.raw_times):
                 await response.write(gzip.compress(does.raw) if does.compressed else does.raw)
             return response
-        return await self._stream(request, response, body, does)
+        return await self._stream(request, response, body, does, number)
 
     async def _stream(
-        self, request: web.Request, response: web.StreamResponse, body: dict[str, Any], does: Behaviour
+        self, request: web.Request, response: web.StreamResponse, body: dict[str, Any], does: Behaviour, number: int
     ) -> web.StreamResponse:
         text = does.answer if isinstance(does.answer, str) else does.answer(body["messages"])
         pieces = [text[at : at + does.chunk] for at in range(0, len(text), does.chunk)]
@@ -163,12 +182,13 @@ class ModelServer:
             for chunk in _around(piece, empty=does.empty_chunks):
                 await _send(response, chunk)
             self.tokens_served += _tokens(piece)
+            self.said[number : number + 1] = [part + piece for part in self.said[number : number + 1]]
             if does.garbage and n == 0:
                 await response.write(does.garbage)
             if does.drip_s:
                 await asyncio.sleep(does.drip_s)
         await _send(response, _chunk({}, finish_reason=does.finish_reason))
-        usage = _usage(body, text, does)
+        usage = _usage(body, text, does, self._tokens)
         if usage is not None and body.get("stream_options", {}).get("include_usage"):
             await _send(response, {**_chunk({}), "choices": [], "usage": usage})
         await response.write(b"data: [DONE]\n\n")
@@ -214,15 +234,19 @@ async def _send(response: web.StreamResponse, chunk: dict[str, Any]) -> None:
     await response.write(b"data: " + json.dumps(chunk).encode() + b"\n\n")
 
 
-def _usage(body: dict[str, Any], text: str, does: Behaviour) -> dict[str, Any] | None:
-    asked = _tokens("".join(str(message["content"]) for message in body["messages"]))
+def _usage(body: dict[str, Any], text: str, does: Behaviour, tokens: Callable[[str], int]) -> dict[str, Any] | None:
+    asked = tokens(_asked(body))
     if does.usage == "missing":
         return None
     if does.usage == "lying":
         return {"prompt_tokens": 10**9, "completion_tokens": 0, "total_tokens": 10**9}
     if does.usage == "broken":
         return {"prompt_tokens": "many", "completion_tokens": None, "total_tokens": -1}
-    return {"prompt_tokens": asked, "completion_tokens": _tokens(text), "total_tokens": asked + _tokens(text)}
+    return {"prompt_tokens": asked, "completion_tokens": tokens(text), "total_tokens": asked + tokens(text)}
+
+
+def _asked(body: dict[str, Any]) -> str:
+    return "".join(str(message["content"]) for message in body["messages"])
 
 
 def _tokens(text: str) -> int:

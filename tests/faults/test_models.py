@@ -1,0 +1,58 @@
+"""Workers that die in the middle of model calls: what was paid is in the ledger to the token, and in the run's sums."""
+
+import signal
+from uuid import UUID
+
+import pytest
+from redis import Redis
+
+from graphs_app.models import node_run_id
+from graphs_app.streams import text_key
+from refine_app.model_clients.tokens import estimate
+from tests.faults.field import Field, wait_until
+from tests.model_server import Behaviour, ModelServer
+
+pytestmark = [pytest.mark.once, pytest.mark.timeout(300)]
+ANSWER = "It compares by identity, as it should, and says so in its first line.\n"
+HEARD = 5 * 8
+"""Characters of the answer that come before the worker is killed."""
+
+
+def heard(field: Field, key: str) -> bool:
+    """Whether the words so far are kept where another process finds them."""
+    with Redis.from_url(field.environment["CACHE_URL"]) as redis:
+        return any(ANSWER[:HEARD].encode() in (redis.get(one) or b"") for one in redis.scan_iter(f"*{key}"))
+
+
+def test_the_ledger_agrees_to_the_token_with_the_server_after_workers_died_in_the_middle(field: Field) -> None:
+    stalls = Behaviour(answer=ANSWER, chunk=8, stall_after=5)
+    # The server's tokens are those that we estimate, so that what nobody told can be compared to the token, too.
+    with ModelServer(stalls, default=Behaviour(answer=ANSWER), tokens=estimate) as model:
+        models = {
+            "MODEL_ENDPOINT_URL": model.url,
+            "MODEL_ENDPOINT_MODEL": "stand-in",
+            "MODEL_ENDPOINT_INPUT_USD": "1",
+            "MODEL_ENDPOINT_OUTPUT_USD": "2",
+        }
+        field.start(runs=0, tool="answer_question", state={"instruction": "What does it do?", "code": "x is None"})
+        field.runs = [field.other]
+        victim = field.worker("victim", **models)
+        wait_until(lambda: heard(field, text_key(node_run_id(UUID(field.other), 1))), "the answer's first words")
+        field.send(victim, signal.SIGKILL)
+        victim.wait()
+        second = field.worker("second", sweeps=True, CRASH_AT="before_checkpoint:1", **models)
+        assert second.wait(60) == -signal.SIGKILL, "it dies with the whole answer, before it is written down"
+        field.worker("heir", sweeps=True, **models)
+        field.wait_for_the_end()
+
+        calls = field.rows("SELECT * FROM refine_app_modelcall WHERE run_id = %s ORDER BY id", field.other)
+        assert [(call["outcome"], call["duplicate"]) for call in calls] == [
+            ("lost", False), ("completed", True), ("completed", True),
+        ]  # fmt: skip
+        assert [(call["prompt_tokens"], call["completion_tokens"]) for call in calls] == model.counted
+        assert calls[0]["discarded"] == HEARD
+        assert {(call["reserved_usd"], call["accounted"]) for call in calls} == {(None, True)}
+        [run] = field.run_rows()
+        read, written = (sum(counted) for counted in zip(*model.counted, strict=True))
+        assert (run["status"], run["prompt_tokens"], run["completion_tokens"]) == ("completed", read, written)
+        assert run["cost_usd"] == sum(call["cost_usd"] for call in calls)
