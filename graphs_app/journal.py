@@ -24,7 +24,7 @@ from graphs_app import failpoints
 from graphs_app.batch import Call, Part, Writing, in_order, is_one_statement, take_answer
 from graphs_app.definitions import LoadedGraph
 from graphs_app.diff_pace import DiffPace
-from graphs_app.engine.checkpoint import Emitted, Entry, Interrupted, NodeDone, NodeFailed, NodeStarted
+from graphs_app.engine.checkpoint import Emitted, Entry, Interrupted, NodeDone, NodeFailed, NodeStarted, RunEnded
 from graphs_app.engine.errors import LeaseLost
 from graphs_app.errors import JournalClosed
 from graphs_app.line import Line
@@ -38,6 +38,8 @@ logger = logging.getLogger(__name__)
 LINGER_S = 0.003
 ENOUGH = 50
 """Runs that a batch is handed over with at once: while it is written, the loop has time for the other runs."""
+LOOK_EVERY = 25
+"""After how many more runs it is asked whether the batch on the line is answered, before the loop itself would ask."""
 COUNT_EVERY_S = 0.25
 """How often a run's row is brought up to its node runs while it goes on; at its end it always is."""
 
@@ -68,6 +70,7 @@ class JournalOf:
         "draining",
         "failure",
         "graph",
+        "is_ending",
         "journaled",
         "on_node_end",
         "run",
@@ -95,6 +98,8 @@ class JournalOf:
         """Activations that people were asked in this claim; answers may come while other branches go on."""
         self.draining = False
         """Set when the worker stops: no further node may start."""
+        self.is_ending = False
+        """Whether the run's end is handed over: with it the lease is given back, so that missing it means nothing."""
         self.on_node_end = on_node_end
         """Told of each node run's end before it is written."""
         self._writer = writer
@@ -122,6 +127,8 @@ class JournalOf:
         self._before(entry)
         if isinstance(entry, Interrupted):
             self.asked.add(entry.activation)
+        elif isinstance(entry, RunEnded):
+            self.is_ending = True
         part = self._keep(entry)
         done = self._writer.loop.create_future()
         part.waiting.append(done)
@@ -233,6 +240,7 @@ class Writer:
             return
         if self._on_line is not None:
             self._more_is_due = True
+            self._look()
             return
         parts, self._parts = self._parts, []
         calls, self._calls = self._calls, []
@@ -261,6 +269,11 @@ class Writer:
         await self.loop.run_in_executor(None, self._thread.join)
 
     # By the line -----------------------------------------------------------------------------------
+
+    def _look(self) -> None:
+        """Asks for the answer in the middle of a long round of the loop, so that the server need not wait so long."""
+        if self._line is not None and len(self._parts) % LOOK_EVERY == 0:
+            self._line.look()
 
     def _free_line(self) -> Line | None:
         """The line, if it can take a batch; the thread opens another when it is lost."""

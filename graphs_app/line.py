@@ -50,7 +50,7 @@ class Line:
     def attach(self, loop: asyncio.AbstractEventLoop) -> None:
         """From now on it is this loop's; it hears at once when the server goes."""
         self._loop = loop
-        loop.add_reader(self._socket, self._on_readable)
+        loop.add_reader(self._socket, self.look)
 
     def write(self, runs: Sequence[RunRow], then: Answered) -> None:
         """Sends a batch; `then` is called once, later, from the loop."""
@@ -97,7 +97,8 @@ class Line:
         except psycopg.Error as error:
             self._lose(error)
 
-    def _on_readable(self) -> None:
+    def look(self) -> None:
+        """Takes what the server has said; the loop calls it when there is something."""
         try:
             self._libpq.consume_input()
             while self._then is not None and not self._libpq.is_busy():

@@ -233,9 +233,14 @@ class Worker:
             await asyncio.sleep(settings.RUN_LEASE_S / 3)
 
     def _compare(self, known: list[Active], renewed: claims.Renewed) -> None:
-        """Stops what has become another worker's, and cancels what somebody asked to cancel."""
+        """Stops what has become another worker's, and cancels what somebody asked to cancel.
+
+        A run whose end is under way may have given its lease back already; if it has lost it, the journal says so.
+        """
         for active in known:
-            if active.run.pk not in renewed.held and self._active.get(active.run.pk) is active:
+            if active.run.pk in renewed.held or active.journal.is_ending:
+                continue
+            if self._active.get(active.run.pk) is active:
                 active.is_lost = True
                 if active.task is not None:
                     active.task.cancel()

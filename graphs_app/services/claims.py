@@ -28,6 +28,8 @@ COUNTED = "coalesce((SELECT max(n.number) FROM graphs_app_noderun n WHERE n.run_
 
 CRASHES = f"""CASE WHEN {COUNTED} > claimed_checkpoints THEN 0
             WHEN status = 'running' THEN crashes + 1 ELSE crashes END"""
+LEASE_END_ON_POSTGRES = "statement_timestamp() + make_interval(secs => %s)"
+LEASE_END_ON_SQLITE = "strftime('%%Y-%%m-%%d %%H:%%M:%%f', 'now', '+' || %s || ' seconds')"
 CLAIM_FORM = """
 {found}UPDATE graphs_app_run SET
   checkpoints = {counted},
@@ -53,7 +55,7 @@ CLAIM_ON_POSTGRES = CLAIM_FORM.format(
     counted=COUNTED,
     crashes=CRASHES,
     now="statement_timestamp()",
-    lease_end="statement_timestamp() + make_interval(secs => %s)",
+    lease_end=LEASE_END_ON_POSTGRES,
 )
 CLAIM_ON_SQLITE = CLAIM_FORM.format(
     found="",
@@ -61,9 +63,20 @@ CLAIM_ON_SQLITE = CLAIM_FORM.format(
     counted=COUNTED,
     crashes=CRASHES,
     now="strftime('%%Y-%%m-%%d %%H:%%M:%%f', 'now')",
-    lease_end="strftime('%%Y-%%m-%%d %%H:%%M:%%f', 'now', '+' || %s || ' seconds')",
+    lease_end=LEASE_END_ON_SQLITE,
 )
 """Claim and read in one statement: the way from a request to its first node has little time for more."""
+
+RENEW_FORM = """
+WITH held AS (SELECT h.id FROM graphs_app_run h WHERE h.lease_owner = %s AND h.status = 'running'{locked})
+UPDATE graphs_app_run SET lease_until = {lease_end} WHERE id IN (SELECT held.id FROM held)
+RETURNING id, cancel_requested_at"""
+RENEW_ON_POSTGRES = RENEW_FORM.format(
+    # In the journal's order, or the two would deadlock.
+    locked=" ORDER BY h.id FOR NO KEY UPDATE",
+    lease_end=LEASE_END_ON_POSTGRES,
+)
+RENEW_ON_SQLITE = RENEW_FORM.format(locked="", lease_end=LEASE_END_ON_SQLITE)
 
 
 def claim_run(*, run_id: UUID, owner: str) -> Run | None:
@@ -112,10 +125,6 @@ def _claimed(run_ids: Sequence[UUID], owner: str, spared: int) -> list[Run]:
         for run_id in run_ids:
             found += Run.objects.raw(CLAIM_ON_SQLITE, [owner, lease_s, run_id.hex, spared])
     return found
-
-
-def _lease_end() -> Any:
-    return Now() + timedelta(seconds=settings.RUN_LEASE_S)
 
 
 def _poison_error(run: Run) -> dict[str, Any]:
@@ -173,15 +182,12 @@ class Renewed:
 
 
 def renew_leases(*, owner: str) -> Renewed:
-    """Renews every lease of a worker in one UPDATE, and brings back what people want of its runs."""
-    held = Run.objects.filter(lease_owner=owner, status=RunStatus.RUNNING)
-    with transaction.atomic():
-        # Locked in the journal's order, or the two would deadlock.
-        rows = list(held.select_for_update().order_by("pk").values_list("pk", "cancel_requested_at"))
-        held.update(lease_until=_lease_end())
+    """Renews every lease of a worker in one statement, and brings back what people want of its runs."""
+    form = RENEW_ON_POSTGRES if connection.vendor == "postgresql" else RENEW_ON_SQLITE
+    rows = list(Run.objects.raw(form, [owner, settings.RUN_LEASE_S]))
     return Renewed(
-        held=frozenset(run_id for run_id, _ in rows),
-        cancelled=frozenset(run_id for run_id, cancelled_at in rows if cancelled_at is not None),
+        held=frozenset(run.pk for run in rows),
+        cancelled=frozenset(run.pk for run in rows if run.cancel_requested_at is not None),
     )
 
 

@@ -413,7 +413,7 @@ async def test_an_answer_that_the_event_loop_never_gets_is_looked_for_and_nothin
     journal = journal_of(writer, run, version)
     line = await with_line(writer, journal)
     with monkeypatch.context() as patched:
-        patched.setattr(Line, "_on_readable", lambda lost: lost.close())
+        patched.setattr(Line, "look", lambda lost: lost.close())
         line.attach(writer.loop)
         await journal.commit(cast.done(1, usage=usage))
     assert not line.is_open

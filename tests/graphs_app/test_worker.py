@@ -8,7 +8,7 @@ from django.core.cache import cache
 
 from graphs_app import definitions, worker
 from graphs_app.models import NodeRun, NodeRunStatus, Run, RunStatus
-from graphs_app.services import execution
+from graphs_app.services import claims, execution
 from graphs_app.streams import text_key
 from sessions_app.models import SessionEvent, User
 from sessions_app.realtime import publish
@@ -72,6 +72,27 @@ def test_a_running_node_gets_its_grace_and_no_other_starts(here: worker.Worker, 
     run.refresh_from_db()
     assert (run.status, run.checkpoints) == (RunStatus.QUEUED, 1)
     assert not NodeRun.objects.filter(run=run, node_id="after").exists()
+
+
+def test_a_run_whose_end_is_stored_before_its_leases_are_renewed_is_not_taken_for_lost(
+    here: worker.Worker, ada: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flush_soon = here.writer.flush_soon
+    looked: list[UUID] = []
+
+    def renewed_meanwhile() -> None:
+        flush_soon()
+        if ending := [active for active in here._active.values() if active.journal.is_ending]:
+            here._compare(ending, claims.Renewed(frozenset(), frozenset()))
+            looked.extend(active.run.pk for active in ending)
+
+    monkeypatch.setattr(here.writer, "flush_soon", renewed_meanwhile)
+    run = start(ada, line("Short", node("only", "set_state", {"values": {}})))
+    future = execution.execute(run_id=run.pk)
+    assert future is not None
+    ended = future.result(60)
+    assert ended is not None
+    assert (ended.status, looked) == ("completed", [run.pk])
 
 
 def test_words_are_streamed_and_kept(here: worker.Worker, ada: User, monkeypatch: pytest.MonkeyPatch) -> None:
