@@ -241,10 +241,12 @@ class DocumentHub:
             room.audience.tick(now)
         if not rooms:
             return
-        logins = {socket.login for room in rooms for socket in room.audience.sockets if socket.login}
+        # Who comes while the database answers is not in its answer, and no worse for that.
+        present = {room: list(room.audience.sockets) for room in rooms}
+        logins = {socket.login for sockets in present.values() for socket in sockets if socket.login}
         seen = await store.call(_look, [room.document for room in rooms], logins)
-        for room in rooms:
-            for socket in list(room.audience.sockets):
+        for room, sockets in present.items():
+            for socket in sockets:
                 seen.judge(room, socket, timezone.now())
             known = seen.documents.get(room.document)
             if known is not None and known[1] > room.number:

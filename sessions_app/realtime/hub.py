@@ -132,12 +132,13 @@ class Hub:
 
     async def look(self, now: datetime) -> None:
         """Wakes the rooms whose log grew, and ends the sockets that may not stay."""
-        rooms = list(self.rooms.values())
-        logins = {socket.login for room in rooms for socket in room.sockets if socket.login}
-        seen = await store.call(store.look, [room.session_id for room in rooms], logins)
-        for room in rooms:
+        # Who comes while the database answers is not in its answer, and no worse for that.
+        present = {room: list(room.sockets) for room in self.rooms.values()}
+        logins = {socket.login for sockets in present.values() for socket in sockets if socket.login}
+        seen = await store.call(store.look, [room.session_id for room in present], logins)
+        for room, sockets in present.items():
             known = seen.sessions.get(room.session_id)
-            for socket in list(room.sockets):
+            for socket in sockets:
                 _end_if_due(room, socket, seen, now)
             if known is not None and known[0] > room.seq:
                 room.wake()

@@ -1,5 +1,6 @@
 """A small cast: Ana owns the session, Ben edits, Vic views, and Eve is a stranger."""
 
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -86,3 +87,18 @@ def quick_looks(monkeypatch: pytest.MonkeyPatch) -> None:
 def after(**kwargs: float) -> datetime:
     """A moment after noon."""
     return NOON + timedelta(**kwargs)
+
+
+class HeldUp:
+    """A function whose answer is held up: it has asked the database, and says so, before it is let go."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self._function = function
+        self.has_asked = threading.Event()
+        self.go_on = threading.Event()
+
+    def __call__(self, *arguments: Any) -> Any:
+        answer = self._function(*arguments)
+        self.has_asked.set()
+        self.go_on.wait(PATIENCE_S)
+        return answer

@@ -15,10 +15,10 @@ from django.utils import timezone
 
 from sessions_app import consumers
 from sessions_app.models import Connection, Session, User
-from sessions_app.realtime import hub, publish, socket, texts
+from sessions_app.realtime import hub, publish, socket, store, texts
 from sessions_app.realtime.protocol import TextSoFar
 from sessions_app.services import auth, documents, lifetimes, members, sessions
-from tests.sessions_app.conftest import PATIENCE_S, Cast, make_cast
+from tests.sessions_app.conftest import PATIENCE_S, Cast, HeldUp, make_cast
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -274,6 +274,22 @@ async def test_a_login_cookie_with_the_sites_origin_lets_in_until_the_login_ends
     assert (await client.frame())["seq"] == 1
     await sync_to_async(SessionStore(key).delete)()
     assert await client.closed() == 4401
+
+
+async def test_who_comes_while_the_others_are_looked_at_is_not_sent_away(
+    cast: Cast, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await connect(cast.ana, cast.session)
+    held = HeldUp(store.look)
+    monkeypatch.setattr(store, "look", held)
+    looking = asyncio.ensure_future(hub.current().look(timezone.now()))
+    await asyncio.to_thread(held.has_asked.wait, PATIENCE_S)
+    newcomer = await with_cookie(cast, await sync_to_async(log_in)(cast.ana))
+    held.go_on.set()
+    await looking
+    newcomer.say({"type": "ping"})
+    await newcomer.until("pong")
+    await newcomer.leave()
 
 
 @pytest.mark.usefixtures("quick_looks")

@@ -1,5 +1,6 @@
 """The document's socket, spoken to as the ASGI server does, by editors that are real CRDT replicas."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from sessions_app.crdt.store import StoreFailed
 from sessions_app.models import DocumentText, DocumentUpdate, QuarantinedUpdate, Revision, Role
 from sessions_app.realtime import document_hub, document_socket, yprotocol
 from sessions_app.services import documents, lifetimes, members
-from tests.sessions_app.conftest import Cast
+from tests.sessions_app.conftest import PATIENCE_S, Cast, HeldUp
 from tests.sessions_app.realtime.conftest import Join
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -112,6 +113,21 @@ async def test_a_viewer_sees_and_changes_nothing(cast: Cast, join: Join) -> None
     assert await vic.closed() == 4403
     assert await text_in_the_database(cast) == ana.text == "one\n"
     assert await count(DocumentUpdate) == 1
+
+
+async def test_who_comes_while_the_others_are_looked_at_is_not_sent_away(
+    cast: Cast, join: Join, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await (await join(cast.ana)).synced()
+    held = HeldUp(document_hub._look)
+    monkeypatch.setattr(document_hub, "_look", held)
+    looking = asyncio.ensure_future(document_hub.current().look())
+    await asyncio.to_thread(held.has_asked.wait, PATIENCE_S)
+    await sync_to_async(members.add)(user=cast.ana, session_id=cast.session.pk, newcomer=cast.eve, role=Role.EDITOR)
+    eve = await (await join(cast.eve)).synced()
+    held.go_on.set()
+    await looking
+    await eve.has_stored(eve.type("still here"))
 
 
 @pytest.mark.usefixtures("quick_looks")
