@@ -76,6 +76,7 @@ CODES: dict[int, tuple[str, ...]] = {
         "invalid_import",
         "picture_unavailable",
         "graph_too_large",
+        "cannot_group",
         "invalid_state",
         "invalid_answer",
         "instruction_empty",

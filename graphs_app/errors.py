@@ -68,6 +68,12 @@ class PictureUnavailable(DomainError):
     code = "picture_unavailable"
 
 
+class CannotGroup(DomainError):
+    """Raised when nodes cannot become a sub-graph, or a node that runs one cannot be taken apart."""
+
+    code = "cannot_group"
+
+
 class GraphTooLarge(DomainError):
     """Raised when a graph has more nodes than can be redesigned while somebody waits."""
 

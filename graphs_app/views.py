@@ -18,6 +18,7 @@ from graphs_app.models import Graph, GraphDraft, GraphVersion, Run
 from graphs_app.services import exchange, graphs
 from sessions_app.errors import DomainError
 from sessions_app.models import SessionStatus, User
+from sessions_app.page_modules import modules_of
 from sessions_app.permissions import role_of
 
 BLANK: dict[str, Any] = {
@@ -123,7 +124,8 @@ def graph_page(request: HttpRequest, key: str) -> HttpResponse:
         "tools": [_tool(tool.name) for tool in REGISTRY],
         "session": _session(_person(request), graph),
     }
-    return render(request, "graphs_app/graph.html", {"graph": graph, "data": data})
+    modules = modules_of("js/pages/graph.js")
+    return render(request, "graphs_app/graph.html", {"graph": graph, "data": data, "modules": modules})
 
 
 def _session(user: User, graph: Graph) -> dict[str, Any] | None:
@@ -179,6 +181,7 @@ def versions_page(request: HttpRequest, key: str) -> HttpResponse:
     context = {
         "graph": graph,
         "versions": versions,
+        "modules": modules_of("js/pages/versions.js"),
         "has_draft": selectors.draft_of(graph) is not None,
         "data": {"graph": _graph(graph), "versions": [_version(version) for version in versions]},
     }
@@ -200,6 +203,7 @@ def run_page(request: HttpRequest, run_id: UUID) -> HttpResponse:
     version = run.graph_version
     context = {
         "run": run,
+        "modules": modules_of("js/pages/run.js"),
         "graph": version.graph,
         "data": {
             "run": str(run.pk),

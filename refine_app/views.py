@@ -15,12 +15,12 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST, require_safe
 
 from graphs_app.models import GraphDraft, Run
-from refine_app.page_modules import workspace_modules
 from refine_app.samples import SAMPLES, find_sample
 from sessions_app import selectors
 from sessions_app.crdt.kinds import GRAPH
 from sessions_app.errors import DomainError, NotFound
 from sessions_app.models import Member, Session, User
+from sessions_app.page_modules import modules_of
 from sessions_app.services import auth, sessions
 from sessions_app.services.sessions import stamp
 from sessions_app.views import BACKEND, HOME, safe_next, to_welcome
@@ -144,7 +144,7 @@ def workspace(request: HttpRequest, session_id: UUID) -> HttpResponse:
         "member_names": ", ".join(member["name"] for member in members),
         "languages": LANGUAGES,
         "examples": EXAMPLES,
-        "modules": workspace_modules(),
+        "modules": modules_of("js/pages/workspace.js"),
         "data": {
             "user": {"id": str(request.user.pk), "name": str(request.user), "is_guest": request.user.is_guest},
             "session": _session(session),

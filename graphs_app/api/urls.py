@@ -2,13 +2,23 @@
 
 from django.urls import path
 
-from graphs_app.api import exchange_views, graph_views, redesign_views, run_views, timeline_views, version_views
+from graphs_app.api import (
+    exchange_views,
+    graph_views,
+    grouping_views,
+    redesign_views,
+    run_views,
+    timeline_views,
+    version_views,
+)
 
 urlpatterns = [
     path("graphs", graph_views.Graphs.as_view(), name="graphs"),
     path("graphs/validate", graph_views.Validate.as_view(), name="graph-validate"),
     path("graphs/layout", graph_views.PlannedLayout.as_view(), name="graph-planned-layout"),
     path("graphs/import", exchange_views.Import.as_view(), name="graph-import"),
+    path("graphs/group", grouping_views.Group.as_view(), name="graph-group"),
+    path("graphs/ungroup", grouping_views.Ungroup.as_view(), name="graph-ungroup"),
     path("graphs/<str:key>", graph_views.GraphDetail.as_view(), name="graph"),
     path("graphs/<str:key>/versions", graph_views.Versions.as_view(), name="graph-versions"),
     path("graphs/<str:key>/versions/<int:number>", version_views.VersionDetail.as_view(), name="graph-version"),

@@ -73,6 +73,7 @@ def test_a_graph_is_drawn_run_broken_mended_retried_and_rolled_back_by_keyboard(
     add_node(page, "start", "compute", "add")
     configure(page, "start", '{"n": 0}')
     configure(page, "add", '{"n": "n + 1"}')
+    group_and_take_apart(page)
 
     page.get_by_role("button", name="Connect add").press("Enter")
     dialog(page).get_by_label("To").select_option(label="add")
@@ -128,7 +129,20 @@ def test_a_graph_is_drawn_run_broken_mended_retried_and_rolled_back_by_keyboard(
     assert problems.found == []
 
 
-@pytest.mark.timeout(120)
+def group_and_take_apart(page: Page) -> None:
+    page.get_by_role("button", name="Group nodes into a sub-graph").press("Enter")
+    for name in ("start", "add"):
+        dialog(page).get_by_label(name, exact=True).check()
+    assert faults(page) == []
+    dialog(page).get_by_role("button", name="Group").press("Enter")
+    part = page.locator("#outline").get_by_role("button", name=re.compile("^count-up-part graph Entry"))
+    expect(part).to_be_visible(timeout=SAVED_MS)
+    expect(page.locator(".node")).to_have_count(1)
+    page.get_by_role("button", name="Ungroup").press("Enter")
+    expect(page.locator(".node")).to_have_count(2, timeout=SAVED_MS)
+
+
+@pytest.mark.timeout(180)
 def test_nodes_are_moved_connected_deleted_and_brought_back_on_the_canvas(
     live_site: Site, open_page: OpenPage, problems: Problems
 ) -> None:

@@ -22,11 +22,14 @@ export class Camera {
     root.append(this.map);
     svg.addEventListener("wheel", (event) => this.#wheel(event), { passive: false });
     this.map.addEventListener("pointerdown", (event) => this.#jump(event));
-    new ResizeObserver(() => (this.touched ? this.#apply() : this.fit())).observe(svg);
-  }
-
-  get size() {
-    return { width: this.svg.clientWidth || 1, height: this.svg.clientHeight || 1 };
+    // Measured when it changes, not when it is read: a large drawing that was just made would be laid out for each reading.
+    this.size = { width: svg.clientWidth || 1, height: svg.clientHeight || 1 };
+    new ResizeObserver(([{ contentRect: { width, height } }]) => {
+      if (width === this.size.width && height === this.size.height) return;
+      this.size = { width: width || 1, height: height || 1 };
+      if (this.touched) this.#apply();
+      else this.fit();
+    }).observe(svg);
   }
 
   /** @param {{x: number, y: number, width: number, height: number}[]} boxes */

@@ -23,7 +23,7 @@ const field = (id, label, control, ...more) => h("div", { class: "field" }, h("l
 
 export class Details {
   /** @param {HTMLElement} root @param {{editable: boolean, tools: Map<string, Tool>, select: (key: string, kind: "node" | "edge") => void,
-   *   connect: (from: string) => void, remove: (keys: string[]) => void}} options */
+   *   connect: (from: string) => void, remove: (keys: string[]) => void, ungroup: (key: string) => void}} options */
   constructor(root, options) {
     this.root = root;
     this.options = options;
@@ -78,6 +78,7 @@ export class Details {
       this.options.editable && h("div", { class: "row" },
         !entry && button("Make it the entry", () => model.setGraph({ entry: key }), { class: "small", icon: "play" }),
         pin && button("Unpin", () => model.pin(new Map([[key, null]])), { class: "small" }),
+        node.tool === "graph" && button("Ungroup", () => this.options.ungroup(key), { class: "small", icon: "network" }),
         button("Delete the node", () => this.options.remove([key]), { class: "small danger", icon: "trash-2" }))];
   }
 

@@ -5,7 +5,7 @@ import { button, fill, h } from "../ui/dom.js";
 
 /**
  * Asks for a few values. Resolves to null when it is left.
- * @param {{title: string, confirm: string, words?: string, fields: {name: string, label: string, value?: string, kind?: "text" | "choice" | "json" | "long",
+ * @param {{title: string, confirm: string, words?: string, fields: {name: string, label: string, value?: string, kind?: "text" | "choice" | "many" | "json" | "long",
  *   choices?: [string, string][], required?: boolean, note?: string}[]}} question
  * @returns {Promise<Record<string, string> | null>}
  */
@@ -15,6 +15,7 @@ export function asked({ title, confirm, words, fields }) {
     const controls = fields.map((one) => {
       const id = `asked-${one.name}`;
       const props = { class: "input", id, name: one.name, required: one.required ?? false, value: one.value ?? "", autocomplete: "off", spellcheck: "false" };
+      if (one.kind === "many") return many(one, id);
       const control = one.kind === "choice"
         ? h("select", { class: "select wide", id, name: one.name, required: one.required ?? false }, (one.choices ?? []).map(([value, label]) => h("option", { value, selected: value === one.value }, label)))
         : one.kind === "json" || one.kind === "long" ? h("textarea", { ...props, class: one.kind === "json" ? "input mono" : "input", rows: one.kind === "json" ? "8" : "3" }) : h("input", { ...props, type: "text", maxlength: "200" });
@@ -69,6 +70,16 @@ export function askedBy({ title, confirm, form }) {
     document.body.append(dialog);
     dialog.showModal();
   });
+}
+
+/** Several of some choices, as boxes to tick; its value is JSON. @param {any} one @param {string} id */
+function many(one, id) {
+  const chosen = new Set(JSON.parse(one.value ?? "[]"));
+  const boxes = one.choices.map((/** @type {[string, string]} */ [value]) => h("input", { type: "checkbox", value, checked: chosen.has(value) }));
+  const control = /** @type {any} */ ({ focus: () => boxes[0]?.focus(), get value() { return JSON.stringify(boxes.filter((/** @type {any} */ box) => box.checked).map((/** @type {any} */ box) => box.value)); } });
+  const element = h("fieldset", { class: "field ticks", id }, h("legend", { class: "label" }, one.label), one.note && h("p", { class: "note" }, one.note),
+    one.choices.map((/** @type {[string, string]} */ [, label], /** @type {number} */ at) => h("label", { class: "tick" }, boxes[at], label)));
+  return { ...one, control, error: h("p", { hidden: true }), element };
 }
 
 /** @param {string} text */

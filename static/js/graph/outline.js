@@ -19,6 +19,10 @@ export class Outline {
     this.query = "";
     this.shown = "";
     root.addEventListener("keydown", (event) => this.#key(event));
+    // A picture on each of thousands of buttons costs more than all the rest: they get theirs when they come into view.
+    this.seeing = new IntersectionObserver((entries) => {
+      for (const { isIntersecting, target } of entries) if (isIntersecting) this.seeing.unobserve(target), illustrate(target);
+    }, { root, rootMargin: "400px" });
   }
 
   /** @param {GraphModel} model @param {Map<string, number>} problems how many each node or edge has */
@@ -33,6 +37,7 @@ export class Outline {
     const nodes = model.nodes.filter(({ node }) => `${node.node_id} ${node.label ?? ""} ${node.tool}`.toLowerCase().includes(query));
     fill(this.root, h("ol", { class: "outline-list" }, nodes.map((view) => this.#node(model, view))),
       nodes.length ? null : h("p", { class: "note pad" }, query ? "No node matches." : "The graph has no nodes yet."));
+    for (const row of this.root.querySelectorAll(".outline-node")) this.seeing.observe(row);
     if (focused) /** @type {HTMLElement | null} */ (this.root.querySelector(`[data-at="${CSS.escape(focused)}"]`))?.focus();
   }
 
@@ -62,10 +67,10 @@ export class Outline {
           view.entry && h("span", { class: "tag busy" }, "Entry"), view.pin && h("span", { class: "tag" }, "Pinned"),
           faults > 0 && h("span", { class: "tag bad" }, icon("triangle-alert"), `${faults} problem${faults > 1 ? "s" : ""}`)),
         this.editable && h("span", { class: "outline-actions" },
-          button(`Add a node after ${name}`, () => this.commands.add(key), { icon: "plus", hideLabel: true, class: "quiet square small", data: { at: `add:${key}` } }),
-          button(`Connect ${name}`, () => this.commands.connect(key), { icon: "spline", hideLabel: true, class: "quiet square small", data: { at: `connect:${key}` } }),
-          button(`Rename ${name}`, () => this.commands.rename(key), { icon: "pencil", hideLabel: true, class: "quiet square small", data: { at: `rename:${key}` } }),
-          button(`Delete ${name}`, () => this.commands.remove([key]), { icon: "trash-2", hideLabel: true, class: "quiet square small danger", data: { at: `delete:${key}` } }))),
+          button(`Add a node after ${name}`, () => this.commands.add(key), { hideLabel: true, class: "quiet square small", data: { at: `add:${key}`, icon: "plus" } }),
+          button(`Connect ${name}`, () => this.commands.connect(key), { hideLabel: true, class: "quiet square small", data: { at: `connect:${key}`, icon: "spline" } }),
+          button(`Rename ${name}`, () => this.commands.rename(key), { hideLabel: true, class: "quiet square small", data: { at: `rename:${key}`, icon: "pencil" } }),
+          button(`Delete ${name}`, () => this.commands.remove([key]), { hideLabel: true, class: "quiet square small danger", data: { at: `delete:${key}`, icon: "trash-2" } }))),
       edges.length > 0 && h("ul", { class: "outline-edges" }, edges.map((edge) => this.#edge(model, edge))));
   }
 
@@ -73,14 +78,14 @@ export class Outline {
   #edge(model, { key, to, edge, fallback }) {
     const target = model.nodeOf(to)?.node;
     const name = target?.label || target?.node_id;
-    const words = [icon(fallback ? "triangle-alert" : "corner-down-right"), h("span", null, name), fallback ? h("em", null, "on error") : edge.condition && h("code", null, `if ${edge.condition}`)];
+    const words = [h("span", { class: "icon", data: { icon: fallback ? "triangle-alert" : "corner-down-right" } }), h("span", null, name), fallback ? h("em", null, "on error") : edge.condition && h("code", null, `if ${edge.condition}`)];
     const faults = this.problems?.get(key) ?? 0;
     if (fallback) return h("li", { class: "outline-row" }, h("span", { class: "outline-name plain" }, words));
     return h("li", { class: "outline-row", data: { key } },
       h("button", { type: "button", class: "outline-name", "aria-label": `Edge to ${name}${edge.condition ? ` if ${edge.condition}` : ""}`, "aria-current": String(this.selected === key), data: { at: `edge:${key}` }, on: { click: () => this.commands.select(key, "edge") } },
         words, faults > 0 && h("span", { class: "tag bad" }, icon("triangle-alert"), String(faults))),
       this.editable && h("span", { class: "outline-actions" },
-        button(`Delete the edge to ${name}`, () => this.commands.remove([key]), { icon: "trash-2", hideLabel: true, class: "quiet square small danger", data: { at: `delete:${key}` } })));
+        button(`Delete the edge to ${name}`, () => this.commands.remove([key]), { hideLabel: true, class: "quiet square small danger", data: { at: `delete:${key}`, icon: "trash-2" } })));
   }
 
   /** Arrows go from name to name; F2 renames, Delete deletes. @param {KeyboardEvent} event */
@@ -94,5 +99,14 @@ export class Outline {
     else if (event.key === "F2" && this.model?.nodeOf(key) && this.editable) this.commands.rename(key);
     else return;
     event.preventDefault();
+  }
+}
+
+/** Puts the icons that are named into a row. @param {Element} row */
+function illustrate(row) {
+  for (const part of row.querySelectorAll("[data-icon]")) {
+    const picture = icon(/** @type {HTMLElement} */ (part).dataset.icon ?? "");
+    if (part.matches("button")) part.replaceChildren(picture);
+    else part.replaceWith(picture);
   }
 }

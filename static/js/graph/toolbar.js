@@ -33,6 +33,7 @@ export function buildToolbar(root, { canvas, model, editable, commands, exportPa
   fill(root,
     editable && button("Node", () => commands.add(""), { icon: "plus", class: "small", "aria-label": "Add a node" }), undo, redo,
     editable && small("Tidy: draw anew without pins", "wand-sparkles", commands.tidy),
+    editable && small("Group nodes into a sub-graph", "network", commands.group),
     editable && button("Redesign", () => commands.redesign(), { icon: "sparkles", class: "quiet small", title: "What could be left out, merged, or run at the same time" }),
     h("span", { class: "spacer" }), box, small("Zoom out", "zoom-out", () => camera.zoom(1 / 1.25)), small("Zoom in", "zoom-in", () => camera.zoom(1.25)), small("Fit the drawing", "maximize", () => camera.fit()), exporting);
   return {

@@ -4,6 +4,7 @@
 import { Canvas } from "../graph/canvas.js";
 import { Details, defaults } from "../graph/details.js";
 import { asked } from "../graph/dialogs.js";
+import { grouping } from "../graph/grouping.js";
 import { GraphModel } from "../graph/model.js";
 import { Outline } from "../graph/outline.js";
 import { placed, showProblems } from "../graph/problems.js";
@@ -51,6 +52,7 @@ const failed = (what, error) => notices.replaceChildren(errorBanner(error, { wha
 // Commands, the same for the canvas, the outline, the details, the palette and the keys -------------------------------
 
 const commands = {
+  ...grouping({ model, selected: () => selected, nameOf, choose: (keys) => choose(keys, "outline"), failed }),
   select(/** @type {string} */ key) {
     choose([key], "outline");
   },
@@ -138,8 +140,8 @@ const canvas = new Canvas(byId("canvas"), {
   select: (keys) => choose(keys, "canvas"), open: (key) => (choose([key], "canvas"), redesign.isOpen || open()),
   move: (places) => model.pin(places), connect: (from, to) => link(from, to), remove: commands.remove,
 });
-const outline = new Outline(byId("outline"), { editable, select: commands.select, add: commands.add, connect: commands.connect, rename: commands.rename, remove: commands.remove });
-const details = new Details(byId("details"), { editable, tools, select: commands.select, connect: commands.connect, remove: commands.remove });
+const outline = new Outline(byId("outline"), { editable, ...commands });
+const details = new Details(byId("details"), { editable, tools, ...commands });
 const panels = startPanels(byId("main"));
 const redesign = new Redesign({ panel: byId("redesign"), outline: byId("outline"), notices, canvas, path, onReview: (on) => {
   canvas.editable = editable && !on;
@@ -343,15 +345,16 @@ startShell({
     { label: "Run the graph", icon: "play", run: () => byId("run").click() },
     ...(editable ? [
       { label: "Add a node", icon: "plus", keys: "n", run: () => commands.add(selected[0]) }, { label: "Undo", icon: "undo-2", keys: "Mod-Z", run: commands.undo },
-      { label: "Redo", icon: "redo-2", run: commands.redo }, { label: "Tidy the drawing", icon: "wand-sparkles", run: commands.tidy }, { label: "Redesign the graph", icon: "sparkles", run: commands.redesign },
+      { label: "Redo", icon: "redo-2", run: commands.redo }, { label: "Tidy the drawing", icon: "wand-sparkles", run: commands.tidy }, { label: "Group nodes into a sub-graph", icon: "network", run: commands.group }, { label: "Redesign the graph", icon: "sparkles", run: commands.redesign },
     ] : []),
     { label: "Fit the drawing", icon: "maximize", keys: "0", run: () => canvas.camera.fit() },
     ...model.nodes.map(({ key }) => ({ label: `Go to ${nameOf(key)}`, icon: "circle-dot", run: () => choose([key], "outline") })),
   ],
-  keys: [["n", "A node after the selected one"], ["c", "Connect the selected node"], ["F2", "Rename, in the outline"], ["Delete", "Delete what is selected"], ["Alt-Arrows", "Move the selected node"], ["0", "Fit the drawing"], ["Mod-Z", "Undo"], ["Mod-Shift-Z", "Redo"]],
+  keys: [["n", "A node after the selected one"], ["c", "Connect the selected node"], ["F2", "Rename, in the outline"], ["g", "Group nodes into a sub-graph"], ["Delete", "Delete what is selected"], ["Alt-Arrows", "Move the selected node"], ["0", "Fit the drawing"], ["Mod-Z", "Undo"], ["Mod-Shift-Z", "Redo"]],
   single: {
     n: () => (editable ? void commands.add(model.nodeOf(selected[0] ?? "") ? selected[0] : "") : false),
     c: () => (editable && model.nodeOf(selected[0] ?? "") ? void commands.connect(selected[0]) : false),
+    g: () => (editable ? void commands.group() : false),
     0: () => canvas.camera.fit(),
   },
 });

@@ -49,13 +49,18 @@ async function look() {
   run = await get(path);
   const open = [...steps.values()].filter((step) => step.status === "started").map((step) => step.activation);
   let start = Math.min(...open, steps.size ? Math.max(...steps.keys()) + 1 : 0);
-  for (let more = true; more; ) {
-    const page = await get(`${path}/timeline?start=${start}`);
+  let page = await get(`${path}/timeline?start=${start}`);
+  const first = steps.size === 0;
+  for (;;) {
     for (const step of page.steps) steps.set(step.activation, step);
-    more = page.more;
-    start = (page.steps.at(-1)?.activation ?? start) + 1;
-    show();
+    if (!page.more) break;
+    // The next steps are on their way while the first are drawn; those between are not drawn by themselves.
+    start = page.steps.at(-1).activation + 1;
+    const next = get(`${path}/timeline?start=${start}`);
+    if (first && steps.size === page.steps.length) show();
+    page = await next;
   }
+  show();
   if (lastStatus && lastStatus !== run.status) announce(`The run is ${run.status}`);
   lastStatus = run.status;
 }
@@ -90,8 +95,10 @@ function showGraph() {
   /** @type {Map<string, number>} */
   const taken = new Map();
   for (const step of steps.values()) {
-    byNode.set(step.node_id, [...(byNode.get(step.node_id) ?? []), step]);
-    for (const edge of step.edges) taken.set(edge.join("\n"), (taken.get(edge.join("\n")) ?? 0) + 1);
+    const own = byNode.get(step.node_id);
+    if (own) own.push(step);
+    else byNode.set(step.node_id, [step]);
+    for (const [from, to] of step.edges) taken.set(`${from}\n${to}`, (taken.get(`${from}\n${to}`) ?? 0) + 1);
   }
   const waiting = new Set(run.interrupts.map((/** @type {any} */ one) => one.node_id));
   const over = OVER.includes(run.status);
@@ -116,7 +123,7 @@ function told(own) {
   const took = own.reduce((sum, step) => sum + (step.duration_ms ?? 0), 0);
   const cost = own.reduce((sum, step) => sum + Number(step.cost_usd ?? 0), 0);
   const tokens = own.reduce((sum, step) => sum + step.tokens.prompt + step.tokens.completion, 0);
-  const attempt = Math.max(0, ...own.map((step) => step.attempt));
+  const attempt = own.reduce((most, step) => Math.max(most, step.attempt), 0);
   return [own.length > 1 && `${own.length}×`, own.length && duration(took), attempt > 1 && `attempt ${attempt}`, tokens > 0 && `${tokens} tok`, cost > 0 && `$${cost.toFixed(4)}`].filter(Boolean).join(" · ");
 }
 

@@ -10,13 +10,9 @@ IMPORT = re.compile(r'(?:^|[};\s])(?:import|export)[^"\';()]*?from\s*"(\.[^"]+)"
 
 
 @cache
-def workspace_modules() -> tuple[str, ...]:
-    """The workspace's modules and all that they import, as paths below the static root."""
-    return modules_of("js/pages/workspace.js")
-
-
 def modules_of(entry: str) -> tuple[str, ...]:
-    """A module and everything it imports when it loads; what it may import later is left out."""
+    """A module and everything it imports when it loads, as paths below the static root; what it may import later is
+    left out."""
     found: dict[str, None] = {}
     waiting = [entry]
     while waiting:
