@@ -131,8 +131,8 @@ def rows(document_id: UUID, *, after: int, up_to: int | None = None) -> list[Row
     found = DocumentUpdate.objects.filter(document_id=document_id, number__gt=after)
     if up_to is not None:
         found = found.filter(number__lte=up_to)
-    values = found.order_by("number").values_list("number", "update", "user_id", "origin")
-    return [Row(number, bytes(update), user, origin) for number, update, user, origin in values]
+    values = found.order_by("number").values_list("number", "update", "user_id")
+    return [Row(number, bytes(update), user) for number, update, user in values]
 
 
 def build(loaded: Loaded, *, client: int | None = None) -> Replica:

@@ -46,7 +46,6 @@ class Row:
     number: int
     update: bytes
     user: UUID | None
-    origin: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,7 +43,7 @@ SEEN_EVERY_S = 30.0
 AGENTS_AFTER_S = 0.2
 """So long after a session's log has grown, and not more often, its agents are looked for."""
 SAVE_AFTER_S = 2.0
-SAVE_WITHIN_S = 10.0
+SAVE_WITHIN_S = 20.0
 COMPACT_AFTER = 500
 """So many updates after its snapshot a document gets a new one."""
 
@@ -153,7 +153,7 @@ class DocumentHub:
             self._spawn(self._compact(room))
 
     def _save_soon(self, room: DocumentRoom, after_s: float) -> None:
-        """Plans to write the text where lists and searches find it: when typing pauses, or after ten seconds of it."""
+        """Plans to write the text where lists and searches find it: when typing pauses, or after 20 seconds of it."""
         save = self._saves.get(room.document)
         if save is None:
             return

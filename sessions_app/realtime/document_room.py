@@ -270,7 +270,8 @@ class DocumentRoom:
         if isinstance(outcome, NotStored):
             self._not_stored(outcome, taken)
             return False
-        await self._learn_owners(outcome.missed)
+        if outcome.missed:
+            await self._learn_owners(outcome.missed)
         for it in new:
             self.audience.push_others(it.edit.socket, yprotocol.update(it.edit.message.update))
         self._show_missed(replica, outcome)

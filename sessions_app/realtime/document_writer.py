@@ -22,10 +22,10 @@ log = logging.getLogger(__name__)
 IDLE_S = 2.0
 """After this long without work the thread gives its database connection back."""
 
-GATHER_S = 0.005
-COMMITS = 20
-COMMITS_WITHIN_S = 0.2
-"""At more than a hundred commits a second each waits a little for others to share it: one costs as much as ten."""
+GATHER_S = 0.008
+BATCHES = 20
+BATCHES_WITHIN_S = 0.2
+"""At more than a hundred batches a second a commit waits a little for others to share it: one costs as much as ten."""
 
 Waiting = tuple[Batch, "asyncio.Future[Outcome]"]
 Answer = tuple["asyncio.Future[Any]", Any]
@@ -46,8 +46,8 @@ class Writer:
         self._bell: queue.SimpleQueue[None] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
-        self._began: deque[float] = deque(maxlen=COMMITS)
-        """When the last commits began."""
+        self._came: deque[float] = deque(maxlen=BATCHES)
+        """When the last batches were taken."""
 
     async def append(self, batch: Batch) -> Outcome:
         """Returns when the batch is on disk, or refused. Raises StoreFailed when it may or may not be stored."""
@@ -86,7 +86,9 @@ class Writer:
             if self._waiting:
                 if self._is_busy(time.monotonic()):
                     time.sleep(GATHER_S)
-                self._commit([self._waiting.popleft() for _ in range(len(self._waiting))])
+                taken = [self._waiting.popleft() for _ in range(len(self._waiting))]
+                self._came.extend([time.monotonic()] * len(taken))
+                self._commit(taken)
             if self._jobs:
                 self._do(*self._jobs.popleft())
 
@@ -116,9 +118,8 @@ class Writer:
         self._tell(answer.get_loop(), [(answer, error)])
 
     def _is_busy(self, now: float) -> bool:
-        """Whether commits follow each other so quickly that waiting for company costs less than going alone."""
-        self._began.append(now)
-        return len(self._began) == COMMITS and now - self._began[0] < COMMITS_WITHIN_S
+        """Whether batches follow each other so quickly that waiting for company costs less than going alone."""
+        return len(self._came) == BATCHES and now - self._came[0] < BATCHES_WITHIN_S
 
     def _commit(self, waiting: list[Waiting]) -> None:
         """Stores as many as can go together: a document has one batch under way at a time, so mostly all."""

@@ -53,6 +53,8 @@ def document(document_id: UUID, text: str) -> None:
 
 def document_elsewhere(document_id: UUID, text: str) -> None:
     """The same for the rooms of other processes; only on the loop that the sockets live on."""
+    if not reaches_others():  # asked here too: it is called for every keystroke
+        return
     _outbox.put_elsewhere((f"document:{document_id}", text))
 
 
