@@ -60,6 +60,8 @@ export class SharedDocument {
     this.early = unchanged(text);
     /** @type {Date | null} */
     this.savedAt = null;
+    /** Entries of earlier tabs that are merged, as they were then. @type {Map<string, {at: number, changes: number}>} */
+    this.merged = new Map();
     /** What takes recovered typing away again; moved along with every later change. @type {import("@codemirror/state").ChangeSet | null} */
     this.undoRecovered = null;
     this.hadUnstored = false;
@@ -266,13 +268,22 @@ export class SharedDocument {
   /**
    * Merges what an earlier tab typed and did not get stored. Where nobody may write, or its history is gone, the texts
    * are only given back.
-   * @returns {Promise<{changes: number, texts: {key: string, text: string}[]}>}
+   *
+   * What a tab wrote last may reach this one after the news of its end. So a merged entry is forgotten by the next call
+   * only, when it is still what was merged; `again` says that there should be one, a moment later.
+   * @returns {Promise<{changes: number, texts: {key: string, text: string}[], again: boolean}>}
    */
   async recover() {
     await this.bound;
     let changes = 0;
+    let again = false;
     const texts = [];
     for (const { key, entry } of await this.unsaved.leftBehind()) {
+      const merged = this.merged.get(key);
+      if (merged?.at === entry.at) {
+        this.unsaved.forget(key);
+        continue;
+      }
       if (this.readOnly || (entry.base === undefined && entry.epoch !== this.epoch)) {
         texts.push({ key, text: entry.text });
         continue;
@@ -284,12 +295,17 @@ export class SharedDocument {
       if (after !== before) {
         const inverse = changesBetween(after, before);
         this.undoRecovered = this.undoRecovered ? inverse.compose(this.undoRecovered) : inverse;
-        changes += entry.changes;
+        changes += Math.max(1, entry.changes - (merged?.changes ?? 0));
       }
       this.keep();
-      this.unsaved.forget(key);
+      if (entry.base !== undefined) {
+        this.unsaved.forget(key); // a text, not a CRDT's update: merged twice it would be there twice
+      } else {
+        this.merged.set(key, { at: entry.at, changes: entry.changes });
+        again = true;
+      }
     }
-    return { changes, texts };
+    return { changes, texts, again };
   }
 
   /** Takes recovered typing away again, whatever was typed since. */

@@ -3,6 +3,9 @@
 
 import { banner, copy } from "./notices.js";
 
+/** So long after the news of a tab's end, the last that it wrote has come too. */
+const SETTLED_MS = 500;
+
 /**
  * A tab that has just crashed may still hold its lock when the next one opens, so the locks of others are waited for.
  * @param {import("../collab/document.js").SharedDocument} doc
@@ -10,7 +13,7 @@ import { banner, copy } from "./notices.js";
  */
 export async function bringBack(doc, notices) {
   const told = new Set();
-  await doc.unsaved.whenOthersEnd(() => bringBackOnce(doc, notices, told));
+  await doc.unsaved.whenOthersEnd(() => setTimeout(() => bringBackOnce(doc, notices, told), SETTLED_MS));
   await bringBackOnce(doc, notices, told);
 }
 
@@ -20,7 +23,8 @@ export async function bringBack(doc, notices) {
  * @param {Set<string>} told the entries that were given back already
  */
 async function bringBackOnce(doc, notices, told) {
-  const { changes, texts: all } = await doc.recover();
+  const { changes, texts: all, again } = await doc.recover();
+  if (again) setTimeout(() => bringBackOnce(doc, notices, told), SETTLED_MS);
   const texts = all.filter(({ key }) => !told.has(key));
   for (const { key } of texts) told.add(key);
   if (changes > 0) {
