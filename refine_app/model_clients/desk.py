@@ -95,6 +95,9 @@ class Desk(Protocol):
     async def look(self, caller: Caller) -> Standing:
         """The endpoints that can be called, and what the budgets leave."""
 
+    async def has_endpoints(self) -> bool:
+        """Whether any endpoint can be called."""
+
     async def open(self, planned: Planned) -> Opened:
         """Reserves what the call may cost. Raises EndpointBusy, EndpointResting or BudgetExhausted."""
 
@@ -121,6 +124,9 @@ class StaticDesk:
             for spec in self._endpoints
         ]
         return Standing(specs)
+
+    async def has_endpoints(self) -> bool:
+        return bool(self._endpoints)
 
     async def open(self, planned: Planned) -> Opened:
         return Opened(uuid4())

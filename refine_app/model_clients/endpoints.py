@@ -26,6 +26,9 @@ class EndpointSpec:
     output_usd: Decimal | None = None
     timeout_s: float = 120.0
     idle_timeout_s: float = 30.0
+    max_concurrency: int | None = None
+    requests_per_minute: int | None = None
+    tokens_per_minute: int | None = None
     token: str = field(default="", repr=False)
     allow_private: bool = False
     """Whether its URL may lead into this network: the operator gave it, or lets staff do so."""
@@ -35,6 +38,10 @@ class EndpointSpec:
     """closed, open, half_open."""
     failures: int = 0
     latency_ms: float | None = None
+
+    @property
+    def is_limited(self) -> bool:
+        return bool(self.max_concurrency or self.requests_per_minute or self.tokens_per_minute)
 
     @property
     def is_priced(self) -> bool:

@@ -40,35 +40,38 @@ class InForce:
         return max(Decimal(0), self.limit_usd - self.spent_usd)
 
 
+def find_run(run_id: UUID) -> Run:
+    """A run with what money needs to know of it: its states are large, and every model call waits for this."""
+    return Run.objects.only("id", "parent_id", "session_id", "user_id", "budget_usd", "lease_epoch").get(pk=run_id)
+
+
 def root_of(run: Run) -> Run:
     """The run that a person started, of which this one may be a part."""
     while run.parent_id is not None:
-        run = Run.objects.get(pk=run.parent_id)
+        run = find_run(run.parent_id)
     return run
 
 
 def in_force(*, root: Run, now: datetime, lock: bool = False) -> list[InForce]:
     """The budgets of a run, with what is spent of each. lock: nobody else reserves until the transaction ends."""
     found = []
+    whose = root
     if root.budget_usd is not None:
         if lock:
-            root = Run.objects.select_for_update(no_key=True, of=("self",)).get(pk=root.pk)
+            root = Run.objects.select_for_update(no_key=True, of=("self",)).only("id", "budget_usd").get(pk=root.pk)
         spent = spent_usd(Q(root_run=root.pk))
         found.append(InForce("run", root.budget_usd or Decimal(0), spent, BudgetPeriod.TOTAL))
-    for budget in _budgets(root, lock=lock):
-        calls = _calls_of(budget, root, now)
+    for budget in _budgets(whose, lock=lock):
+        calls = _calls_of(budget, whose, now)
         found.append(InForce(budget.scope, budget.limit_usd, spent_usd(calls), budget.period))
     return found
 
 
 def _budgets(root: Run, *, lock: bool) -> Sequence[Budget]:
     """The budgets that hold for a run; one for this very session or user takes the place of the default of all."""
-    candidates = Budget.objects.filter(
-        Q(scope=BudgetScope.SITE)
-        | Q(scope=BudgetScope.SESSION, subject=root.session_id)
-        | Q(scope=BudgetScope.USER, subject=root.user_id)
-        | Q(scope__in=(BudgetScope.SESSION, BudgetScope.USER), subject__isnull=True)
-    ).order_by("pk")
+    # Ids are unique over sessions and users, so the scope need not be asked for as well.
+    subjects = [subject for subject in (root.session_id, root.user_id) if subject is not None]
+    candidates = Budget.objects.filter(Q(subject__isnull=True) | Q(subject__in=subjects)).order_by("pk")
     rows = list(candidates.select_for_update(no_key=True) if lock else candidates)
     own = {(row.scope, row.period) for row in rows if row.subject is not None}
     has = {BudgetScope.SESSION: root.session_id, BudgetScope.USER: root.user_id}

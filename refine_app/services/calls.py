@@ -34,7 +34,7 @@ SMOOTHING = 0.3
 
 def look(caller: Caller, now: datetime) -> Standing:
     """The endpoints that can be called, what the budgets leave, and who has failed this node run."""
-    run = Run.objects.get(pk=caller.run_id)
+    run = budgets.find_run(caller.run_id)
     held = budgets.in_force(root=budgets.root_of(run), now=now)
     failed = ModelCall.objects.filter(node_run=caller.node_run_id).exclude(outcome__in=(STARTED, COMPLETED))
     return Standing(
@@ -48,7 +48,7 @@ def look(caller: Caller, now: datetime) -> Standing:
 def open_call(planned: Planned, now: datetime) -> Opened:
     """Reserves a call. Raises RunStuck, BudgetExhausted, EndpointResting or EndpointBusy: nothing is reserved then."""
     caller = planned.caller
-    run = Run.objects.get(pk=caller.run_id)
+    run = budgets.find_run(caller.run_id)
     root = budgets.root_of(run)
     worst = planned.endpoint.cost_of(int(planned.prompt_tokens * MARGIN), planned.max_tokens)
     _hold_to_budgets(budgets.in_force(root=root, now=now, lock=True), worst, planned)
@@ -103,6 +103,8 @@ def _hold_to_budgets(held: Sequence[budgets.InForce], worst: Decimal | None, pla
 
 def _left_behind(run: Run, caller: Caller) -> list[ModelCall]:
     """What earlier claims of the run asked for this node run and its sums lack: their workers died."""
+    if run.lease_epoch <= 1:  # its first claim, and the query would take as long as any
+        return []
     rows = ModelCall.objects.select_for_update(no_key=True, of=("self",)).filter(
         node_run=caller.node_run_id, accounted=False, claim__lt=run.lease_epoch
     )
@@ -131,9 +133,12 @@ def settle_lost(call: ModelCall) -> None:
 
 def _hold_to_endpoint(planned: Planned, now: datetime) -> None:
     """The endpoint's breaker and limits, under its state's lock."""
-    slug = planned.endpoint.slug
-    EndpointState.objects.get_or_create(slug=slug)
-    state = EndpointState.objects.select_for_update(no_key=True).get(slug=slug)
+    limits, slug = planned.endpoint, planned.endpoint.slug
+    states = EndpointState.objects.select_for_update(no_key=True)
+    state = states.filter(slug=slug).first()
+    if state is None:
+        EndpointState.objects.get_or_create(slug=slug)
+        state = states.get(slug=slug)
     breaker = endpoints.breaker_of(state)
     if not breaker.let_through(now.timestamp()):
         wait_s = breaker.wait_s(now.timestamp())
@@ -142,8 +147,7 @@ def _hold_to_endpoint(planned: Planned, now: datetime) -> None:
             f"{slug!r} rests for another {wait_s:.0f} s: {why}. Last: {state.last_error[:200]}", retry_after_s=wait_s
         )
     _keep_breaker(state, breaker)
-    limits = next((known.endpoint for known in endpoints.known_endpoints() if known.endpoint.slug == slug), None)
-    if limits is None or not (limits.max_concurrency or limits.requests_per_minute or limits.tokens_per_minute):
+    if not limits.is_limited:
         return
     calls = ModelCall.objects.filter(endpoint=slug)
     if limits.max_concurrency is not None:

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from refine_app.model_clients.desk import Caller, Closed, Opened, Planned, Standing
 from refine_app.prompts.rendering import PromptText
-from refine_app.services import budgets, calls, prompts
+from refine_app.services import budgets, calls, endpoints, prompts
 
 T = TypeVar("T")
 _THREADS = ThreadPoolExecutor(max_workers=2, thread_name_prefix="ledger")
@@ -35,6 +35,9 @@ class DatabaseDesk:
 
     async def look(self, caller: Caller) -> Standing:
         return await in_database(lambda: calls.look(caller, timezone.now()))
+
+    async def has_endpoints(self) -> bool:
+        return endpoints.is_one_given() or await in_database(endpoints.is_one_callable)
 
     async def open(self, planned: Planned) -> Opened:
         return await in_database(lambda: calls.open_call(planned, timezone.now()))

@@ -57,6 +57,9 @@ class Known:
             output_usd=one.output_usd,
             timeout_s=one.timeout_s,
             idle_timeout_s=one.idle_timeout_s,
+            max_concurrency=one.max_concurrency,
+            requests_per_minute=one.requests_per_minute,
+            tokens_per_minute=one.tokens_per_minute,
             token=secret_of(one),
             allow_private=self.is_given or settings.PRIVATE_ENDPOINTS_ALLOWED,
             is_default=one.slug == ENVIRONMENT,
@@ -124,6 +127,16 @@ def find_endpoint(slug: str) -> Known:
 def callable_specs(now: datetime) -> list[EndpointSpec]:
     """Every endpoint that can be called, as callers see it."""
     return [known.spec(now) for known in known_endpoints() if not known.why_off]
+
+
+def is_one_given() -> bool:
+    """Whether the environment alone gives one that can be called."""
+    return any(not why_off(one) for one in given_endpoints())
+
+
+def is_one_callable() -> bool:
+    """Whether any endpoint can be called."""
+    return is_one_given() or any(not why_off(one) for one in Endpoint.objects.filter(enabled=True))
 
 
 def why_off(endpoint: Endpoint) -> str:

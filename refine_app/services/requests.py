@@ -71,7 +71,7 @@ def make_request(
         require_active(session, Action.EDIT)
         parent = _find_parent(session, parent_id)
         is_empty = not document.text.strip("\ufeff \t\r\n\f\v")
-        chosen, reason = _route(intent, instruction, session.language, is_empty=is_empty, now=now)
+        chosen, reason = _route(intent, instruction, session.language, is_empty=is_empty)
         if is_empty and chosen not in (AUTO, Intent.REDESIGN_GRAPH, *WITHOUT_TEXT):
             raise EmptyDocument(session.pk)
         request = _start(
@@ -122,12 +122,12 @@ def graph_for(*, intent: str, instruction: str, language: str, is_empty: bool) -
     return GRAPHS[Intent(intent)]
 
 
-def _route(intent: str, instruction: str, language: str, *, is_empty: bool, now: datetime) -> tuple[str, str]:
+def _route(intent: str, instruction: str, language: str, *, is_empty: bool) -> tuple[str, str]:
     """The intent and why; auto where the words leave it open and a model can be asked."""
     if intent != AUTO:
         return intent, ASKED_FOR
     route: Route = choose_intent(instruction, language, is_empty=is_empty)
-    if not route.is_clear and endpoints.callable_specs(now):
+    if not route.is_clear and endpoints.is_one_callable():
         return AUTO, OPEN_REASON
     return route.intent, route.reason
 

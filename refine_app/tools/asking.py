@@ -74,7 +74,7 @@ class Reply:
 
 async def has_model(context: ToolContext) -> bool:
     """Whether any endpoint can be called; tools that can do without one ask this first."""
-    return bool((await desks.current().look(_caller(context, ""))).endpoints)
+    return await desks.current().has_endpoints()
 
 
 async def ask_model(context: ToolContext, question: Question, on_text: Callable[[str], None] | None = None) -> Reply:

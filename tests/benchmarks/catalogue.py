@@ -74,14 +74,17 @@ def together(rooms: int, people: int) -> Suite:
     )
 
 
-def layout(nodes: int) -> Suite:
-    """Drawing a graph from nothing, and again with one node more."""
+def layout(nodes: int, *libraries: str) -> Suite:
+    """Drawing a graph from nothing, and again with one node more; the libraries only from nothing."""
     return Suite(
         title=f"layout of {nodes:,} nodes, 1.5 edges a node",
         unit="ms",
         units={"crossings": "", "overlaps": "", "nodes moved by it": ""},
         lower_is_better=True,
         ours=ours("graph_layout", str(nodes)),
+        peers={name: ours("graph_layout_peers", name, str(nodes)) for name in libraries},
+        rounds=3,
+        needs="node",
     )
 
 
@@ -99,7 +102,7 @@ SUITES = {
     "model-calls": Suite(
         title="1,000 runs of five 1-second calls, PostgreSQL",
         unit="s",
-        units={"peak memory": "MB", "memory for the runs": "MB"},
+        units={"processor": "s", "peak memory": "MB", "memory for the runs": "MB"},
         lower_is_better=True,
         ours=ours("model_calls", "1000", database="postgres"),
         rounds=3,
@@ -107,10 +110,24 @@ SUITES = {
     "model-calls-10000": Suite(
         title="10,000 runs of five 1-second calls, PostgreSQL",
         unit="s",
-        units={"peak memory": "MB", "memory for the runs": "MB"},
+        units={"processor": "s", "peak memory": "MB", "memory for the runs": "MB"},
         lower_is_better=True,
         ours=ours("model_calls", "10000", database="postgres"),
         rounds=1,
+    ),
+    "model-streams": Suite(
+        title="streamed model calls, 1,000 at once, processor time",
+        unit="ms",
+        units={
+            "own time of a token": "µs",
+            "the bare client's of a token": "µs",
+            "memory of a stream": "kB",
+            "rendering a prompt": "µs",
+            "templates at hand": "%",
+        },
+        lower_is_better=True,
+        ours=ours("model_streams", "1000", database="sqlite", cores="0,1"),
+        rounds=3,
     ),
     "celery-drain": Suite(
         title="runs of one node through Celery, Redis and PostgreSQL",
@@ -146,8 +163,8 @@ SUITES = {
         lower_is_better=True,
         ours=ours("diff_lines", "10000"),
     ),
-    "layout-hundred": layout(100),
-    "layout-thousand": layout(1000),
+    "layout-hundred": layout(100, "dagre", "elkjs"),
+    "layout-thousand": layout(1000, "elkjs"),  # dagre is not done with it in 40 s
     "page": Suite(
         title="workspace",
         unit="ms",

@@ -235,7 +235,7 @@ def test_a_dead_workers_call_is_closed_with_what_was_heard_and_told_to_the_run(c
     run = run_of(cast)
     lost = calls.open_call(plan(run), NOON)
     cache.set(text_key(node_run_id(run.pk, 3)), {"attempt": 1, "text": "x" * 36})
-    Run.objects.filter(pk=run.pk).update(lease_epoch=1)
+    Run.objects.filter(pk=run.pk).update(lease_epoch=2)
     again = calls.open_call(plan(run, attempt=2), NOON)
     (spent,) = again.unaccounted
     assert (spent.call_id, spent.prompt_tokens) == (lost.call_id, 100)
@@ -248,7 +248,7 @@ def test_a_dead_workers_call_is_closed_with_what_was_heard_and_told_to_the_run(c
 def test_an_answer_that_no_checkpoint_kept_is_paid_to_the_token_and_asked_again(cast: Cast) -> None:
     run = run_of(cast)
     calls.close_call(end(calls.open_call(plan(run, said="same"), NOON)), NOON)
-    Run.objects.filter(pk=run.pk).update(lease_epoch=1)
+    Run.objects.filter(pk=run.pk).update(lease_epoch=2)
     again = calls.open_call(plan(run, said="same"), NOON)
     assert [(one.prompt_tokens, one.completion_tokens) for one in again.unaccounted] == [(100, 900)]
     assert ModelCall.objects.get(pk=again.call_id).duplicate
