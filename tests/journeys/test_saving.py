@@ -188,6 +188,45 @@ def test_two_tabs_that_type_at_once_end_with_the_same_text_and_lose_nothing(
     assert problems.found == []
 
 
+BEGIN_ANEW = """
+from django.db import transaction
+from django.utils import timezone
+from sessions_app import update_log
+from sessions_app.crdt.edits import between
+from sessions_app.crdt.kinds import TEXT
+from sessions_app.crdt.replica import Replica
+from sessions_app.models import Document
+with transaction.atomic():
+    document = Document.objects.select_for_update().get(session="{session}")
+    state = Replica(TEXT).edit(between("", "first = 1\\nanew = 2\\n"))
+    update_log.start_epoch(document, state, now=timezone.now())
+    update_log.write_down(document, "first = 1\\nanew = 2\\n", document.revision)
+"""
+
+
+def test_what_was_typed_while_the_history_was_begun_anew_is_given_back_and_doubles_nothing(
+    live_site: Site, open_page: OpenPage
+) -> None:
+    page = open_page()
+    wire = Wire(page)
+    new_session(page, live_site)
+    wire.cut()
+    steps.type_at_end(page, "mine = 3\n")
+    expect(page.locator("#pill")).to_have_text(OFFLINE)
+    begun = live_site.manage("shell", "-c", BEGIN_ANEW.format(session=page.url.split("/")[4]))
+    assert begun.returncode == 0, begun.stderr
+    wire.is_cut = False  # the page comes back with a history that is gone
+    given_back = page.get_by_role("button", name="Copy the text")
+    expect(given_back).to_be_visible()
+    steps.wait_until_ready(page)
+    assert steps.editor_text(page) == steps.stored_text(page) == "first = 1\nanew = 2\n"
+    given_back.click()
+    assert page.evaluate("navigator.clipboard.readText()") == "first = 1\nmine = 3\n"
+    steps.type_at_end(page, "more = 4\n")
+    steps.expect_saved(page)
+    assert steps.stored_text(page) == "first = 1\nanew = 2\nmore = 4\n"
+
+
 def test_leaving_asks_only_while_something_is_unsaved(live_site: Site, open_page: OpenPage) -> None:
     page = open_page()
     wire = Wire(page)

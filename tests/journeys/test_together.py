@@ -137,7 +137,8 @@ def test_two_browsers_a_phone_and_a_stock_client_lose_and_double_nothing_while_t
         assert text.count("def load_orders(path)") == 1
         steps.send(ana)
         steps.wait_for_hunks(ana)
-        expect(ben.locator('.hunk[data-status="open"]').first).to_be_attached(timeout=steps.RUN_ENDS_MS)
+        for page in (ben, cleo):
+            expect(page.locator('.hunk[data-status="open"]').first).to_be_attached(timeout=steps.RUN_ENDS_MS)
         type_at_start(ben, "# typed beside the proposal\n")
         ana.locator(".hunk").first.get_by_role("button", name="Accept").click()
         expect(ana.locator('.hunk[data-status="accepted"]')).to_have_count(1)
@@ -148,5 +149,10 @@ def test_two_browsers_a_phone_and_a_stock_client_lose_and_double_nothing_while_t
         assert "# typed beside the proposal" in node.text()
         assert node.text() != "# typed beside the proposal\n" + text
         assert node_person.text_of(session) == node.text()
+        ana.get_by_role("button", name="History", exact=True).click()
+        accepted = ana.locator(".history-entry").first
+        expect(accepted).to_contain_text("refine_code via")
+        accepted.click()
+        expect(ana.locator(".history-preview")).to_contain_text("Node propose, endpoint")
     finally:
         node.stop()
