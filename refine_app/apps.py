@@ -10,10 +10,19 @@ class RefineConfig(AppConfig):
 
     def ready(self) -> None:
         # Models can be imported only now.
-        from graphs_app import effects
+        from graphs_app import effects, snapshots
         from graphs_app.engine.registry import REGISTRY
         from refine_app.model_clients import desk
-        from refine_app.services import built_in_graphs, handing_over, ledger, prompts, proposals, ready_made, stuck
+        from refine_app.services import (
+            built_in_graphs,
+            handing_over,
+            ledger,
+            prompts,
+            proposals,
+            ready_made,
+            snapshot_prompts,
+            stuck,
+        )
         from refine_app.services.desk import DatabaseDesk
         from refine_app.tools.catalogue import TOOLS
 
@@ -23,6 +32,7 @@ class RefineConfig(AppConfig):
         effects.register(ledger.EFFECT, ledger.record_model_call)
         effects.register(handing_over.EFFECT, handing_over.hand_over)
         effects.register(stuck.EFFECT, stuck.roll_back)
+        snapshots.register_part(snapshot_prompts.PART, snapshot_prompts.prompts_of)
         desk.use(DatabaseDesk())
         post_migrate.connect(ready_made.install_after_migrate, sender=self, dispatch_uid="ready-made-endpoints")
         post_migrate.connect(prompts.install_after_migrate, sender=self, dispatch_uid="built-in-prompts")

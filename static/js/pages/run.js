@@ -57,7 +57,7 @@ async function look() {
     // The next steps are on their way while the first are drawn; those between are not drawn by themselves.
     start = page.steps.at(-1).activation + 1;
     const next = get(`${path}/timeline?start=${start}`);
-    if (first && steps.size === page.steps.length) show();
+    if (first && steps.size === page.steps.length) show(), (document.documentElement.dataset.ready = "true");
     page = await next;
   }
   show();
