@@ -231,7 +231,7 @@ class Writing:
         has_checkpoint = any(part.fold().has_checkpoint for part in parts)
         if has_checkpoint:
             failpoints.reach("before_checkpoint")
-        alone = self._store.is_atomic and is_one_statement(parts, calls)
+        alone = self._store.is_atomic and not calls and is_one_statement(parts)
         with nullcontext() if alone else transaction.atomic():
             for call in calls:
                 self._call(call)
@@ -310,10 +310,8 @@ def _has_rows(row: RunRow) -> bool:
     return same.exists()
 
 
-def is_one_statement(parts: Sequence[Part], calls: Sequence[Call]) -> bool:
+def is_one_statement(parts: Sequence[Part]) -> bool:
     """Whether nothing is to be written but rows: no session is told, no effect happens, no end concerns others."""
-    if calls:
-        return False
     return not any(part.journal.run.session_id is not None or part.fold().has_more for part in parts)
 
 

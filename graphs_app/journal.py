@@ -38,6 +38,8 @@ logger = logging.getLogger(__name__)
 LINGER_S = 0.003
 ENOUGH = 50
 """Runs that a batch is handed over with at once: while it is written, the loop has time for the other runs."""
+AT_ONCE = 250
+"""Runs in one batch on the line at most: while the server writes it, the loop prepares the next one."""
 LOOK_EVERY = 25
 """After how many more runs it is asked whether the batch on the line is answered, before the loop itself would ask."""
 COUNT_EVERY_S = 0.25
@@ -242,15 +244,26 @@ class Writer:
             self._more_is_due = True
             self._look()
             return
-        parts, self._parts = self._parts, []
+        line = self._free_line()
+        if line is not None and not self._calls:
+            parts = self._detached(AT_ONCE)
+            if _fits_line(parts):
+                # What is more than that follows as soon as this is answered.
+                self._more_is_due = bool(self._parts)
+                self._send(line, parts)
+                return
+        else:
+            parts = []
+        parts += self._detached(len(self._parts))
         calls, self._calls = self._calls, []
+        self._give_to_thread(Flushed(parts, calls))
+
+    def _detached(self, count: int) -> list[Part]:
+        """Takes so many parts out; what their runs say from now on belongs to other ones."""
+        parts, self._parts = self._parts[:count], self._parts[count:]
         for part in parts:
             part.journal.detach()
-        line = self._free_line()
-        if line is None or not _fits_line(parts, calls):
-            self._give_to_thread(Flushed(parts, calls))
-        else:
-            self._send(line, parts)
+        return parts
 
     def _give_to_thread(self, flushed: Flushed) -> None:
         self._with_thread += 1
@@ -379,9 +392,9 @@ class Writer:
             call.settle()
 
 
-def _fits_line(parts: Sequence[Part], calls: Sequence[Call]) -> bool:
+def _fits_line(parts: Sequence[Part]) -> bool:
     """Whether a batch is one statement. What cannot be folded into rows is the thread's to refuse."""
     try:
-        return is_one_statement(parts, calls)
+        return is_one_statement(parts)
     except (ValueError, TypeError, RecursionError):
         return False

@@ -5,6 +5,7 @@ never touches the database: the journal's writer does, and one thread for upkeep
 """
 
 import asyncio
+import gc
 import logging
 import os
 import socket
@@ -41,6 +42,9 @@ from graphs_app.streams import TextStreams
 logger = logging.getLogger(__name__)
 
 LOOK_FOR_PEOPLE_S = 0.5
+COLLECT_EVERY = 10_000
+"""After how many new objects garbage is looked for. Python's 700 would look through the objects of thousands of runs,
+which are no garbage, again and again: half of the processor's time."""
 
 
 @dataclass(slots=True, eq=False)
@@ -314,6 +318,14 @@ def _with_fresh_connection(function: Callable[..., Any], arguments: dict[str, An
         raise
 
 
+def _collect_less_often() -> None:
+    """What was imported is there for good, and is looked through no more."""
+    if gc.get_threshold()[0] != COLLECT_EVERY:
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(COLLECT_EVERY, 10, 10)
+
+
 _current: Worker | None = None
 _lock = threading.Lock()
 
@@ -323,6 +335,7 @@ def current() -> Worker:
     global _current
     with _lock:
         if _current is None or not _current._thread.is_alive():
+            _collect_less_often()
             _current = Worker()
         return _current
 
