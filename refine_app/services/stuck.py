@@ -61,19 +61,21 @@ def _passes(root: Run, planned: Planned) -> list[UUID]:
         input_hash=planned.input_hash,
         outcome=COMPLETED,
         duplicate=False,
-    ).exclude(node_run=caller.node_run_id)
-    rows = same.order_by("pk").values_list("run_id", "run__parent_id", "run__parent_key", "node_run")
-    if not rows:
+    )
+    rows = [row for row in same.order_by("pk").values_list("run_id", "node_run") if row[1] != caller.node_run_id]
+    if len(rows) < SAME_STATE:  # nearly always; and what the runs are parts of is not asked for then
         return []
-    own = _place(*Run.objects.values_list("pk", "parent_id", "parent_key").get(pk=caller.run_id), caller.node_run_id)
-    found = {_place(run, parent, key, node_run): node_run for run, parent, key, node_run in rows}
-    found.pop(own, None)
-    return [node_run for node_run in found.values() if node_run is not None]
+    parts = Run.objects.filter(pk__in={caller.run_id, *(run for run, _ in rows if run is not None)})
+    parents = {run: (parent, key) for run, parent, key in parts.values_list("pk", "parent_id", "parent_key")}
+    found = {_place(run, node_run, parents): node_run for run, node_run in rows if node_run is not None}
+    found.pop(_place(caller.run_id, caller.node_run_id, parents), None)
+    return list(found.values())
 
 
-def _place(run: UUID | None, parent: UUID | None, key: str | None, node_run: UUID | None) -> tuple[Any, ...]:
+def _place(run: UUID | None, node_run: UUID, parents: Mapping[UUID, tuple[UUID | None, str]]) -> tuple[Any, ...]:
     """Where in the loop's passes a call belongs: a sub-run to the activation that it is part of."""
-    return (run, node_run) if parent is None else (parent, (key or "").partition(":")[0])
+    parent, key = parents.get(run, (None, "")) if run is not None else (None, "")
+    return (run, node_run) if parent is None else (parent, key.partition(":")[0])
 
 
 def _is_state_the_same(run_id: UUID, passes: Sequence[UUID]) -> bool:
