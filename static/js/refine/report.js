@@ -76,6 +76,7 @@ function functionsOf(state) {
  * @returns {HTMLElement | null} null where the state tells of no review
  */
 export function reviewReport(state, goTo) {
+  if (state?.graph_proposal) return redesignReport(state);
   if (!state || (state.functions === undefined && state.issues === undefined && state.suggestions === undefined)) return null;
   const functions = functionsOf(state);
   const issues = [...rows(state.issues ?? state.findings)].sort((a, b) => rank(a) - rank(b));
@@ -91,4 +92,12 @@ export function reviewReport(state, goTo) {
         h("table", { class: "functions" },
           h("thead", null, h("tr", null, h("th", { scope: "col" }, "Name"), h("th", { scope: "col" }, "Complexity"), h("th", { scope: "col" }, "Lines"), h("th", { scope: "col" }, h("span", { class: "visually-hidden" }, "Place")))),
           h("tbody", null, functions.map((fn) => functionRow(fn, goTo)))))));
+}
+
+/** What a redesign proposes; it is decided on the graph's page. @param {any} state */
+function redesignReport({ graph, graph_proposal, changes, summary }) {
+  return h("div", { class: "report" }, h("p", null, summary),
+    changes.length > 0 && h("section", { "aria-label": "Changes to the graph" }, h("h3", null, "Changes to the graph"),
+      h("ul", { class: "findings" }, changes.map((/** @type {any} */ change) => h("li", { class: "finding" }, h("span", { class: "finding-words" }, h("strong", null, `${change.n}. ${change.title}`), ` ${change.reason}`))))),
+    h("p", null, h("a", { href: `/graph/${graph}/?redesign=${graph_proposal}` }, "Decide on them on the page of the graph")));
 }
