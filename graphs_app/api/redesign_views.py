@@ -18,7 +18,7 @@ from sessions_app.api.idempotency import idempotent
 from sessions_app.api.pagination import NewestFirst
 
 
-class EstimateShape(serializers.Serializer[Any]):
+class GraphEstimateShape(serializers.Serializer[Any]):
     critical_path_ms = serializers.FloatField(help_text="The time of its longest way.")
     critical_path = serializers.ListField(child=serializers.CharField())
     steps = serializers.IntegerField(help_text="Nodes on its longest way.")
@@ -30,14 +30,14 @@ class EstimateShape(serializers.Serializer[Any]):
 class EvidenceShape(serializers.Serializer[Any]):
     valid = serializers.BooleanField(help_text="Whether the graph is valid with this change and all before it.")
     problems = serializers.ListField(child=serializers.DictField())
-    before = EstimateShape()
-    after = EstimateShape()
+    before = GraphEstimateShape()
+    after = GraphEstimateShape()
     source = serializers.CharField(  # type: ignore[assignment]  # a declared field, no attribute
         help_text="Where the durations come from, in words."
     )
 
 
-class ChangeShape(serializers.Serializer[Any]):
+class GraphChangeShape(serializers.Serializer[Any]):
     n = serializers.IntegerField()
     kind = serializers.CharField()
     title = serializers.CharField()
@@ -48,29 +48,29 @@ class ChangeShape(serializers.Serializer[Any]):
     )
     needs = serializers.ListField(child=serializers.IntegerField(), help_text="Changes that must be accepted too.")
     evidence = EvidenceShape()
-    status = serializers.ChoiceField(choices=("open", "accepted", "rejected"))
+    status = serializers.CharField(help_text="open, accepted or rejected.")
 
 
 class GraphProposalSummaryShape(serializers.Serializer[Any]):
     id = serializers.UUIDField()
     graph = serializers.CharField()
-    status = serializers.ChoiceField(choices=("open", "applied"))
+    status = serializers.CharField(help_text="open or applied.")
     base_version = serializers.IntegerField()
     run = serializers.UUIDField(allow_null=True)
     by = serializers.CharField(allow_null=True)
     created_at = serializers.DateTimeField()
-    before = EstimateShape()
-    after = EstimateShape(help_text="With every change.")
+    before = GraphEstimateShape()
+    after = GraphEstimateShape(help_text="With every change.")
 
 
-class ResultShape(serializers.Serializer[Any]):
+class RedesignedShape(serializers.Serializer[Any]):
     definition = serializers.DictField()
-    estimate = EstimateShape()
+    estimate = GraphEstimateShape()
 
 
 class GraphProposalShape(GraphProposalSummaryShape):
-    changes = ChangeShape(many=True)
-    result = ResultShape(help_text="With what is accepted.")
+    changes = GraphChangeShape(many=True)
+    result = RedesignedShape(help_text="With what is accepted.")
     preview = ComparisonShape(help_text="What all that is not rejected comes to, drawn with what it takes away.")
 
 
