@@ -35,6 +35,7 @@ settings.register_profile("suite", derandomize=True, deadline=None, suppress_hea
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "suite"))
 
 pytest_plugins = [
+    "tests.servers.flushed",
     "tests.servers.postgres",
     "tests.servers.redis_server",
     "tests.servers.site",
