@@ -13,6 +13,7 @@ import logging
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
+from dataclasses import dataclass
 from itertools import count
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
@@ -118,6 +119,18 @@ class Call:
             self.done.set_result(self.value)
         else:
             self.done.set_exception(self.failure)
+
+
+@dataclass(slots=True)
+class Flushed:
+    """What is given to the thread at once."""
+
+    parts: list[Part]
+    calls: list[Call]
+    in_doubt: bool = False
+    """Whether it was tried already, and may have been written."""
+    count: int = 1
+    """How often something was given that is one batch now."""
 
 
 class Writing:

@@ -6,13 +6,15 @@ milliseconds: a node that ends by then costs one row and no commit of its own.
 
 A batch that is one statement is sent from the loop itself (`line`); what needs a transaction, what went wrong before,
 and everything on SQLite is written by a thread.
+
+Where the processor time of a durable step goes (one run): the server 230 µs, of which its commit 130; here 120, of
+which the engine 15, entries, rows and waiters 38, the statement's parameters 24, the socket and the loop the rest.
 """
 
 import asyncio
 import logging
 import threading
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from queue import SimpleQueue
 from time import monotonic
@@ -21,7 +23,7 @@ from typing import Any
 from django.db import DatabaseError, InterfaceError, connection
 
 from graphs_app import failpoints
-from graphs_app.batch import Call, Part, Writing, in_order, is_one_statement, take_answer
+from graphs_app.batch import Call, Flushed, Part, Writing, in_order, is_one_statement, take_answer
 from graphs_app.definitions import LoadedGraph
 from graphs_app.diff_pace import DiffPace
 from graphs_app.engine.checkpoint import Emitted, Entry, Interrupted, NodeDone, NodeFailed, NodeStarted, RunEnded
@@ -44,18 +46,6 @@ LOOK_EVERY = 25
 """After how many more runs it is asked whether the batch on the line is answered, before the loop itself would ask."""
 COUNT_EVERY_S = 0.25
 """How often a run's row is brought up to its node runs while it goes on; at its end it always is."""
-
-
-@dataclass(slots=True)
-class Flushed:
-    """What is given to the thread at once."""
-
-    parts: list[Part]
-    calls: list[Call]
-    in_doubt: bool = False
-    """Whether it was tried already, and may have been written."""
-    count: int = 1
-    """How often something was given that is one batch now."""
 
 
 class JournalOf:
