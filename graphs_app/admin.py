@@ -10,7 +10,16 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from graphs_app.errors import RunFinished
-from graphs_app.models import Graph, GraphDraft, GraphVersion, Interrupt, NodeRun, Run, WorkerHeartbeat
+from graphs_app.models import (
+    Graph,
+    GraphDraft,
+    GraphProposal,
+    GraphVersion,
+    Interrupt,
+    NodeRun,
+    Run,
+    WorkerHeartbeat,
+)
 from graphs_app.services import claims, runs
 from sessions_app.admin import ReadOnlyAdmin, link_to, link_to_list
 from sessions_app.models import SessionEvent
@@ -73,6 +82,44 @@ class GraphDraftAdmin(ReadOnlyAdmin[GraphDraft]):
     @admin.display(description="definition")
     def shown_definition(self, draft: GraphDraft) -> SafeString | str:
         return as_json(draft.definition)
+
+
+@admin.register(GraphProposal)
+class GraphProposalAdmin(ReadOnlyAdmin[GraphProposal]):
+    list_display = ("id", "graph", "base_version", "status", "run_link", "created_by", "created_at")
+    list_filter = ("status",)
+    list_select_related = ("graph", "created_by", "run")
+    search_fields = ("graph__name", "graph__slug", "id")
+    fields = (
+        *("id", "graph", "base_version", "status", "run_link", "created_by", "created_at", "updated_at"),
+        *("shown_changes", "shown_decisions", "shown_before", "shown_after", "shown_base"),
+    )
+    readonly_fields = ("run_link", "shown_changes", "shown_decisions", "shown_before", "shown_after", "shown_base")
+    ordering = ("-created_at",)
+
+    @admin.display(description="run")
+    def run_link(self, proposal: GraphProposal) -> SafeString | str:
+        return link_to(proposal.run)
+
+    @admin.display(description="changes")
+    def shown_changes(self, proposal: GraphProposal) -> SafeString | str:
+        return as_json(proposal.changes)
+
+    @admin.display(description="decisions")
+    def shown_decisions(self, proposal: GraphProposal) -> SafeString | str:
+        return as_json(proposal.decisions)
+
+    @admin.display(description="estimated before")
+    def shown_before(self, proposal: GraphProposal) -> SafeString | str:
+        return as_json(proposal.before)
+
+    @admin.display(description="estimated after")
+    def shown_after(self, proposal: GraphProposal) -> SafeString | str:
+        return as_json(proposal.after)
+
+    @admin.display(description="definition")
+    def shown_base(self, proposal: GraphProposal) -> SafeString | str:
+        return as_json(proposal.base)
 
 
 @admin.register(Run)

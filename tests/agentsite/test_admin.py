@@ -14,6 +14,7 @@ from django.utils import timezone
 from graphs_app.models import (
     Graph,
     GraphDraft,
+    GraphProposal,
     GraphVersion,
     Interrupt,
     NodeRun,
@@ -104,6 +105,7 @@ def run(session: Session) -> Run:
         tool="set_state",
         status=NodeRunStatus.STARTED,
     )
+    GraphProposal.objects.create(graph=graph, base=DEFINITION, base_version=1, run=made)
     Interrupt.objects.create(run=made, activation=2, node_id="ask", question="Really?")
     document = Document.objects.get(session=session)
     request = Request.objects.create(
