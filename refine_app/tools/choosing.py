@@ -1,5 +1,6 @@
 """The tools of the graph intent: what a request asks for, and giving it to the graph that does that."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,6 +11,8 @@ from refine_app.routing import INTENTS, WITHOUT_TEXT, choose_intent
 from refine_app.tools.asking import has_model
 from refine_app.tools.errors import InvalidOutput
 from refine_app.tools.replies import ask_for_data
+
+logger = logging.getLogger(__name__)
 
 MIN_CONFIDENCE = 0.5
 
@@ -27,7 +30,11 @@ async def choose_what_to_do(context: ToolContext, state: Mapping[str, Any]) -> J
         found = await _asked(context, instruction, _described(code, language), possible)
     except BudgetExhausted:
         raise
-    except (ModelError, InvalidOutput) as error:
+    except InvalidOutput as error:
+        # People are told that it was of no use; what it was is for whoever looks after the models.
+        logger.info("the answer to what a request asks for cannot be used: %s", error)
+        return _by_rules(route.intent, route.reason, possible, "The model's answer could not be used.")
+    except ModelError as error:
         return _by_rules(route.intent, route.reason, possible, f"The model could not be asked: {str(error)[:300]}")
     least = float(context.config.get("min_confidence", MIN_CONFIDENCE))
     if found["confidence"] < least:

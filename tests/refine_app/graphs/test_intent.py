@@ -48,8 +48,8 @@ async def test_without_a_model_the_rules_say_so() -> None:
     ("script", "words", "calls"),
     [
         ([said("code_review", 0.2)], "not sure (0.20 for code_review)", 1),
-        ([Behaviour(answer="I would rather not.")] * 2, "could not be asked", 2),
-        ([said("make_coffee")] * 2, "could not be asked", 2),
+        ([Behaviour(answer="I would rather not.")] * 2, "could not be used", 2),
+        ([said("make_coffee")] * 2, "could not be used", 2),
         ([Behaviour(status=500)], "answered 500", 1),
     ],
 )
