@@ -18,7 +18,7 @@ from django.utils import timezone
 
 from sessions_app.clock import database_now
 from sessions_app.models import SessionStatus
-from sessions_app.realtime import layer, publish, store, topics
+from sessions_app.realtime import layer, protocol, publish, store, topics
 from sessions_app.realtime.close_codes import CloseCode
 from sessions_app.realtime.layer import Item
 from sessions_app.realtime.room import Room
@@ -92,7 +92,8 @@ class Hub:
             if topics.deliver(session_id, text):
                 continue
             session = UUID(session_id)
-            if text is None:
+            has_grown = text is None or protocol.is_news(text)
+            if has_grown:
                 for listener in self.listeners:
                     listener(session)
             room = self.rooms.get(session)
@@ -100,6 +101,8 @@ class Hub:
                 continue
             if text is None:
                 room.wake()
+            elif has_grown:
+                room.grow(protocol.rows_of(text))
             else:
                 room.stream(text)
 

@@ -9,6 +9,7 @@ is answered by one text.delta with what is known from n on. Anything else closes
 """
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -82,6 +83,36 @@ def _text_since(content: dict[str, Any]) -> TextSince:
 def encode(frame: dict[str, Any]) -> str:
     """One frame as the socket carries it."""
     return json.dumps(frame, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+NEWS_MAX = 16_000
+"""Characters of events that go with the word that a log has grown; for more, the log is read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One event of a log, encoded once for all sockets."""
+
+    seq: int
+    type: str
+    text: str
+
+
+def news_of(rows: Iterable[Row]) -> str | None:
+    """New rows of a log as one text, a line for each; None when they are too much for that."""
+    text = "\n".join(f"{row.seq} {row.type} {row.text}" for row in rows)
+    return text if len(text) <= NEWS_MAX else None
+
+
+def is_news(text: str) -> bool:
+    """Whether the text is rows of a log, and not a frame, which is a JSON object."""
+    return text[:1].isdigit()
+
+
+def rows_of(news: str) -> list[Row]:
+    """The rows that news_of() has written."""
+    lines = (line.split(" ", 2) for line in news.split("\n"))
+    return [Row(seq=int(seq), type=type, text=text) for seq, type, text in lines]
 
 
 def text_delta(asked: TextSince, known: TextSoFar | None, *, at: str) -> dict[str, Any]:

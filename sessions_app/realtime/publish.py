@@ -1,6 +1,7 @@
 """Tells the sockets of every process that there is something to read. Callable from any thread, never blocks.
 
-wake() says that a session's log grew: the truth is in the database. stream() carries what is not stored.
+wake() says that a session's log grew, and by what if that is little: the truth is in the database, and who finds that
+something is missing in between reads it there. stream() carries what is not stored.
 The rooms of this process are told directly, those of others over the channel layer, which is only touched from one
 event loop: the one that the sockets live on, or, in a process without sockets, a thread of its own.
 """
@@ -30,9 +31,9 @@ class Receiver(Protocol):
     def deliver(self, items: list[Item]) -> None: ...
 
 
-def wake(session_id: UUID) -> None:
-    """Says that the session's event log has grown."""
-    _outbox.put((str(session_id), None))
+def wake(session_id: UUID, news: str | None = None) -> None:
+    """Says that the session's event log has grown; news is what protocol.news_of() makes of its new rows."""
+    _outbox.put((str(session_id), news))
 
 
 def stream(session_id: UUID, frame: dict[str, Any]) -> None:

@@ -14,6 +14,7 @@ from django.db import Error as DatabaseError
 
 from sessions_app.events import MemberLeft, SessionExpired
 from sessions_app.realtime import store
+from sessions_app.realtime.protocol import Row
 from sessions_app.realtime.socket import Socket
 
 log = logging.getLogger(__name__)
@@ -43,6 +44,14 @@ class Room:
         self._wakes += 1
         if self._live:
             self._read_soon()
+
+    def grow(self, rows: list[Row]) -> None:
+        """The log has grown by these rows. Where they follow on what is known, nothing need be read."""
+        if self._live and self._reading is None and rows[0].seq == self.seq + 1:
+            self._wakes += 1
+            self._fan_out(rows)
+        elif not self._live or rows[-1].seq > self.seq:
+            self.wake()
 
     def stream(self, text: str) -> None:
         """A frame that is not stored; it waits for a read that is under way, so that it does not overtake events."""
@@ -96,7 +105,7 @@ class Room:
             held, self._held = self._held, []
             self._fan_out_unstored(held)
 
-    def _fan_out(self, rows: list[store.Row]) -> None:
+    def _fan_out(self, rows: list[Row]) -> None:
         for row in rows:
             for socket in self._live:
                 socket.push(row.text, seq=row.seq)

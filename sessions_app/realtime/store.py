@@ -11,21 +11,12 @@ from django.db import close_old_connections
 
 from sessions_app import selectors
 from sessions_app.models import Member, Session
-from sessions_app.realtime.protocol import encode
+from sessions_app.realtime.protocol import Row, encode
 from sessions_app.services import auth
 
 CHUNK = 500
 _threads = ThreadPoolExecutor(max_workers=4, thread_name_prefix="realtime")
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One event of a log, encoded once for all sockets."""
-
-    seq: int
-    type: str
-    text: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from sessions_app.events import Event
 from sessions_app.models import Session, SessionEvent
-from sessions_app.realtime import publish
+from sessions_app.realtime import protocol, publish
 
 TAKE = "UPDATE sessions_app_session SET last_seq = last_seq + %s WHERE id = %s RETURNING last_seq"
 
@@ -25,12 +25,19 @@ def append(session_id: UUID, events: Sequence[Event]) -> int:
     last = _take_numbers(session_id, len(events))
     first = last - len(events) + 1
     at = timezone.now()
-    SessionEvent.objects.bulk_create(
+    rows = [
         SessionEvent(session_id=session_id, seq=first + i, type=event.type, at=at, run=event.run, data=event.data())
         for i, event in enumerate(events)
-    )
-    transaction.on_commit(partial(publish.wake, session_id))
+    ]
+    SessionEvent.objects.bulk_create(rows)
+    transaction.on_commit(partial(_tell, session_id, rows))
     return last
+
+
+def _tell(session_id: UUID, rows: Sequence[SessionEvent]) -> None:
+    """Wakes those who watch, with the events as they are read from the log."""
+    news = protocol.news_of(protocol.Row(row.seq, row.type, protocol.encode(row.frame())) for row in rows)
+    publish.wake(session_id, news)
 
 
 def _take_numbers(session_id: UUID, count: int) -> int:

@@ -132,7 +132,7 @@ async def test_another_process_wakes_the_sockets_and_streams_to_them(
         client = await connected(cast)
         await listening()
         with monkeypatch.context() as unheard:
-            unheard.setattr(publish, "wake", lambda session_id: None)
+            unheard.setattr(publish, "wake", lambda session_id, news: None)
             await sync_to_async(save)(cast, "two")
         await asyncio.sleep(0)
         assert client.from_server.empty()
@@ -161,9 +161,9 @@ async def test_a_layer_that_dies_costs_a_poll_interval_and_is_used_again_when_it
         server.kill()
         server.wait()
         with monkeypatch.context() as unheard:
-            unheard.setattr(publish, "wake", lambda session_id: None)
+            unheard.setattr(publish, "wake", lambda session_id, news: None)
             await sync_to_async(save)(cast, "while it is down")
-        assert (await client.frame(within=5))["type"] == "document.saved"
+        assert (await client.frame(within=60))["type"] == "document.saved"
 
         server = start_own_redis(port, tmp_path)
         heard = asyncio.Event()

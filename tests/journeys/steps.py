@@ -74,6 +74,7 @@ def wait_until_same(page: Page) -> None:
 
 
 def type_at_end(page: Page, text: str) -> None:
+    """Types as people do. A line must not end in a word that the editor completes: Enter would take the suggestion."""
     page.locator(".cm-content").click()
     page.keyboard.press("Control+End")
     page.keyboard.type(text)

@@ -90,11 +90,11 @@ def test_typing_goes_on_without_the_server_and_is_stored_when_it_is_back(live_si
     page = open_page()
     new_session(page, live_site)
     page.context.set_offline(True)
-    steps.type_at_end(page, "offline = True\n")
+    steps.type_at_end(page, "offline = 1\n")
     expect(page.locator("#pill")).to_have_text(OFFLINE)
     page.context.set_offline(False)
     steps.expect_saved(page)
-    assert steps.stored_text(page) == "first = 1\noffline = True\n"
+    assert steps.stored_text(page) == "first = 1\noffline = 1\n"
 
 
 def test_an_answer_that_is_lost_doubles_nothing(live_site: Site, open_page: OpenPage) -> None:
@@ -114,7 +114,7 @@ def test_what_a_crashed_tab_had_not_saved_comes_back(live_site: Site, open_page:
     wire = Wire(page)
     new_session(page, live_site)
     wire.cut()
-    steps.type_at_end(page, "rescued = True\n")
+    steps.type_at_end(page, "rescued = 1\n")
     expect(page.locator("#pill")).to_have_text(OFFLINE)
     address = page.url
     page.close(run_before_unload=False)
@@ -122,7 +122,7 @@ def test_what_a_crashed_tab_had_not_saved_comes_back(live_site: Site, open_page:
     again.goto(address)
     expect(again.locator("#notices")).to_contain_text("brought back")
     steps.expect_saved(again)
-    assert steps.stored_text(again) == "first = 1\nrescued = True\n"
+    assert steps.stored_text(again) == "first = 1\nrescued = 1\n"
     again.get_by_role("button", name="Discard").click()
     expect(again.locator(".cm-content")).not_to_contain_text("rescued")
 
@@ -136,14 +136,14 @@ def test_what_was_typed_before_the_shared_text_had_come_outlives_a_crash(live_si
     Wire(page).cut()  # the page comes, and its socket never
     page.goto(address)
     expect(page.locator(".cm-content")).to_be_editable()
-    steps.type_at_end(page, "rescued = True\n")
+    steps.type_at_end(page, "rescued = 1\n")
     expect(page.locator("#pill")).to_have_text(OFFLINE)
     page.close(run_before_unload=False)
     again = page.context.new_page()
     again.goto(address)
     expect(again.locator("#notices")).to_contain_text("brought back")
     steps.expect_saved(again)
-    assert steps.stored_text(again) == "first = 1\nrescued = True\n"
+    assert steps.stored_text(again) == "first = 1\nrescued = 1\n"
 
 
 def test_what_a_closed_tab_had_not_saved_goes_to_the_one_that_is_still_open(
@@ -153,7 +153,7 @@ def test_what_a_closed_tab_had_not_saved_goes_to_the_one_that_is_still_open(
     wire = Wire(page)
     new_session(page, live_site)
     wire.cut()
-    steps.type_at_end(page, "rescued = True\n")
+    steps.type_at_end(page, "rescued = 1\n")
     expect(page.locator("#pill")).to_have_text(OFFLINE)
     other = page.context.new_page()
     other.goto(page.url)
@@ -161,7 +161,7 @@ def test_what_a_closed_tab_had_not_saved_goes_to_the_one_that_is_still_open(
     page.close(run_before_unload=False)
     expect(other.locator("#notices")).to_contain_text("brought back")
     steps.expect_saved(other)
-    assert steps.stored_text(other) == "first = 1\nrescued = True\n"
+    assert steps.stored_text(other) == "first = 1\nrescued = 1\n"
 
 
 def test_two_tabs_that_type_at_once_end_with_the_same_text_and_lose_nothing(

@@ -5,6 +5,7 @@ import json
 from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 from asgiref.sync import sync_to_async
@@ -16,7 +17,7 @@ from django.utils import timezone
 from sessions_app import consumers
 from sessions_app.models import Connection, Session, User
 from sessions_app.realtime import hub, publish, socket, store, texts
-from sessions_app.realtime.protocol import TextSoFar
+from sessions_app.realtime.protocol import Row, TextSoFar
 from sessions_app.services import auth, documents, lifetimes, members, sessions
 from tests.sessions_app.conftest import PATIENCE_S, Cast, HeldUp, make_cast
 
@@ -55,6 +56,11 @@ class Client:
         while (frame := await self.frame())["type"] != kind:
             pass
         return frame
+
+    async def until_live(self) -> None:
+        """An answer that comes after the replay: what happens from now on is told at once."""
+        self.say({"type": "ping"})
+        await self.until("pong")
 
     async def closed(self, within: float = PATIENCE_S) -> int:
         while (message := await self.message(within))["type"] != "websocket.close":
@@ -179,13 +185,68 @@ async def test_an_unstored_frame_reaches_live_sockets_after_the_events_before_it
     assert (frame["seq"], frame["type"], frame["data"]["text"]) == (None, "text.delta", "hé")
 
 
+@pytest.fixture
+def reads(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """After which numbers the log has been read."""
+    read, found = store.read_log, []
+
+    def noted(session_id: UUID, after: int) -> list[Row]:
+        found.append(after)
+        return read(session_id, after)
+
+    monkeypatch.setattr(store, "read_log", noted)
+    return found
+
+
+async def test_new_events_come_with_the_word_that_they_are_there(
+    cast: Cast, connect: Connect, reads: list[int]
+) -> None:
+    clients = [await connect(cast.vic, cast.session), await connect(cast.ben, cast.session)]
+    live = [await client.frame() for client in clients]
+    assert {frame["seq"] for frame in live} == {1}
+    await clients[0].until_live()
+    await clients[1].until_live()
+    so_far = len(reads)
+    for text in "abc":
+        await save(cast, text)
+    frames = [[await client.frame() for _ in "abc"] for client in clients]
+    assert len(reads) == so_far, "nothing had to be read for them"
+    log = [event.frame() async for event in cast.session.events.filter(seq__gt=1).order_by("seq")]
+    assert frames == [log, log]
+
+
+async def test_what_comes_after_a_hole_waits_for_what_was_missed(
+    cast: Cast, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = await connect(cast.vic, cast.session)
+    await client.frame()
+    await client.until_live()
+    with monkeypatch.context() as unheard:
+        unheard.setattr(publish, "wake", lambda session_id, news: None)
+        await save(cast, "missed")
+    await save(cast, "heard")
+    assert [(await client.frame())["seq"] for _ in range(2)] == [2, 3]
+
+
+async def test_events_that_are_large_are_read_from_the_log(
+    cast: Cast, connect: Connect, reads: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sessions_app.realtime.protocol.NEWS_MAX", 100)
+    client = await connect(cast.vic, cast.session)
+    await client.frame()
+    await client.until_live()
+    await save(cast, "two")
+    assert (await client.frame())["seq"] == 2
+    assert reads[-1] == 1
+
+
 @pytest.mark.usefixtures("quick_looks")
 async def test_a_lost_wake_up_costs_a_poll_and_no_event(
     cast: Cast, connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client = await connect(cast.vic, cast.session)
     await client.frame()
-    monkeypatch.setattr(publish, "wake", lambda session_id: None)
+    monkeypatch.setattr(publish, "wake", lambda session_id, news: None)
     await save(cast, "two")
     assert (await client.frame())["type"] == "document.saved"
 

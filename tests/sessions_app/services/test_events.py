@@ -52,7 +52,7 @@ def test_what_is_rolled_back_leaves_no_hole_and_wakes_nobody(
 ) -> None:
     cast = make_cast()
     woken: list[UUID] = []
-    monkeypatch.setattr(publish, "wake", woken.append)
+    monkeypatch.setattr(publish, "wake", lambda session_id, news: woken.append(session_id))
     event = SessionChanged(title="x", language="c")
     with transaction.atomic():
         events.append(cast.session.pk, [event, event])
