@@ -21,7 +21,8 @@ SEND_TIMEOUT_S = 2.0
 RETRY_AFTER_S = 1.0
 
 Item = tuple[str, str | None]
-"""A session's id, with an encoded frame for its sockets, or None: its log has grown."""
+"""A session's id, with an encoded frame for its sockets, or with the rows that its log has grown by, or with None: it
+has grown, by more than goes with the word of it."""
 
 
 class Sender:
