@@ -7,6 +7,7 @@ closing, errors. It costs twenty microseconds for each frame, and an edit is a f
 from typing import Any, cast
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.frames import Frame
 from websockets.protocol import OPEN
 from websockets.streams import StreamReader
 
@@ -28,6 +29,12 @@ WAITING = 16
 WAITING_BYTES = 64 * 1024
 """Reading pauses when so many messages, or one as large as this, wait for the application: pausing after each, as the
 library does, costs two calls of the system for every message."""
+FRAGMENTS_AT_MOST = 4096
+"""Of one message: its size is limited, but fragments may be empty, and so there could be any number of them."""
+PINGS_AT_MOST = 100
+PINGS_WITHIN_S = 10.0
+"""Of the protocol, which no browser lets a page send; each is answered, so a flood of them is work without an end."""
+AGAINST_THE_RULES, NO_TEXT, TOO_LARGE = 1008, 1007, 1009
 
 
 def head(first: int, length: int) -> bytes:
@@ -39,8 +46,19 @@ def head(first: int, length: int) -> bytes:
     return bytes((first, 127)) + length.to_bytes(8, "big")
 
 
+def _is_text(fragments: list[bytes]) -> bool:
+    try:
+        b"".join(fragments).decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
 class QuickSockets(WebSocketsSansIOProtocol):
     """One connection."""
+
+    _pings = 0
+    _pings_since = float("-inf")
 
     async def run_asgi(self) -> None:
         cast(dict[str, Any], self.scope["extensions"])[WRITE] = self.write
@@ -105,7 +123,40 @@ class QuickSockets(WebSocketsSansIOProtocol):
             self.transport.pause_reading()
         return data[at:]
 
+    def handle_cont(self, event: Frame) -> None:
+        if self.close_sent:
+            return
+        if len(self.frames) >= FRAGMENTS_AT_MOST:
+            self._refuse(TOO_LARGE, "too many fragments")
+            return
+        super().handle_cont(event)
+
+    def handle_ping(self) -> None:
+        if self.close_sent:
+            return
+        now = self.loop.time()
+        if now - self._pings_since > PINGS_WITHIN_S:
+            self._pings, self._pings_since = 0, now
+        self._pings += 1
+        if self._pings > PINGS_AT_MOST:
+            self._refuse(AGAINST_THE_RULES, "too many pings")
+        elif self.writable.is_set():
+            super().handle_ping()
+        else:
+            self.conn.data_to_send()  # who does not read gets no answers: they would only wait in memory
+
+    def _refuse(self, code: int, reason: str) -> None:
+        """Closes as the library does after a frame that is none."""
+        self.conn.send_close(code, reason)
+        self.handle_parser_exception()
+
     def send_receive_event_to_app(self) -> None:
+        if self.curr_msg_data_type == "text" and not self.close_sent and not _is_text(self.frames):
+            self.frames = []
+            self._refuse(
+                NO_TEXT, "invalid UTF-8"
+            )  # said in one line of a close frame, and not by a traceback in the log
+            return
         was_paused = self.read_paused
         self.read_paused = True  # so that the library does not pause: whether to is decided below
         size = sum(map(len, self.frames))

@@ -120,6 +120,8 @@ BROKEN = {
     "invalid UTF-8": (b"\x81\x82" + MASK + masked(b"\xff\xfe"), 1007),
     "long control frame": (b"\x89\xfe" + struct.pack("!H", 200) + MASK + masked(b"x" * 200), 1002),
     "over a megabyte": (b"\x81\xff" + struct.pack("!Q", 2**21) + MASK, 1009),
+    "fragments without end": (b"\x01\x80" + MASK + (b"\x00\x80" + MASK) * 5000, 1009),
+    "a flood of pings": ((b"\x89\x80" + MASK) * 500, 1008),
 }
 
 

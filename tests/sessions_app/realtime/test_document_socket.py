@@ -8,7 +8,7 @@ from asgiref.sync import sync_to_async
 from django.utils import timezone
 
 from sessions_app import update_log
-from sessions_app.crdt import edits
+from sessions_app.crdt import edits, lib0
 from sessions_app.crdt.kinds import TEXT
 from sessions_app.crdt.replica import Replica
 from sessions_app.crdt.store import StoreFailed
@@ -243,6 +243,18 @@ async def test_what_is_no_message_closes_with_malformed(cast: Cast, join: Join, 
     ana = await join(cast.ana)
     ana.say(frame)
     assert await ana.closed() == 4400
+
+
+async def test_a_question_that_names_ever_so_many_clients_holds_nobody_up(cast: Cast, join: Join) -> None:
+    ana, ben = await (await join(cast.ana)).synced(), await (await join(cast.ben)).synced()
+    named = 200_000  # about as many as a frame has room for
+    ana.say(yprotocol.ask(lib0.uint(named) + b"".join(lib0.uint(n) + lib0.uint(1) for n in range(named))))
+    await ben.has_stored(ben.type("two\n"))
+    await ana.until(lambda: ana.text == ben.text)
+    ana.say(yprotocol.ask(lib0.uint(1_000_000)))  # and one that says so, and names none
+    assert await ana.closed() == 4400
+    await ben.has_stored(ben.type("three\n"))
+    assert await text_in_the_database(cast) == "one\ntwo\nthree\n"
 
 
 async def test_a_flood_of_updates_is_cut_off(cast: Cast, join: Join) -> None:
