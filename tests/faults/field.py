@@ -39,6 +39,10 @@ def wait_until(condition: Callable[[], bool], what: str, within_s: float = 120.0
         time.sleep(0.05)
 
 
+HEALTHY = {"RUN_LEASE_S": "60"}
+"""For a worker that is not to lose its runs in the test, however busy the machine: the others' leases are short."""
+
+
 @dataclass
 class Field:
     """One site without its web process; what its workers leave in files lies in a folder of the test's own."""

@@ -9,7 +9,7 @@ from redis import Redis
 from graphs_app.models import node_run_id
 from graphs_app.streams import text_key
 from refine_app.model_clients.tokens import estimate
-from tests.faults.field import Field, wait_until
+from tests.faults.field import HEALTHY, Field, wait_until
 from tests.model_server import Behaviour, ModelServer
 
 pytestmark = [pytest.mark.once, pytest.mark.timeout(300)]
@@ -41,8 +41,8 @@ def test_the_ledger_agrees_to_the_token_with_the_server_after_workers_died_in_th
         field.send(victim, signal.SIGKILL)
         victim.wait()
         second = field.worker("second", sweeps=True, CRASH_AT="before_checkpoint:1", **models)
-        assert second.wait(60) == -signal.SIGKILL, "it dies with the whole answer, before it is written down"
-        field.worker("heir", sweeps=True, **models)
+        assert second.wait(120) == -signal.SIGKILL, "it dies with the whole answer, before it is written down"
+        field.worker("heir", sweeps=True, **models, **HEALTHY)
         field.wait_for_the_end()
 
         calls = field.rows("SELECT * FROM refine_app_modelcall WHERE run_id = %s ORDER BY id", field.other)

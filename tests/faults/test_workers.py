@@ -8,7 +8,7 @@ import psycopg
 import pytest
 from redis import Redis
 
-from tests.faults.field import Field, wait_until
+from tests.faults.field import HEALTHY, Field, wait_until
 
 STEPS = 6
 
@@ -23,8 +23,8 @@ def test_a_worker_that_dies_at_any_point_of_a_nodes_life_loses_and_repeats_nothi
 ) -> None:
     field.start(steps=STEPS)
     victim = field.worker("victim", CRASH_AT=failpoint)
-    assert victim.wait(60) == -signal.SIGKILL
-    field.worker("heir", sweeps=True)
+    assert victim.wait(120) == -signal.SIGKILL
+    field.worker("heir", sweeps=True, **HEALTHY)
     field.wait_for_the_end()
     field.check(steps=STEPS, crashes=1 if failpoint.startswith(("before_checkpoint", "in_checkpoint")) else 0)
 
@@ -34,7 +34,7 @@ def test_a_frozen_worker_that_wakes_after_its_lease_writes_nothing(field: Field)
     zombie = field.worker("zombie")
     field.wait_for_checkpoints(2)
     field.send(zombie, signal.SIGSTOP)
-    field.worker("heir", sweeps=True)
+    field.worker("heir", sweeps=True, **HEALTHY)
     field.wait_for_the_end()
     field.send(zombie, signal.SIGCONT)
     log = field.folder / "zombie.log"
@@ -44,8 +44,8 @@ def test_a_frozen_worker_that_wakes_after_its_lease_writes_nothing(field: Field)
 
 
 def test_a_message_that_is_delivered_many_times_is_one_execution(field: Field) -> None:
-    field.worker("one")
-    field.worker("two", sweeps=True)
+    field.worker("one", **HEALTHY)
+    field.worker("two", sweeps=True, **HEALTHY)
     field.start(steps=STEPS, seconds=0.1, runs=5, times=4)
     field.wait_for_the_end()
     field.check(steps=STEPS)
@@ -56,13 +56,13 @@ def test_a_broker_that_forgets_everything_costs_time_only(field: Field) -> None:
     field.start(steps=STEPS, runs=3)
     with Redis.from_url(field.environment["BROKER_URL"]) as redis:
         redis.flushdb()
-    field.worker("worker", sweeps=True)
+    field.worker("worker", sweeps=True, **HEALTHY)
     field.wait_for_the_end()
     field.check(steps=STEPS)
 
 
 def test_a_database_that_cuts_every_connection_stops_no_run(field: Field) -> None:
-    field.worker("worker", sweeps=True)
+    field.worker("worker", sweeps=True, **HEALTHY)
     field.start(steps=20, seconds=0.1, runs=3)
     for count in (6, 20, 40):
         field.wait_for_checkpoints(count)
@@ -79,7 +79,7 @@ def test_a_worker_that_is_told_to_stop_hands_its_runs_to_another_long_before_its
     leaving = field.worker("leaving", RUN_LEASE_S="3600")
     field.start(steps=60, seconds=0.3, runs=2)
     field.wait_for_checkpoints(2)
-    field.worker("heir", sweeps=True)
+    field.worker("heir", sweeps=True, **HEALTHY)
     heartbeats = "SELECT count(*) AS n FROM graphs_app_workerheartbeat"
     wait_until(lambda: field.rows(heartbeats)[0]["n"] == 2, "the heir's readiness")
     field.send(leaving, signal.SIGTERM)
