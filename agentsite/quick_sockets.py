@@ -153,9 +153,8 @@ class QuickSockets(WebSocketsSansIOProtocol):
     def send_receive_event_to_app(self) -> None:
         if self.curr_msg_data_type == "text" and not self.close_sent and not _is_text(self.frames):
             self.frames = []
-            self._refuse(
-                NO_TEXT, "invalid UTF-8"
-            )  # said in one line of a close frame, and not by a traceback in the log
+            # In a close frame; the library would say it by a traceback in the log as well.
+            self._refuse(NO_TEXT, "invalid UTF-8")
             return
         was_paused = self.read_paused
         self.read_paused = True  # so that the library does not pause: whether to is decided below

@@ -78,8 +78,7 @@ def costs(request: HttpRequest) -> HttpResponse:
 def _since(period: str, now: datetime) -> datetime | None:
     if period == "all":
         return None
-    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
-    return midnight - timedelta(days=int(period) - 1)
+    return budgets.midnight(now) - timedelta(days=int(period) - 1)
 
 
 def _figures(row: Mapping[str, Any]) -> dict[str, Any]:

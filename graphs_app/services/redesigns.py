@@ -104,17 +104,16 @@ def accepted_definition(proposal: GraphProposal) -> dict[str, Any]:
 
 def preview(proposal: GraphProposal) -> dict[str, Any]:
     """The base with all that is not rejected, and can be made without what is."""
-    chosen: list[Change] = []
-    result = proposal.base
+    past = past_from(proposal.past)
+    result: dict[str, Any] = dict(proposal.base)
     for change in changes_of(proposal):
         if status_of(proposal, change.n) == REJECTED:
             continue
         try:
-            result = definition_with(proposal, [*chosen, change])
+            result = apply_all(result, [change], rules=BY_KIND, registry=REGISTRY, past=past)
         except ChangeDoesNotApply:
             continue
-        chosen.append(change)
-    return dict(result)
+    return result
 
 
 def estimate_of(proposal: GraphProposal, definition: dict[str, Any]) -> dict[str, Any]:
@@ -153,11 +152,10 @@ def decide_all(*, user: User, proposal_id: UUID, decision: Decision, layout_only
     """Accepts or rejects every change that can be; layout_only: accepts what is about the drawing, rejects the rest."""
     with transaction.atomic():
         proposal = _open_proposal(user, proposal_id)
-        decisions: dict[str, str] = {}
-        for change in changes_of(proposal):
-            wanted = decision if not layout_only or change.kind in LAYOUT_KINDS else REJECTED
-            decisions[str(change.n)] = wanted
-        proposal.decisions = decisions
+        proposal.decisions = {
+            str(change.n): decision if not layout_only or change.kind in LAYOUT_KINDS else REJECTED
+            for change in changes_of(proposal)
+        }
         return _checked(proposal, None)
 
 

@@ -62,40 +62,43 @@ def in_force(*, root: Run, now: datetime, lock: bool = False) -> list[InForce]:
         spent = spent_usd(Q(root_run=root.pk))
         found.append(InForce("run", root.budget_usd or Decimal(0), spent, BudgetPeriod.TOTAL))
     for budget in _budgets(whose, lock=lock):
-        calls = _calls_of(budget, whose, now)
+        calls = _calls_of(budget, _subjects(whose)[budget.scope], now)
         found.append(InForce(budget.scope, budget.limit_usd, spent_usd(calls), budget.period))
     return found
+
+
+def _subjects(root: Run) -> dict[str, UUID | None]:
+    """Whose budgets hold for a run, by their scope."""
+    return {BudgetScope.SITE: None, BudgetScope.SESSION: root.session_id, BudgetScope.USER: root.user_id}
 
 
 def _budgets(root: Run, *, lock: bool) -> Sequence[Budget]:
     """The budgets that hold for a run; one for this very session or user takes the place of the default of all."""
     # Ids are unique over sessions and users, so the scope need not be asked for as well.
-    subjects = [subject for subject in (root.session_id, root.user_id) if subject is not None]
+    has = _subjects(root)
+    subjects = [subject for subject in has.values() if subject is not None]
     candidates = Budget.objects.filter(Q(subject__isnull=True) | Q(subject__in=subjects)).order_by("pk")
     rows = list(candidates.select_for_update(no_key=True) if lock else candidates)
     own = {(row.scope, row.period) for row in rows if row.subject is not None}
-    has = {BudgetScope.SESSION: root.session_id, BudgetScope.USER: root.user_id}
     return [
         row
         for row in rows
         if row.scope == BudgetScope.SITE
         or row.subject is not None
-        or ((row.scope, row.period) not in own and has[BudgetScope(row.scope)] is not None)
+        or ((row.scope, row.period) not in own and has[row.scope] is not None)
     ]
 
 
-def _calls_of(budget: Budget, root: Run, now: datetime) -> Q:
-    calls = Q()
-    if budget.scope == BudgetScope.SESSION:
-        calls &= Q(session=root.session_id)
-    elif budget.scope == BudgetScope.USER:
-        calls &= Q(user=root.user_id)
+def _calls_of(budget: Budget, subject: UUID | None, now: datetime) -> Q:
+    """The calls that a budget counts, of the session or user that it holds for; the site's has none."""
+    calls = Q() if budget.scope == BudgetScope.SITE else Q(**{budget.scope: subject})
     if budget.period == BudgetPeriod.DAY:
-        calls &= Q(created_at__gte=_midnight(now))
+        calls &= Q(created_at__gte=midnight(now))
     return calls
 
 
-def _midnight(now: datetime) -> datetime:
+def midnight(now: datetime) -> datetime:
+    """When the day began for which money is counted."""
     return now.replace(hour=0, minute=0, second=0, microsecond=0)
 
 
@@ -125,12 +128,9 @@ def seen_by(user: User) -> QuerySet[Budget]:
 
 def spent_of(budget: Budget, now: datetime) -> Decimal | None:
     """What is spent and reserved of a budget in its period; None for one that each session or user has."""
-    calls = Q() if budget.period == BudgetPeriod.TOTAL else Q(created_at__gte=_midnight(now))
-    if budget.scope == BudgetScope.SITE:
-        return spent_usd(calls)
-    if budget.subject is None:
+    if budget.subject is None and budget.scope != BudgetScope.SITE:
         return None
-    return spent_usd(calls & Q(**{budget.scope: budget.subject}))
+    return spent_usd(_calls_of(budget, budget.subject, now))
 
 
 def raise_run_budget(*, run_id: UUID, budget_usd: Decimal) -> Run:
