@@ -20,7 +20,7 @@ from graphs_app.errors import GraphNotFound
 from graphs_app.following import Follower
 from graphs_app.services import runs
 from graphs_app.wakeups import woken_by
-from sessions_app.consumers import Refused, identify
+from sessions_app.consumers import Refused, accepted, identify
 from sessions_app.errors import DomainError
 from sessions_app.models import User
 from sessions_app.realtime import store
@@ -55,10 +55,11 @@ async def execute_socket(scope: dict[str, Any], receive: Receive, send: Send) ->
         if identity is None:
             await send({"type": "websocket.close"})
             return
-        await send({"type": "websocket.accept"})
     except Refused as refused:
-        await send({"type": "websocket.accept"})
-        await _close(send, Ended(CloseCode(refused.ending.code), refused.ending.reason))
+        if await accepted(send):
+            await _close(send, Ended(CloseCode(refused.ending.code), refused.ending.reason))
+        return
+    if not await accepted(send):
         return
     try:
         await _Executions(graph, identity.user, receive, send).serve()
@@ -151,7 +152,10 @@ class _Executions:
         raise Ended(CloseCode.MALFORMED, "one run at a time; send the next state after execution_complete")
 
     async def _say(self, frame: dict[str, Any]) -> None:
-        await self._send({"type": "websocket.send", "text": json.dumps(frame, cls=DjangoJSONEncoder)})
+        try:
+            await self._send({"type": "websocket.send", "text": json.dumps(frame, cls=DjangoJSONEncoder)})
+        except OSError as error:  # the server's word for a client who is gone; the run goes on
+            raise Ended from error
 
 
 async def _first_of(leaving: "asyncio.Future[Any]", news: asyncio.Event) -> None:

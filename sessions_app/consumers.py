@@ -18,18 +18,19 @@ from sessions_app.realtime.handshake import (
     Refused,
     Scope,
     Send,
+    accepted,
+    admitted,
     close,
     identify,
     let_in,
     note_closed,
-    opened,
     query,
 )
 from sessions_app.realtime.room import Room
 from sessions_app.realtime.socket import Socket
 from sessions_app.services.sessions import stamp
 
-__all__ = ["Refused", "identify"]  # the consumers of upper apps take these from here
+__all__ = ["Refused", "accepted", "identify"]  # the consumers of upper apps take these from here
 
 log = logging.getLogger(__name__)
 
@@ -73,7 +74,7 @@ async def _serve(session_id: str, scope: Scope, receive: Receive, send: Send) ->
         member, connection_id = let_in(session_id, identity, check=check)
         return Admission(after, connection_id, expired=member.session.status == SessionStatus.EXPIRED)
 
-    found = await opened(scope, receive, send, admit)
+    found = await admitted(scope, receive, send, admit)
     if found is None:
         return
     identity, admission = found
@@ -83,11 +84,15 @@ async def _serve(session_id: str, scope: Scope, receive: Receive, send: Send) ->
     socket.connection_id = admission.connection_id
     key = UUID(session_id)
     home = hub.current()
-    room = home.join(key, socket)
     try:
-        await _Pipe(room, socket, receive, expired=admission.expired).run()
+        if not await accepted(send):
+            return
+        room = home.join(key, socket)
+        try:
+            await _Pipe(room, socket, receive, expired=admission.expired).run()
+        finally:
+            home.leave(room, socket)
     finally:
-        home.leave(room, socket)
         await note_closed(admission.connection_id, key)
     if socket.ending is not None:
         await close(send, socket.ending)

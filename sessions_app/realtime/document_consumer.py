@@ -15,7 +15,18 @@ from sessions_app.realtime.document_admission import UPDATE_BYTES
 from sessions_app.realtime.document_room import DocumentRoom
 from sessions_app.realtime.document_socket import DocumentSocket
 from sessions_app.realtime.frame_queue import Ending
-from sessions_app.realtime.handshake import Identity, Receive, Scope, Send, close, let_in, note_closed, opened, query
+from sessions_app.realtime.handshake import (
+    Identity,
+    Receive,
+    Scope,
+    Send,
+    accepted,
+    admitted,
+    close,
+    let_in,
+    note_closed,
+    query,
+)
 from sessions_app.realtime.protocol import Allowance
 
 log = logging.getLogger(__name__)
@@ -54,7 +65,7 @@ async def document_socket(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 async def _serve(session_id: str, scope: Scope, receive: Receive, send: Send) -> None:
-    found = await opened(scope, receive, send, lambda identity: _admit(session_id, identity))
+    found = await admitted(scope, receive, send, lambda identity: _admit(session_id, identity))
     if found is None:
         return
     identity, admission = found
@@ -70,11 +81,15 @@ async def _serve(session_id: str, scope: Scope, receive: Receive, send: Send) ->
     socket.is_expired = admission.expired
     socket.connection_id = admission.connection
     home = document_hub.current()
-    room = home.join(admission.document, socket)
     try:
-        await _Pipe(room, socket, receive).run()
+        if not await accepted(send):
+            return
+        room = home.join(admission.document, socket)
+        try:
+            await _Pipe(room, socket, receive).run()
+        finally:
+            home.leave(room, socket)
     finally:
-        home.leave(room, socket)
         await note_closed(admission.connection, admission.session)
     if socket.ending is not None:
         await close(send, socket.ending)

@@ -49,10 +49,10 @@ class Identity:
     ends_at: datetime | None = None
 
 
-async def opened(
+async def admitted(
     scope: Scope, receive: Receive, send: Send, admit: Callable[[Identity], T]
 ) -> tuple[Identity, T] | None:
-    """Accepts a socket and says whose it is and what admit() found; None when it was refused, and is closed already.
+    """Whose socket it is and what admit() found, for the caller to accept; None when it was refused, and is closed.
 
     admit() runs in a thread, and raises Refused.
     """
@@ -64,11 +64,20 @@ async def opened(
             return None
         admission = await store.call(admit, identity)
     except Refused as refused:
-        await send({"type": "websocket.accept"})
-        await close(send, refused.ending)
+        if await accepted(send):
+            await close(send, refused.ending)
         return None
-    await send({"type": "websocket.accept"})
     return identity, admission
+
+
+async def accepted(send: Send) -> bool:
+    """Accepts a socket; False when the client has gone away meanwhile, as who loads a page twice at once does."""
+    try:
+        await send({"type": "websocket.accept"})
+    except OSError:  # the server's word for it
+        log.debug("a socket was gone before it could be accepted")
+        return False
+    return True
 
 
 def let_in(

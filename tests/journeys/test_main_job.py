@@ -120,15 +120,6 @@ def test_a_report_shows_however_late_an_early_reading_of_its_run_arrives(live_si
     page.unroute_all(behavior="ignoreErrors")
 
 
-def test_a_run_can_be_stopped_where_send_was(live_site: Site, open_page: OpenPage) -> None:
-    page = open_page()
-    steps.open_sample(page, live_site.url)
-    steps.send(page)
-    page.get_by_role("button", name="Stop").click()
-    expect(page.locator(".turn")).to_have_attribute("data-status", re.compile("cancelled|completed"), timeout=30_000)
-    expect(page.get_by_role("button", name="Send")).to_be_visible()
-
-
 def test_a_hunk_whose_lines_were_edited_meanwhile_conflicts_and_overwrites_nothing(
     live_site: Site, open_page: OpenPage
 ) -> None:

@@ -179,6 +179,27 @@ def test_an_answer_that_is_late_does_not_bring_a_run_back_to_life(blank: Page) -
     assert state["runs"]["r1"]["status"] == "failed"
 
 
+def test_an_answer_from_before_an_event_does_not_take_back_what_the_event_told(blank: Page) -> None:
+    question = {"id": "i1", "node_id": "ask", "question": "How?"}
+    events = [session(), QUEUED, frame(2, "run.started"), frame(3, "run.interrupted", interrupts=[question])]
+    row = {"id": "r1", "status": "running", "graph": "refine_code", "interrupts": [], "progress": {"total": 4}}
+    state = blank.evaluate(REDUCE, [*events, {"type": "run", "run": row, "asked": 2}])
+    assert state["runs"]["r1"]["status"] == "interrupted"
+    assert state["runs"]["r1"]["interrupts"] == [question]
+    assert state["runs"]["r1"]["total"] == 4
+    assert state["wants"][-1] == "run:r1"  # asked once more: what it tells beyond may be old as well
+
+    state = blank.evaluate(REDUCE, [*events, {"type": "run", "run": row, "asked": 3}])
+    assert state["runs"]["r1"]["status"] == "running"
+
+
+def test_a_session_that_expired_does_not_come_back_by_an_older_answer(blank: Page) -> None:
+    older = session() | {"asked": 0}
+    state = blank.evaluate(REDUCE, [session(), frame(1, "session.expired", run=None), older])
+    assert state["session"]["status"] == "expired"
+    assert state["wants"] == ["session"]
+
+
 def delta(offset: int, text: str, attempt: int = 1) -> dict[str, Any]:
     return frame(None, "text.delta", node_run="n1", node_id="rewrite", attempt=attempt, offset=offset, text=text)
 
@@ -239,6 +260,15 @@ def test_a_decision_of_somebody_else_shows_at_once(blank: Page) -> None:
     )
     assert [each["status"] for each in state["proposals"]["p1"]["hunks"]] == ["accepted", "rejected"]
     assert state["proposals"]["p1"]["status"] == "decided"
+
+
+def test_a_hunk_that_somebody_decided_is_not_opened_again_by_an_older_answer(blank: Page) -> None:
+    row = {"id": "p1", "run": "r1", "status": "open", "hunks": [{"n": 1, "status": "open"}]}
+    taken = frame(2, "hunk.accepted", proposal="p1", hunks=[1], by="Ada", by_id="u", revision=2)
+    known = {"type": "proposals", "proposals": [row], "asked": 1}
+    state = blank.evaluate(REDUCE, [session(), QUEUED, known, taken, known])
+    assert state["proposals"]["p1"]["hunks"][0]["status"] == "accepted"
+    assert state["wants"][-1] == "proposal:p1"
 
 
 def test_a_newer_proposal_supersedes_what_is_open(blank: Page) -> None:

@@ -13,10 +13,12 @@ from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_K
 from django.contrib.sessions.backends.db import SessionStore
 from django.db import connections
 from django.utils import timezone
+from uvicorn.protocols.utils import ClientDisconnected
 
 from sessions_app import consumers
 from sessions_app.models import Connection, Session, User
 from sessions_app.realtime import hub, publish, socket, store, texts
+from sessions_app.realtime.document_consumer import document_socket
 from sessions_app.realtime.protocol import Row, TextSoFar
 from sessions_app.services import auth, documents, lifetimes, members, sessions
 from tests.sessions_app.conftest import PATIENCE_S, Cast, HeldUp, make_cast
@@ -279,6 +281,24 @@ async def test_ping_is_answered_and_text_since_comes_from_the_registered_provide
 
 
 # Who may come in ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("application", [consumers.session_socket, document_socket])
+async def test_who_leaves_before_the_socket_is_open_leaves_nothing_behind(
+    cast: Cast, application: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    ticket = await sync_to_async(auth.issue_ticket)(user=cast.ana)
+
+    async def gone(message: dict[str, Any]) -> None:
+        raise ClientDisconnected  # what uvicorn raises, here at the accept
+
+    scope = scope_of(cast.session.pk, query=f"ticket={ticket}")
+    coming: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+    coming.put_nowait({"type": "websocket.connect"})
+    with caplog.at_level("WARNING"):
+        await asyncio.wait_for(application(scope, coming.get, gone), PATIENCE_S)
+    assert await Connection.objects.acount() == 0
+    assert caplog.records == []
 
 
 async def test_a_ticket_is_good_once(cast: Cast) -> None:

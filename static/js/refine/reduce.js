@@ -24,7 +24,8 @@
  *   order: string[], texts: Record<string, TextView>, latestText: string | null, draft: Record<number, HunkView> | null,
  *   proposal: string | null, news: number, rolledBack: {node_id: string, reason: string} | null}} RunView
  * @typedef {{lastSeq: number, session: any, requests: Record<string, RequestView>, order: string[], runs: Record<string, RunView>,
- *   proposals: Record<string, any>, wants: string[]}} State
+ *   proposals: Record<string, any>, told: Record<string, number>, wants: string[]}} State `told`: the newest event of each run,
+ *   of each proposal and of the session itself, so that an answer which was asked for before it is known to be older
  * @typedef {{seq: number | null, type: string, at: string, run: string | null, data: any}} Frame
  */
 
@@ -32,7 +33,7 @@ export const TERMINAL = ["completed", "failed", "cancelled"];
 
 /** @returns {State} */
 export function emptyState() {
-  return { lastSeq: 0, session: null, requests: {}, order: [], runs: {}, proposals: {}, wants: [] };
+  return { lastSeq: 0, session: null, requests: {}, order: [], runs: {}, proposals: {}, told: {}, wants: [] };
 }
 
 /** @param {string} id @param {string} at @returns {RunView} */
@@ -46,22 +47,25 @@ function newRun(id, at) {
 
 /**
  * @param {State} state
- * @param {{type: "session", session: any} | {type: "requests", requests: any[]} | {type: "run", run: any}
- *   | {type: "graph-runs", runs: any[]} | {type: "retried", run: any} | {type: "answered", run: string, interrupt: string}
- *   | {type: "nodes", run: string, nodes: any[]} | {type: "proposals", proposals: any[]}
- *   | {type: "past-hunks", run: string, frames: Frame[]} | {type: "frame", frame: Frame, now: number} | {type: "fetched"}} action
+ * @param {{type: "session", session: any, asked?: number} | {type: "requests", requests: any[], asked?: number}
+ *   | {type: "run", run: any, asked?: number} | {type: "graph-runs", runs: any[], asked?: number} | {type: "retried", run: any}
+ *   | {type: "answered", run: string, interrupt: string} | {type: "nodes", run: string, nodes: any[]}
+ *   | {type: "proposals", proposals: any[], asked?: number}
+ *   | {type: "past-hunks", run: string, frames: Frame[]} | {type: "frame", frame: Frame, now: number} | {type: "fetched"}} action `asked`: the newest event that was known when REST was asked
  * @returns {State}
  */
 export function reduce(state, action) {
   switch (action.type) {
     case "session":
+      if (isOlder(state, "session", action.asked)) return want(state, "session");
       return { ...state, session: action.session, lastSeq: Math.max(state.lastSeq, state.session ? 0 : action.session.last_seq) };
     case "requests":
-      return action.requests.reduce(withRequest, state);
+      return action.requests.reduce((next, row) => withRequest(next, row, action.asked), state);
     case "run":
-      return withRun(state, action.run);
+      return withRun(state, action.run, action.asked);
     case "graph-runs":
-      return action.runs.filter((run) => !run.metadata?.request && !run.parent).reduce(withGraphRun, state);
+      return action.runs.filter((run) => !run.metadata?.request && !run.parent)
+        .reduce((next, run) => withGraphRun(next, run, action.asked), state);
     case "retried": {
       const request = state.requests[action.run.metadata?.request];
       const known = request && request.run !== action.run.id;
@@ -72,7 +76,10 @@ export function reduce(state, action) {
     case "nodes":
       return changeRun(state, action.run, (run) => action.nodes.reduce(withNodeRow, run));
     case "proposals":
-      return action.proposals.reduce(withProposal, state);
+      return action.proposals.reduce((next, proposal) =>
+        next.proposals[proposal.id] && isOlder(next, proposal.id, action.asked)
+          ? want(next, `proposal:${proposal.id}`)
+          : withProposal(next, proposal), state);
     case "past-hunks":
       return changeRun(state, action.run, (run) => ({ ...run, draft: withPastHunks(run.draft, action.frames) }));
     case "frame":
@@ -86,6 +93,13 @@ export function reduce(state, action) {
 function want(state, want) {
   return state.wants.includes(want) ? state : { ...state, wants: [...state.wants, want] };
 }
+
+/**
+ * Whether something happened to a run, a proposal or the session after REST was asked for it: the answer may be from
+ * before, and what is known from events stands until a newer answer is there.
+ * @param {State} state @param {string} id @param {number | undefined} asked
+ */
+const isOlder = (state, id, asked) => asked !== undefined && asked < (state.told[id] ?? 0);
 
 /** @param {State} state @param {string} id @param {(run: RunView) => RunView} change @param {string} [at] @returns {State} */
 function changeRun(state, id, change, at = "") {
@@ -111,23 +125,23 @@ function withPastHunks(draft, frames) {
   return { ...past, ...draft };
 }
 
-/** @param {State} state @param {any} row @returns {State} */
-function withRequest(state, row) {
+/** @param {State} state @param {any} row @param {number} [asked] @returns {State} */
+function withRequest(state, row, asked) {
   const run = typeof row.run === "string" ? row.run : row.run.id;
   const request = { ...state.requests[row.id], ...row, run };
   const order = state.order.includes(row.id)
     ? state.order
     : [...state.order, row.id].sort((a, b) => time(a === row.id ? request : state.requests[a]) - time(b === row.id ? request : state.requests[b]));
   const next = { ...state, requests: { ...state.requests, [row.id]: request }, order };
-  return typeof row.run === "string" ? next : withRun(next, row.run);
+  return typeof row.run === "string" ? next : withRun(next, row.run, asked);
 }
 
-/** A run of a graph by itself stands in the conversation like a request. @param {State} state @param {any} run @returns {State} */
-function withGraphRun(state, run) {
+/** A run of a graph by itself stands in the conversation like a request. @param {State} state @param {any} run @param {number} [asked] @returns {State} */
+function withGraphRun(state, run, asked) {
   const next = withRequest(state, {
     id: run.id, intent: "graph", instruction: "", graph: run.graph, parent: null, created_at: run.created_at, run: run.id,
   });
-  return withRun(next, run);
+  return withRun(next, run, asked);
 }
 
 /** @param {RunView} run @param {string} interrupt @returns {RunView} */
@@ -136,18 +150,19 @@ const without = (run, interrupt) => ({ ...run, interrupts: run.interrupts.filter
 /** @param {RequestView} request */
 const time = (request) => new Date(request.created_at).getTime();
 
-/** @param {State} state @param {any} row a Run as REST tells it @returns {State} */
-function withRun(state, row) {
-  return changeRun(state, row.id, (run) => {
+/** @param {State} state @param {any} row a Run as REST tells it @param {number} [asked] @returns {State} */
+function withRun(state, row, asked) {
+  const older = isOlder(state, row.id, asked);
+  return changeRun(older ? want(state, `run:${row.id}`) : state, row.id, (run) => {
     // An answer that was on its way while events came must not turn the run back.
-    const late = stage(row.status) < stage(run.status);
+    const late = older || stage(row.status) < stage(run.status);
     if (late && TERMINAL.includes(run.status)) return run;
     return {
       ...run,
       status: late ? run.status : row.status,
       graph: row.graph ?? run.graph,
       graph_version: row.graph_version ?? run.graph_version,
-      error: row.error ?? null,
+      error: older ? run.error : row.error ?? null,
       state: row.state ?? run.state,
       created_at: row.created_at ?? run.created_at,
       started_at: row.started_at ?? run.started_at,
@@ -155,7 +170,7 @@ function withRun(state, row) {
       duration_ms: row.duration_ms ?? run.duration_ms,
       total: row.progress?.total ?? run.total,
       // A run that is queued to go on tells no questions, though others may still wait.
-      interrupts: row.status === "queued" ? run.interrupts : row.interrupts ?? run.interrupts,
+      interrupts: older || row.status === "queued" ? run.interrupts : row.interrupts ?? run.interrupts,
       tokens: row.tokens ?? run.tokens,
       cost_usd: row.cost_usd ?? run.cost_usd,
       rolledBack: row.metadata?.rolled_back ?? run.rolledBack,
@@ -220,11 +235,19 @@ function withFrame(state, frame, now) {
     if (frame.seq <= state.lastSeq) return state;
     // A number is missing: nothing is applied until the ones before it are here.
     if (frame.seq > state.lastSeq + 1) return want(state, `events:${state.lastSeq}`);
-    state = { ...state, lastSeq: frame.seq };
+    const about = subject(frame);
+    state = { ...state, lastSeq: frame.seq, told: about ? { ...state.told, [about]: frame.seq } : state.told };
   }
   const handler = HANDLERS[frame.type];
   const next = handler ? handler(state, frame) : state;
   return frame.run && next.runs[frame.run] ? changeRun(next, frame.run, (run) => ({ ...run, news: now })) : next;
+}
+
+/** What an event changes that REST tells as well: a run, a proposal, or the session. @param {Frame} frame @returns {string | null} */
+function subject(frame) {
+  if (frame.type.startsWith("run.")) return frame.run;
+  if (frame.type.startsWith("hunk.") || frame.type === "proposal.created") return frame.data.proposal;
+  return frame.type.startsWith("session.") || frame.type.startsWith("member.") ? "session" : null;
 }
 
 /** @param {Frame} frame */

@@ -59,15 +59,16 @@ export class SessionStore {
   }
 
   async load() {
+    const asked = this.state.lastSeq;
     try {
       const [requests, proposals, runs] = await Promise.all([
         list(`${this.path}/requests`, 200),
         list(`${this.path}/proposals`, 200),
         list(`/v1/runs?session=${this.state.session.id}`, GRAPH_RUNS_READ),
       ]);
-      this.apply({ type: "requests", requests });
-      this.apply({ type: "graph-runs", runs });
-      this.apply({ type: "proposals", proposals });
+      this.apply({ type: "requests", requests, asked });
+      this.apply({ type: "graph-runs", runs, asked });
+      this.apply({ type: "proposals", proposals, asked });
       // A list leaves out the states of its runs, and a review's report is in its run's state.
       const reports = Object.values(this.state.runs).filter((run) => run.status === "completed" && !run.proposal && !run.state);
       for (const run of reports.slice(-REPORTS_READ)) this.#fetch(`run:${run.id}`);
@@ -148,10 +149,11 @@ export class SessionStore {
 
   /** @param {string} what @param {string} id */
   async #fetchOne(what, id) {
+    const asked = this.state.lastSeq;
     if (what === "nodes") await this.loadNodes(id);
-    else if (what === "run") this.apply({ type: "run", run: await get(`/v1/runs/${id}`) });
-    else if (what === "proposal") this.apply({ type: "proposals", proposals: [await get(`/v1/proposals/${id}`)] });
-    else if (what === "session") this.apply({ type: "session", session: await get(this.path) });
+    else if (what === "run") this.apply({ type: "run", run: await get(`/v1/runs/${id}`), asked });
+    else if (what === "proposal") this.apply({ type: "proposals", proposals: [await get(`/v1/proposals/${id}`)], asked });
+    else if (what === "session") this.apply({ type: "session", session: await get(this.path), asked });
     else if (what === "events") {
       for (const frame of await this.#eventsAfter(Number(id), Infinity)) this.apply({ type: "frame", frame, now: performance.now() });
     }
