@@ -219,6 +219,7 @@ API_RATE_LIMIT_PER_MINUTE: int = env.int("API_RATE_LIMIT_PER_MINUTE", default=60
 PRIVATE_ENDPOINTS_ALLOWED: bool = env.bool("PRIVATE_ENDPOINTS_ALLOWED", default=False)
 MODEL_TIMEOUT_S: float = env.float("MODEL_TIMEOUT_S", default=120.0)
 MODEL_IDLE_TIMEOUT_S: float = env.float("MODEL_IDLE_TIMEOUT_S", default=30.0)
+KEEP_MODEL_TEXTS: bool = env.bool("KEEP_MODEL_TEXTS", default=True)
 
 # HTTP --------------------------------------------------------------------------------------------
 

@@ -289,7 +289,7 @@ class ModelCall(models.Model):
     agent = models.CharField(max_length=100, blank=True)
     prompt_version = models.CharField(max_length=160, blank=True)
     """name@version of the prompt that it was asked with."""
-    root_run = models.UUIDField(null=True, blank=True, db_index=True)
+    root_run = models.UUIDField(null=True, blank=True)
     """The run that a person started, of which `run` may be a part; its budget pays for all."""
     attempt = models.PositiveIntegerField(default=1)
     reason = models.TextField(blank=True)
@@ -319,7 +319,24 @@ class ModelCall(models.Model):
             models.Index(fields=["endpoint", "outcome"]),
             models.Index(fields=["session", "created_at"]),
             models.Index(fields=["user", "created_at"]),
+            models.Index(fields=["root_run", "input_hash"]),
         ]
 
     def __str__(self) -> str:
         return f"{self.endpoint} {self.outcome}"
+
+
+class ModelCallText(models.Model):
+    """What was said in a model call, without secrets; it goes with its run, and the ledger's row stays."""
+
+    call = models.OneToOneField(ModelCall, primary_key=True, on_delete=models.CASCADE, related_name="said")
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="+")
+    prompt = models.JSONField(default=list)
+    """[{role, content}] as it was sent."""
+    reply = models.TextField(blank=True)
+    """As it was heard, so far or in all."""
+    truncated = models.BooleanField(default=False)
+    """Whether there was more than is kept."""
+
+    def __str__(self) -> str:
+        return f"text of {self.call_id}"

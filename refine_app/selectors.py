@@ -79,6 +79,21 @@ def model_calls_of(*, user: User, session_id: UUID | None = None, run_id: UUID |
     return calls.order_by("-created_at", "-id")
 
 
+def model_calls_of_node_run(*, user: User, run_id: UUID, node_run_id: UUID) -> QuerySet[ModelCall]:
+    """The calls of one node run with what was said in them, oldest first: for members of its session, and nobody else.
+
+    A run without a session is its own person's. Raises NotFound, which tells a stranger nothing.
+    """
+    run = Run.objects.filter(pk=run_id).only("session_id", "user_id").first()
+    if run is None:
+        raise NotFound("run", run_id)
+    if run.session_id is not None:
+        require(user, run.session_id, Action.READ)
+    elif run.user_id != user.pk:
+        raise NotFound("run", run_id)
+    return ModelCall.objects.filter(run=run, node_run=node_run_id).select_related("said").order_by("created_at", "id")
+
+
 def _requests() -> QuerySet[Request]:
     return Request.objects.select_related("run__graph_version__graph", "user")
 

@@ -187,6 +187,42 @@ class ModelCallShape(serializers.ModelSerializer[ModelCall]):
         read_only_fields = fields
 
 
+class SaidShape(serializers.Serializer[Any]):
+    role = serializers.CharField()
+    content = serializers.CharField(allow_blank=True)
+
+
+class ModelCallTextShape(ModelCallShape):
+    """A call with what was said in it."""
+
+    prompt = serializers.SerializerMethodField()
+    reply = serializers.SerializerMethodField()
+    truncated = serializers.SerializerMethodField(help_text="Whether there was more than is kept.")
+    kept = serializers.SerializerMethodField(help_text="Whether what was said is kept at all.")
+
+    class Meta:
+        model = ModelCall
+        fields = (*ModelCallShape.Meta.fields, "prompt", "reply", "truncated", "kept")
+        read_only_fields = fields
+
+    @extend_schema_field(SaidShape(many=True))
+    def get_prompt(self, call: ModelCall) -> Any:
+        return call.said.prompt if self.get_kept(call) else []
+
+    def get_reply(self, call: ModelCall) -> str:
+        return call.said.reply if self.get_kept(call) else ""
+
+    def get_truncated(self, call: ModelCall) -> bool:
+        return self.get_kept(call) and call.said.truncated
+
+    def get_kept(self, call: ModelCall) -> bool:
+        return hasattr(call, "said")
+
+
+class ModelCallTexts(serializers.Serializer[Any]):
+    model_calls = ModelCallTextShape(many=True)
+
+
 class ModelCallFilter(serializers.Serializer[Any]):
     session = serializers.UUIDField(required=False)
     run = serializers.UUIDField(required=False)

@@ -15,6 +15,11 @@ urlpatterns = [
     path("proposals/<uuid:proposal_id>/reject", views.Reject.as_view(), name="proposal-reject"),
     path("proposals/<uuid:proposal_id>/patch", views.Patch.as_view(), name="proposal-patch"),
     path("model-calls", views.ModelCalls.as_view(), name="model-calls"),
+    path(
+        "runs/<uuid:run_id>/node-runs/<uuid:node_run_id>/model-calls",
+        views.NodeRunModelCalls.as_view(),
+        name="run-node-run-model-calls",
+    ),
     path("model-calls/sums", model_views.Sums.as_view(), name="model-call-sums"),
     path("endpoints", model_views.Endpoints.as_view(), name="endpoints"),
     path("endpoints/<slug:slug>", model_views.EndpointDetail.as_view(), name="endpoint"),

@@ -162,6 +162,16 @@ class ModelCalls(ApiView):
         return self.get_paginated_response(shapes.ModelCallShape(page, many=True).data)
 
 
+class NodeRunModelCalls(ApiView):
+    @extend_schema(
+        responses=shapes.ModelCallTexts,
+        summary="A node run's calls to models, with the prompt that was sent and the raw reply",
+    )
+    def get(self, request: Request, run_id: UUID, node_run_id: UUID) -> Response:
+        found = selectors.model_calls_of_node_run(user=caller(request), run_id=run_id, node_run_id=node_run_id)
+        return Response({"model_calls": shapes.ModelCallTextShape(found, many=True).data})
+
+
 def _accept(request: Request, proposal_id: UUID, numbers: list[int] | None) -> Response:
     user = caller(request)
     return _shown(decisions.accept_hunks(user=user, proposal_id=proposal_id, numbers=numbers, now=timezone.now()))

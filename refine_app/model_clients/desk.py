@@ -4,17 +4,18 @@ The site's desk is the database (services.desk). StaticDesk is one for runs with
 settings name, and keeps nothing but breakers.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Protocol
 from uuid import UUID, uuid4
 
 from refine_app.model_clients.breakers import Breaker
-from refine_app.model_clients.client import TokenCount
+from refine_app.model_clients.client import Message, TokenCount
 from refine_app.model_clients.endpoints import EndpointSpec
-from refine_app.model_clients.errors import EndpointUnavailable
+from refine_app.model_clients.errors import BudgetExhausted, EndpointUnavailable, ModelError, RunStuck
 from refine_app.prompts.rendering import PromptText, built_in_prompt
+from refine_app.routing.endpoints import Choice, Needs, rank
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,17 +31,27 @@ class Caller:
 
 
 @dataclass(frozen=True, slots=True)
+class Asked:
+    """What somebody wants a model to answer."""
+
+    caller: Caller
+    needs: Needs
+    messages: Sequence[Message] = ()
+    prompt_version: str = ""
+    input_hash: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Planned:
     """A call that is about to be made."""
 
-    caller: Caller
+    asked: Asked
     endpoint: EndpointSpec
     reason: str
-    prompt_version: str
-    input_hash: str
-    prompt_tokens: int
-    """As estimated."""
-    max_tokens: int
+
+    @property
+    def caller(self) -> Caller:
+        return self.asked.caller
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +74,17 @@ class Opened:
 
 
 @dataclass(frozen=True, slots=True)
+class Begun:
+    """The call that may be made now, and where to turn when it fails before its first words."""
+
+    planned: Planned
+    opened: Opened
+    others: Sequence[Choice] = ()
+    refusals: Sequence[ModelError] = ()
+    """Why those that stood before it were not called."""
+
+
+@dataclass(frozen=True, slots=True)
 class Closed:
     """How a call ended."""
 
@@ -75,31 +97,54 @@ class Closed:
     first_words_ms: float | None
     discarded: int = 0
     error: str = ""
+    reply: str = field(default="", repr=False)
+    """What was heard."""
     is_fault: bool = False
     """Whether it counts against the endpoint's health."""
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """What is to be known before an endpoint is chosen."""
+def begin_with(asked: Asked, choices: Sequence[Choice], reserve: Callable[[Planned], Opened]) -> Begun:
+    """The first of the choices that can be reserved. Raises what is to be told when none can, and RunStuck at once."""
+    refusals: list[ModelError] = []
+    for at, choice in enumerate(choices):
+        planned = planned_after(asked, choice, refusals)
+        try:
+            return Begun(planned, reserve(planned), choices[at + 1 :], refusals)
+        except RunStuck:
+            raise
+        except ModelError as refusal:
+            refusals.append(refusal)
+    raise worst_of(refusals)
 
-    endpoints: Sequence[EndpointSpec]
-    budget_left: Decimal | None = None
-    failed: frozenset[str] = field(default_factory=frozenset)
-    """Endpoints that have failed this node run."""
+
+def planned_after(asked: Asked, choice: Choice, refusals: Sequence[ModelError]) -> Planned:
+    """The call to a choice; its reason says whom it follows."""
+    reason = choice.reason
+    if refusals:
+        reason += f"; after {type(refusals[-1]).__name__}: {str(refusals[-1])[:200]}"
+    return Planned(asked, choice.endpoint, reason)
+
+
+def worst_of(refusals: Sequence[ModelError]) -> ModelError:
+    """What to tell when nobody answered: the budget before all; else what a pause may mend, with the shortest one."""
+    for refusal in refusals:
+        if isinstance(refusal, BudgetExhausted):
+            return refusal
+    passing = [refusal for refusal in refusals if refusal.retryable]
+    return min(passing, key=lambda refusal: refusal.retry_after_s or 0.0) if passing else refusals[0]
 
 
 class Desk(Protocol):
     """All methods may raise a ModelError."""
 
-    async def look(self, caller: Caller) -> Standing:
-        """The endpoints that can be called, and what the budgets leave."""
-
     async def has_endpoints(self) -> bool:
         """Whether any endpoint can be called."""
 
+    async def begin(self, asked: Asked) -> Begun:
+        """Chooses an endpoint and reserves what the call may cost. Raises RunStuck, BudgetExhausted and others."""
+
     async def open(self, planned: Planned) -> Opened:
-        """Reserves what the call may cost. Raises EndpointBusy, EndpointResting or BudgetExhausted."""
+        """The same for an endpoint that is chosen. Raises EndpointBusy, EndpointResting or BudgetExhausted."""
 
     async def close(self, closed: Closed) -> None:
         """Puts what the call did cost in the place of what was reserved."""
@@ -118,15 +163,15 @@ class StaticDesk:
         self._endpoints = endpoints
         self._breakers = {endpoint.slug: Breaker() for endpoint in endpoints}
 
-    async def look(self, caller: Caller) -> Standing:
+    async def has_endpoints(self) -> bool:
+        return bool(self._endpoints)
+
+    async def begin(self, asked: Asked) -> Begun:
         specs = [
             replace(spec, breaker=self._breakers[spec.slug].state_at(0.0), failures=self._breakers[spec.slug].failures)
             for spec in self._endpoints
         ]
-        return Standing(specs)
-
-    async def has_endpoints(self) -> bool:
-        return bool(self._endpoints)
+        return begin_with(asked, rank(specs, asked.needs), lambda planned: Opened(uuid4()))
 
     async def open(self, planned: Planned) -> Opened:
         return Opened(uuid4())

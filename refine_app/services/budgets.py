@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from graphs_app import worker
 from graphs_app.models import Run
+from refine_app import ledger_rows
 from refine_app.errors import AmountInvalid
 from refine_app.models import Budget, BudgetPeriod, BudgetScope, ModelCall
 from refine_app.services.endpoints import require_staff
@@ -40,15 +41,10 @@ class InForce:
         return max(Decimal(0), self.limit_usd - self.spent_usd)
 
 
-def find_run(run_id: UUID) -> Run:
-    """A run with what money needs to know of it: its states are large, and every model call waits for this."""
-    return Run.objects.only("id", "parent_id", "session_id", "user_id", "budget_usd", "lease_epoch").get(pk=run_id)
-
-
 def root_of(run: Run) -> Run:
     """The run that a person started, of which this one may be a part."""
     while run.parent_id is not None:
-        run = find_run(run.parent_id)
+        run = ledger_rows.find_run(run.parent_id)
     return run
 
 
@@ -76,9 +72,7 @@ def _budgets(root: Run, *, lock: bool) -> Sequence[Budget]:
     """The budgets that hold for a run; one for this very session or user takes the place of the default of all."""
     # Ids are unique over sessions and users, so the scope need not be asked for as well.
     has = _subjects(root)
-    subjects = [subject for subject in has.values() if subject is not None]
-    candidates = Budget.objects.filter(Q(subject__isnull=True) | Q(subject__in=subjects)).order_by("pk")
-    rows = list(candidates.select_for_update(no_key=True) if lock else candidates)
+    rows = ledger_rows.budgets_for(root.session_id, root.user_id, lock=lock)
     own = {(row.scope, row.period) for row in rows if row.subject is not None}
     return [
         row

@@ -1,14 +1,16 @@
 """Model calls in the ledger: opened with what each may cost at most before it is made, closed with what it did cost.
 
-Opening is one transaction, in this order: what dead workers left behind of this node run, stuck runs, budgets, then the
-endpoint's breaker and limits. The rows themselves are what is counted, so that all workers hold to the same limits.
+Opening is one transaction, in this order: the budgets, what dead workers left behind of this node run, stuck runs, then
+the endpoint's breaker and limits. The rows themselves are what is counted, so that all workers hold to the same limits.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from django.conf import settings
 from django.core.cache import cache
 from django.db import transaction
 from django.db.models import Q, Sum
@@ -16,12 +18,16 @@ from django.utils import timezone
 
 from graphs_app.models import Run
 from graphs_app.streams import text_key
+from refine_app import ledger_rows
+from refine_app.ledger_rows import Earlier
 from refine_app.model_clients.breakers import Breaker
-from refine_app.model_clients.desk import Caller, Closed, Opened, Planned, Spent, Standing
+from refine_app.model_clients.desk import Asked, Begun, Caller, Closed, Opened, Planned, Spent, begin_with
 from refine_app.model_clients.errors import BudgetExhausted, EndpointBusy, EndpointResting
 from refine_app.model_clients.tokens import estimate
-from refine_app.models import EndpointState, ModelCall
+from refine_app.models import EndpointState, ModelCall, ModelCallText
+from refine_app.routing.endpoints import rank
 from refine_app.services import budgets, endpoints, stuck
+from refine_app.services.call_texts import KeptPrompt, kept_prompt, kept_text
 
 STARTED = "started"
 COMPLETED = "completed"
@@ -29,35 +35,62 @@ LOST = "lost"
 MARGIN = Decimal("1.5")
 """An estimate of tokens may be off by a third."""
 MINUTE = timedelta(minutes=1)
-SMOOTHING = 0.3
 
 
-def look(caller: Caller, now: datetime) -> Standing:
-    """The endpoints that can be called, what the budgets leave, and who has failed this node run."""
-    run = budgets.find_run(caller.run_id)
-    held = budgets.in_force(root=budgets.root_of(run), now=now)
-    failed = ModelCall.objects.filter(node_run=caller.node_run_id).exclude(outcome__in=(STARTED, COMPLETED))
-    return Standing(
-        endpoints.callable_specs(now),
-        min((budget.left_usd for budget in held), default=None),
-        frozenset(failed.values_list("endpoint", flat=True)),
-    )
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a run stands before a call, with its budgets locked."""
+
+    run: Run
+    root: Run
+    budgets: Sequence[budgets.InForce]
+    of_node_run: Sequence[Earlier]
+    """The calls of this node run."""
+    the_same: Sequence[Earlier]
+    """The node's calls in the whole run that asked the very same and were answered."""
 
 
-@transaction.atomic
+def begin_call(asked: Asked, now: datetime) -> Begun:
+    """Chooses an endpoint and reserves the call, of the best one that may be called now. Raises ModelErrors."""
+    prompt = kept_prompt(asked.messages)
+    with transaction.atomic():
+        standing = _stand(asked.caller, asked.input_hash, now)
+        needs = replace(
+            asked.needs,
+            budget_left=min((budget.left_usd for budget in standing.budgets), default=None),
+            avoid=frozenset(c.endpoint for c in standing.of_node_run if c.outcome not in (STARTED, COMPLETED)),
+        )
+        choices = rank(endpoints.callable_specs(now), needs)
+        return begin_with(asked, choices, lambda planned: _reserve(standing, planned, prompt, now))
+
+
 def open_call(planned: Planned, now: datetime) -> Opened:
     """Reserves a call. Raises RunStuck, BudgetExhausted, EndpointResting or EndpointBusy: nothing is reserved then."""
-    caller = planned.caller
-    run = budgets.find_run(caller.run_id)
+    prompt = kept_prompt(planned.asked.messages)
+    with transaction.atomic():
+        return _reserve(_stand(planned.caller, planned.asked.input_hash, now), planned, prompt, now)
+
+
+def _stand(caller: Caller, input_hash: str, now: datetime) -> Standing:
+    run = ledger_rows.find_run(caller.run_id)
     root = budgets.root_of(run)
-    worst = planned.endpoint.cost_of(int(planned.prompt_tokens * MARGIN), planned.max_tokens)
-    _hold_to_budgets(budgets.in_force(root=root, now=now, lock=True), worst, planned)
-    before = _left_behind(run, caller)
-    stuck.raise_if_stuck(root, planned)
+    held = budgets.in_force(root=root, now=now, lock=True)
+    of_node_run, the_same = ledger_rows.earlier_calls(
+        node_run=caller.node_run_id, root_run=root.pk, node_id=caller.node_id, input_hash=input_hash
+    )
+    return Standing(run, root, held, of_node_run, the_same if input_hash else [])
+
+
+def _reserve(standing: Standing, planned: Planned, prompt: KeptPrompt | None, now: datetime) -> Opened:
+    caller, asked, run = planned.caller, planned.asked, standing.run
+    worst = planned.endpoint.cost_of(int(asked.needs.prompt_tokens * MARGIN), asked.needs.max_tokens)
+    _hold_to_budgets(standing.budgets, worst, planned)
+    stuck.raise_if_stuck(planned, standing.the_same)
     _hold_to_endpoint(planned, now)
-    call = ModelCall.objects.create(
-        run=run,
-        root_run=root.pk,
+    before = _left_behind(run, caller)
+    call = ModelCall(
+        run_id=run.pk,
+        root_run=standing.root.pk,
         node_run=caller.node_run_id,
         node_id=caller.node_id[:200],
         agent=caller.agent[:100],
@@ -65,18 +98,22 @@ def open_call(planned: Planned, now: datetime) -> Opened:
         user_id=run.user_id,
         endpoint=planned.endpoint.slug,
         model=planned.endpoint.model[:200],
-        prompt_version=planned.prompt_version[:160],
+        prompt_version=asked.prompt_version[:160],
         reason=planned.reason,
-        input_hash=planned.input_hash,
+        input_hash=asked.input_hash,
         attempt=caller.attempt,
         claim=run.lease_epoch,
-        prompt_tokens=planned.prompt_tokens,
+        prompt_tokens=asked.needs.prompt_tokens,
         tokens_estimated=True,
         reserved_usd=worst,
         duplicate=any(call.outcome in (COMPLETED, LOST) for call in before),
         outcome=STARTED,
         created_at=now,
     )
+    text = None
+    if prompt is not None:
+        text = ModelCallText(call_id=call.pk, run_id=run.pk, prompt=prompt.messages, truncated=prompt.truncated)
+    ledger_rows.insert_call(call, text)
     return Opened(
         call.pk,
         [Spent(c.pk, c.endpoint, c.prompt_tokens, c.completion_tokens, c.cost_usd) for c in before],
@@ -129,11 +166,15 @@ def settle_lost(call: ModelCall) -> None:
     call.discarded = len(heard)
     call.outcome = LOST
     call.save()
+    reply, is_cut = kept_text(heard)
+    ModelCallText.objects.filter(pk=call.pk).update(reply=reply, **({"truncated": True} if is_cut else {}))
 
 
 def _hold_to_endpoint(planned: Planned, now: datetime) -> None:
-    """The endpoint's breaker and limits, under its state's lock."""
-    limits, slug = planned.endpoint, planned.endpoint.slug
+    """The endpoint's breaker and limits; under its state's lock where others could get ahead of us."""
+    if planned.endpoint.breaker == "closed" and not planned.endpoint.is_limited:
+        return
+    slug = planned.endpoint.slug
     states = EndpointState.objects.select_for_update(no_key=True)
     state = states.filter(slug=slug).first()
     if state is None:
@@ -146,9 +187,12 @@ def _hold_to_endpoint(planned: Planned, now: datetime) -> None:
         raise EndpointResting(
             f"{slug!r} rests for another {wait_s:.0f} s: {why}. Last: {state.last_error[:200]}", retry_after_s=wait_s
         )
+    _hold_to_limits(planned, now)
     _keep_breaker(state, breaker)
-    if not limits.is_limited:
-        return
+
+
+def _hold_to_limits(planned: Planned, now: datetime) -> None:
+    limits, slug = planned.endpoint, planned.endpoint.slug
     calls = ModelCall.objects.filter(endpoint=slug)
     if limits.max_concurrency is not None:
         # A call that should have ended long ago had a worker that died.
@@ -164,7 +208,7 @@ def _hold_to_endpoint(planned: Planned, now: datetime) -> None:
     if limits.tokens_per_minute is not None:
         sums = lately.aggregate(asked=Sum("prompt_tokens"), answered=Sum("completion_tokens"))
         taken = (sums["asked"] or 0) + (sums["answered"] or 0)
-        if taken and taken + planned.prompt_tokens > limits.tokens_per_minute:
+        if taken and taken + planned.asked.needs.prompt_tokens > limits.tokens_per_minute:
             raise EndpointBusy(
                 f"{slug!r} took {taken} tokens within a minute of {limits.tokens_per_minute} that it may.",
                 retry_after_s=_until_free(lately, now),
@@ -176,36 +220,36 @@ def _until_free(lately: Any, now: datetime) -> float:
     return max(0.1, (oldest + MINUTE - now).total_seconds()) if oldest else 0.1
 
 
-@transaction.atomic
 def close_call(closed: Closed, now: datetime) -> None:
     """What became of a call, and how its endpoint does after it."""
-    ModelCall.objects.filter(pk=closed.call_id).update(
-        outcome=closed.outcome,
-        prompt_tokens=closed.tokens.prompt,
-        completion_tokens=closed.tokens.completion,
-        tokens_estimated=closed.tokens.estimated,
-        cost_usd=closed.cost_usd,
-        reserved_usd=None,
-        latency_ms=closed.latency_ms,
-        discarded=closed.discarded,
-    )
-    if not closed.is_fault and closed.outcome != COMPLETED:
-        EndpointState.objects.filter(slug=closed.endpoint).update(probe_until=None)
-        return
-    state = EndpointState.objects.select_for_update(no_key=True).filter(slug=closed.endpoint).first()
-    if state is None:
-        return
+    values = {
+        "outcome": closed.outcome,
+        "prompt_tokens": closed.tokens.prompt,
+        "completion_tokens": closed.tokens.completion,
+        "tokens_estimated": closed.tokens.estimated,
+        "cost_usd": closed.cost_usd,
+        "reserved_usd": None,
+        "latency_ms": closed.latency_ms,
+        "discarded": closed.discarded,
+    }
+    reply = kept_text(closed.reply) if settings.KEEP_MODEL_TEXTS else ("", False)
+    with transaction.atomic():
+        ledger_rows.close_call(closed.call_id, values, reply)
+        if closed.is_fault:
+            _endpoint_failed(closed, now)
+        elif closed.outcome == COMPLETED:
+            ledger_rows.endpoint_completed(closed.endpoint, now, closed.first_words_ms)
+        else:
+            EndpointState.objects.filter(slug=closed.endpoint, probe_until__isnull=False).update(probe_until=None)
+
+
+def _endpoint_failed(closed: Closed, now: datetime) -> None:
+    EndpointState.objects.get_or_create(slug=closed.endpoint)
+    state = EndpointState.objects.select_for_update(no_key=True).get(slug=closed.endpoint)
     breaker = endpoints.breaker_of(state)
-    if closed.is_fault:
-        breaker.failed(now.timestamp())
-        state.last_error, state.last_failed_at = closed.error, now
-    else:
-        breaker.completed()
-        state.last_completed_at = now
-        if closed.first_words_ms is not None:
-            before = state.latency_ms if state.latency_ms is not None else closed.first_words_ms
-            state.latency_ms = round(before + SMOOTHING * (closed.first_words_ms - before), 3)
-    state.save(update_fields=["last_error", "last_failed_at", "last_completed_at", "latency_ms"])
+    breaker.failed(now.timestamp())
+    state.last_error, state.last_failed_at = closed.error, now
+    state.save(update_fields=["last_error", "last_failed_at"])
     _keep_breaker(state, breaker)
 
 

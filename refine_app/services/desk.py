@@ -9,7 +9,7 @@ from typing import TypeVar
 from django.db import close_old_connections
 from django.utils import timezone
 
-from refine_app.model_clients.desk import Caller, Closed, Opened, Planned, Standing
+from refine_app.model_clients.desk import Asked, Begun, Caller, Closed, Opened, Planned
 from refine_app.prompts.rendering import PromptText
 from refine_app.services import budgets, calls, endpoints, prompts
 
@@ -33,11 +33,11 @@ def _with_connection(function: Callable[[], T]) -> T:
 class DatabaseDesk:
     """See desk.Desk."""
 
-    async def look(self, caller: Caller) -> Standing:
-        return await in_database(lambda: calls.look(caller, timezone.now()))
-
     async def has_endpoints(self) -> bool:
         return endpoints.is_one_given() or await in_database(endpoints.is_one_callable)
+
+    async def begin(self, asked: Asked) -> Begun:
+        return await in_database(lambda: calls.begin_call(asked, timezone.now()))
 
     async def open(self, planned: Planned) -> Opened:
         return await in_database(lambda: calls.open_call(planned, timezone.now()))

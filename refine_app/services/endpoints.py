@@ -2,16 +2,18 @@
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
+from refine_app import ledger_rows
 from refine_app.errors import EndpointFieldInvalid, EndpointIsGiven, EndpointTaken
 from refine_app.model_clients.breakers import Breaker
 from refine_app.model_clients.endpoints import EndpointSpec
@@ -69,40 +71,64 @@ class Known:
         )
 
 
-def given_endpoints() -> list[Endpoint]:
+def given_endpoints() -> Sequence[Endpoint]:
     """What the environment alone configures; they need no row."""
+    return _given(
+        settings.MODEL_ENDPOINT_URL,
+        settings.MODEL_ENDPOINT_MODEL,
+        settings.MODEL_ENDPOINT_CONTEXT,
+        settings.MODEL_ENDPOINT_INPUT_USD,
+        settings.MODEL_ENDPOINT_OUTPUT_USD,
+        bool(settings.MODEL_ENDPOINT_TOKEN),
+        settings.HF_MODEL if settings.HF_TOKEN else "",
+        settings.MODEL_TIMEOUT_S,
+        settings.MODEL_IDLE_TIMEOUT_S,
+    )
+
+
+@lru_cache(maxsize=4)
+def _given(
+    url: str,
+    model: str,
+    context: int,
+    input_usd: float | None,
+    output_usd: float | None,
+    has_token: bool,
+    hf_model: str,
+    timeout_s: float,
+    idle_timeout_s: float,
+) -> Sequence[Endpoint]:
+    patience = {"timeout_s": timeout_s, "idle_timeout_s": idle_timeout_s}
     given = []
-    if settings.MODEL_ENDPOINT_URL:
+    if url:
         given.append(
             Endpoint(
                 slug=ENVIRONMENT,
                 name="MODEL_ENDPOINT_URL",
                 kind=Kind.OPENAI_COMPATIBLE,
-                model=settings.MODEL_ENDPOINT_MODEL,
-                url=settings.MODEL_ENDPOINT_URL,
-                context_tokens=settings.MODEL_ENDPOINT_CONTEXT,
-                input_usd=_price(settings.MODEL_ENDPOINT_INPUT_USD),
-                output_usd=_price(settings.MODEL_ENDPOINT_OUTPUT_USD),
-                timeout_s=settings.MODEL_TIMEOUT_S,
-                idle_timeout_s=settings.MODEL_IDLE_TIMEOUT_S,
-                secret="MODEL_ENDPOINT_TOKEN" if settings.MODEL_ENDPOINT_TOKEN else "",
+                model=model,
+                url=url,
+                context_tokens=context,
+                input_usd=_price(input_usd),
+                output_usd=_price(output_usd),
+                secret="MODEL_ENDPOINT_TOKEN" if has_token else "",
+                **patience,
             )
         )
-    if settings.HF_TOKEN:
+    if hf_model:
         given.append(
             Endpoint(
                 slug=HUGGING_FACE,
                 name="HF_TOKEN",
                 kind=Kind.HUGGING_FACE,
-                model=settings.HF_MODEL,
+                model=hf_model,
                 tier=Tier.STRONG,
                 context_tokens=64_000,
-                timeout_s=settings.MODEL_TIMEOUT_S,
-                idle_timeout_s=settings.MODEL_IDLE_TIMEOUT_S,
                 secret="HF_TOKEN",  # noqa: S106 - the name of a secret
+                **patience,
             )
         )
-    return given
+    return tuple(given)
 
 
 def known_endpoints() -> list[Known]:
@@ -126,7 +152,21 @@ def find_endpoint(slug: str) -> Known:
 
 def callable_specs(now: datetime) -> list[EndpointSpec]:
     """Every endpoint that can be called, as callers see it."""
-    return [known.spec(now) for known in known_endpoints() if not known.why_off]
+    given = given_endpoints()
+    taken = {one.slug for one in given}
+    rows = [row for row in map(_endpoint_of, ledger_rows.endpoint_rows()) if row.slug not in taken]
+    states = ledger_rows.states()
+    return [
+        Known(one, states.get(one.slug) or EndpointState(slug=one.slug), at < len(given), "").spec(now)
+        for at, one in enumerate([*given, *rows])
+        if not why_off(one)
+    ]
+
+
+@lru_cache(maxsize=256)
+def _endpoint_of(row: tuple[Any, ...]) -> Endpoint:
+    """An endpoint by its whole row, so that one that was changed is another."""
+    return ledger_rows.endpoint_of(row)
 
 
 def is_one_given() -> bool:

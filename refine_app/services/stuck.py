@@ -16,25 +16,24 @@ from graphs_app.models import NodeRun, Run
 from graphs_app.services import continuing
 from refine_app.errors import EffectRefused
 from refine_app.events import RunRolledBack
-from refine_app.model_clients.desk import Planned
+from refine_app.ledger_rows import Earlier
+from refine_app.model_clients.desk import Caller, Planned
 from refine_app.model_clients.errors import RunStuck
-from refine_app.models import ModelCall
 from sessions_app.errors import DomainError
 from sessions_app.events import Event
 
 EFFECT = "run.roll_back"
 MARK = "rolled_back"
 """The key of a run's metadata that says where it was taken back from."""
-COMPLETED = "completed"
 SAME_CALLS = 3
 """So many passes may ask the very same and be answered, while the state goes on changing."""
 SAME_STATE = 2
 """So many may where the state was the same as well."""
 
 
-def raise_if_stuck(root: Run, planned: Planned) -> None:
-    """Raises RunStuck when asking once more would only repeat what was done."""
-    passes = _passes(root, planned)
+def raise_if_stuck(planned: Planned, the_same: Sequence[Earlier]) -> None:
+    """Raises RunStuck when asking once more would only repeat what was done: what was asked before is the same."""
+    passes = _passes(planned.caller, the_same)
     if len(passes) < SAME_STATE:
         return
     caller = planned.caller
@@ -50,19 +49,9 @@ def raise_if_stuck(root: Run, planned: Planned) -> None:
     )
 
 
-def _passes(root: Run, planned: Planned) -> list[UUID]:
+def _passes(caller: Caller, the_same: Sequence[Earlier]) -> list[UUID]:
     """The node runs that have asked the very same; items of one map, and a node run's own calls, are no passes."""
-    caller = planned.caller
-    if not planned.input_hash:
-        return []
-    same = ModelCall.objects.filter(
-        root_run=root.pk,
-        node_id=caller.node_id,
-        input_hash=planned.input_hash,
-        outcome=COMPLETED,
-        duplicate=False,
-    )
-    rows = [row for row in same.order_by("pk").values_list("run_id", "node_run") if row[1] != caller.node_run_id]
+    rows = [(one.run, one.node_run) for one in the_same if one.node_run != caller.node_run_id]
     if len(rows) < SAME_STATE:  # nearly always; and what the runs are parts of is not asked for then
         return []
     parts = Run.objects.filter(pk__in={caller.run_id, *(run for run, _ in rows if run is not None)})

@@ -1,7 +1,7 @@
 """Asking a model on behalf of a node: choose, reserve, stream, keep account; and ask a person where the budget ends.
 
-1. The desk says which endpoints can be called; routing.endpoints puts them in order, with reasons.
-2. The call's worst cost is reserved. What is busy, resting or refuses before its first words gives way to the next.
+1. The desk puts the endpoints that can be called in order, with reasons, and reserves the call's worst cost.
+2. What is busy, resting or refuses before its first words gives way to the next.
 3. The answer streams. One that breaks off ends the attempt: the engine's next one begins anew, elsewhere if it can.
 4. Whatever came of it, the ledger has the call, and the run what it cost.
 """
@@ -18,7 +18,17 @@ from graphs_app.engine.checkpoint import Usage
 from graphs_app.engine.registry import ToolContext
 from refine_app.model_clients import desk as desks
 from refine_app.model_clients.client import Delta, Message, TokenCount
-from refine_app.model_clients.desk import Caller, Closed, Desk, Opened, Planned, Spent, Standing
+from refine_app.model_clients.desk import (
+    Asked,
+    Caller,
+    Closed,
+    Desk,
+    Opened,
+    Planned,
+    Spent,
+    planned_after,
+    worst_of,
+)
 from refine_app.model_clients.errors import (
     BudgetExhausted,
     EndpointTimeout,
@@ -29,7 +39,7 @@ from refine_app.model_clients.errors import (
     StreamBroken,
 )
 from refine_app.model_clients.tokens import count_tokens, estimate
-from refine_app.routing.endpoints import Choice, Complexity, Needs, rank
+from refine_app.routing.endpoints import Choice, Complexity, Needs
 
 EFFECT = "model_call.record"
 FREER = 0.5
@@ -84,15 +94,20 @@ async def ask_model(context: ToolContext, question: Question, on_text: Callable[
     if context.metadata.get("rolled_back"):
         # The run turned in circles here before: the same again would only lead into the same circle.
         question = replace(question, temperature=min(1.0, question.temperature + FREER))
-    standing = await desk.look(caller)
-    needs = _needs(context, question, standing)
+    asked = Asked(
+        caller,
+        _needs(context, question),
+        messages=question.messages,
+        prompt_version=question.prompt_version,
+        input_hash=question.input_hash,
+    )
     try:
-        return await _try_each(context, desk, caller, question, rank(standing.endpoints, needs), on_text)
+        return await _try_each(context, desk, asked, question, on_text)
     except BudgetExhausted as error:
         exhausted = error
         decision = await _ask_a_person(context, error)
-    needs = await _decided(desk, caller, decision, exhausted, needs)
-    return await _try_each(context, desk, caller, question, rank(standing.endpoints, needs), on_text)
+    needs = await _decided(desk, caller, decision, exhausted, asked.needs)
+    return await _try_each(context, desk, replace(asked, needs=needs), question, on_text)
 
 
 def _caller(context: ToolContext, agent: str) -> Caller:
@@ -106,7 +121,7 @@ def _caller(context: ToolContext, agent: str) -> Caller:
     )
 
 
-def _needs(context: ToolContext, question: Question, standing: Standing) -> Needs:
+def _needs(context: ToolContext, question: Question) -> Needs:
     wish = str(context.config.get("endpoint") or "")
     tier = str(context.config.get("tier") or "")
     return Needs(
@@ -116,61 +131,44 @@ def _needs(context: ToolContext, question: Question, standing: Standing) -> Need
         why_complexity=question.why_complexity,
         endpoint="" if wish == "auto" else wish,
         tier="" if tier == "auto" else tier,
-        budget_left=standing.budget_left,
-        avoid=standing.failed,
     )
 
 
 async def _try_each(
-    context: ToolContext,
-    desk: Desk,
-    caller: Caller,
-    question: Question,
-    choices: Sequence[Choice],
-    on_text: Callable[[str], None] | None,
+    context: ToolContext, desk: Desk, asked: Asked, question: Question, on_text: Callable[[str], None] | None
 ) -> Reply:
-    refusals: list[ModelError] = []
-    for choice in choices:
-        reason = choice.reason
-        if refusals:
-            reason += f"; after {type(refusals[-1]).__name__}: {str(refusals[-1])[:200]}"
-        planned = Planned(
-            caller,
-            choice.endpoint,
-            reason,
-            question.prompt_version,
-            question.input_hash,
-            question.prompt_tokens,
-            question.max_tokens,
-        )
+    """The first answer. Where a call is refused before its first words, the next choice is asked."""
+    try:
+        begun = await desk.begin(asked)
+        planned, opened = begun.planned, begun.opened
+        refusals, waiting = list(begun.refusals), list(begun.others)
+        while True:
+            call = _Call(context, desk, planned, opened, question)
+            try:
+                return await call.run(on_text)
+            except ModelError as refusal:
+                if call.length:
+                    raise
+                refusals.append(refusal)
+            planned, opened = await _open_next(desk, asked, waiting, refusals)
+    except RunStuck as stuck:
+        if not context.dry_run:
+            context.effect("run.roll_back", {"node_id": context.node_id, "reason": str(stuck)}, also_on_failure=True)
+        raise
+
+
+async def _open_next(
+    desk: Desk, asked: Asked, waiting: list[Choice], refusals: list[ModelError]
+) -> tuple[Planned, Opened]:
+    while waiting:
+        planned = planned_after(asked, waiting.pop(0), refusals)
         try:
-            opened = await desk.open(planned)
-        except RunStuck as stuck:
-            if not context.dry_run:
-                context.effect(
-                    "run.roll_back", {"node_id": context.node_id, "reason": str(stuck)}, also_on_failure=True
-                )
+            return planned, await desk.open(planned)
+        except RunStuck:
             raise
         except ModelError as refusal:
             refusals.append(refusal)
-            continue
-        call = _Call(context, desk, planned, opened, question)
-        try:
-            return await call.run(on_text)
-        except ModelError as refusal:
-            if call.length:
-                raise
-            refusals.append(refusal)
-    raise _worst_of(refusals)
-
-
-def _worst_of(refusals: Sequence[ModelError]) -> ModelError:
-    """What to tell when nobody answered: the budget before all; else what a pause may mend, with the shortest one."""
-    for refusal in refusals:
-        if isinstance(refusal, BudgetExhausted):
-            return refusal
-    passing = [refusal for refusal in refusals if refusal.retryable]
-    return min(passing, key=lambda refusal: refusal.retry_after_s or 0.0) if passing else refusals[0]
+    raise worst_of(refusals)
 
 
 class _Call:
@@ -237,6 +235,7 @@ class _Call:
             first_words_ms=self._first_words_ms,
             discarded=0 if outcome == "completed" else self.length,
             error="" if error is None else str(error)[:500],
+            reply="".join(self._parts),
             is_fault=error is not None and _is_fault(error),
         )
         _record(self._context, self._planned, closed)
@@ -273,7 +272,7 @@ def _record(context: ToolContext, planned: Planned, closed: Closed) -> None:
             "agent": planned.caller.agent,
             "attempt": planned.caller.attempt,
             "reason": planned.reason,
-            "prompt_version": planned.prompt_version,
+            "prompt_version": planned.asked.prompt_version,
             "prompt_tokens": tokens.prompt,
             "completion_tokens": tokens.completion,
             "tokens_estimated": tokens.estimated,

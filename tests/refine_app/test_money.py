@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from pytest_django import Settings
+from rest_framework.test import APIClient
 
 from graphs_app import worker
 from graphs_app.models import Interrupt, Run, RunStatus
@@ -15,6 +16,7 @@ from graphs_app.services.graphs import create_graph
 from refine_app.models import Endpoint, ModelCall, Proposal, Request
 from refine_app.services.built_in_graphs import install_built_in_graphs
 from refine_app.services.requests import make_request
+from sessions_app.models import User
 from tests.model_server import Behaviour, ModelServer
 from tests.refine_app.cast import Cast, make_cast
 
@@ -81,6 +83,17 @@ def test_the_ledger_and_the_run_agree_to_the_token_with_the_server(model: ModelS
     assert run.cost_usd == call.cost_usd == Decimal(call.prompt_tokens + call.completion_tokens) / 1_000_000
     assert "low complexity" in call.reason
     assert "at most $" in call.reason
+    shown = read(f"/v1/runs/{run.pk}/node-runs/{call.node_run}/model-calls", cast.ana).json()["model_calls"]
+    assert [(one["prompt"], one["reply"]) for one in shown] == [
+        (model.requests[-1].body["messages"], proposal_text(model))
+    ]
+    assert (shown[0]["id"], shown[0]["truncated"], shown[0]["kept"]) == (str(call.pk), False, True)
+
+
+def read(path: str, user: User) -> Any:
+    client = APIClient()
+    client.force_authenticate(user)
+    return client.get(path)
 
 
 def proposal_text(model: ModelServer) -> str:

@@ -6,7 +6,7 @@ from uuid import uuid4
 import pytest
 from rest_framework.test import APIClient
 
-from refine_app.models import Proposal
+from refine_app.models import ModelCall, ModelCallText, Proposal
 from refine_app.services.ledger import record_model_call
 from sessions_app.models import Session, SessionStatus, User
 from tests.refine_app.cast import BOTH_ENDS_CHANGED, CHECKS, TWENTY_LINES, Cast, make_cast, replaced
@@ -224,3 +224,28 @@ def test_people_see_their_own_model_calls(cast: Cast, ana: APIClient) -> None:
     assert (float(call["cost_usd"]), type(call["cost_usd"])) == (0.5, str)
     assert signed_in(cast.ben).get("/v1/model-calls").json()["results"] == []
     assert_problem(ana.get("/v1/model-calls?session=nonsense"), 422, "invalid")
+
+
+def test_what_was_said_to_a_model_is_read_by_members_of_the_session_and_by_nobody_else(cast: Cast) -> None:
+    run, node_run = cast.asked().run, uuid4()
+    for endpoint in ("first", "second"):
+        record_model_call(run, node_run, {"endpoint": endpoint})
+    call = ModelCall.objects.get(endpoint="second")
+    ModelCallText.objects.create(
+        call=call, run=run, prompt=[{"role": "user", "content": "Tidy."}], reply="So be it.", truncated=True
+    )
+    path = f"/v1/runs/{run.pk}/node-runs/{node_run}/model-calls"
+    for member in (cast.ana, cast.ben, cast.vera):
+        first, second = signed_in(member).get(path).json()["model_calls"]
+        assert (first["endpoint"], first["prompt"], first["reply"], first["kept"]) == ("first", [], "", False)
+        assert (second["endpoint"], second["kept"], second["truncated"]) == ("second", True, True)
+        assert (second["prompt"], second["reply"]) == ([{"role": "user", "content": "Tidy."}], "So be it.")
+    olga = User.objects.create_user(username="olga", is_staff=True, is_superuser=True)
+    for stranger in (cast.sam, olga):
+        assert signed_in(stranger).get(path).status_code == 404
+    assert signed_in(cast.ana).get(f"/v1/runs/{run.pk}/node-runs/{uuid4()}/model-calls").json()["model_calls"] == []
+    assert signed_in(cast.ana).get(f"/v1/runs/{uuid4()}/node-runs/{node_run}/model-calls").status_code == 404
+    run.session = None
+    run.save()
+    assert signed_in(cast.ana).get(path).status_code == 200
+    assert signed_in(cast.ben).get(path).status_code == 404
