@@ -1,10 +1,11 @@
-"""Values, and columns of them as arrays, in the form in which PostgreSQL reads them.
+"""Values in PostgreSQL's binary form, and columns of them as arrays in its text form.
 
 A driver that finds out each value's type takes longer for a batch than the server takes to store it.
 """
 
 from collections.abc import Callable, Iterable
-from datetime import datetime
+from datetime import UTC, datetime
+from struct import Struct
 from typing import Any
 from uuid import UUID
 
@@ -45,22 +46,34 @@ LITERALS: dict[str, Callable[[Iterable[Any]], str]] = {
 """How a column of a type is written as an array."""
 
 
-def _number(value: object) -> bytes:
-    return str(value).encode()
+_int4, _int8, _float8 = Struct(">i").pack, Struct(">q").pack, Struct(">d").pack
+EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
+"""PostgreSQL's."""
 
 
 def _time(value: datetime) -> bytes:
-    return value.isoformat().encode()
+    since = value - EPOCH
+    return _int8((since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds)
+
+
+def _digits(value: object) -> bytes:
+    return str(value).encode()
+
+
+def _json(value: str) -> bytes:
+    return b"\1" + value.encode()
 
 
 ENCODERS: dict[str, Callable[[Any], bytes]] = {
-    "uuid": lambda value: value.hex.encode(),
+    "uuid": lambda value: value.bytes,
     "text": str.encode,
-    "jsonb": str.encode,
+    "jsonb": _json,
     "timestamptz": _time,
-    "int": _number,
-    "bigint": _number,
-    "float8": _number,
-    "numeric": _number,
+    "int": _int4,
+    "bigint": _int8,
+    "float8": _float8,
+    "numeric": _digits,
 }
-"""How a single value of a type is written."""
+"""How a single value of a type is written. Neither side has to read a number's digits, and a NUL ends no text."""
+IN_TEXT = frozenset({"numeric"})
+"""Types whose single values are in text form all the same."""

@@ -86,7 +86,7 @@ class Part:
         if self.row is None:
             run = self.journal.run
             row = RunRow(
-                run.pk,
+                run.id,
                 run.lease_epoch,
                 run.lease_owner,
                 self.journal.journaled + len(self.entries),
@@ -325,7 +325,7 @@ def _has_rows(row: RunRow) -> bool:
 
 def is_one_statement(parts: Sequence[Part]) -> bool:
     """Whether nothing is to be written but rows: no session is told, no effect happens, no end concerns others."""
-    return not any(part.journal.run.session_id is not None or part.fold().has_more for part in parts)
+    return not any(part.journal.is_in_session or part.fold().has_more for part in parts)
 
 
 def in_order(parts: Sequence[Part]) -> list[RunRow]:
@@ -341,11 +341,11 @@ def take_answer(parts: Sequence[Part], written: Sequence[str]) -> None:
     held = None if len(written) == len(parts) else {UUID(run_id) for run_id in written}
     for part in parts:
         run = part.journal.run
-        if held is None or run.pk in held:
+        if held is None or run.id in held:
             part.is_stored()
             wakeups.wake(run)
         else:
-            part.failure = aftermath.lease_lost(run.pk)
+            part.failure = aftermath.lease_lost(run.id)
 
 
 def _is_conflict(error: Exception) -> bool:

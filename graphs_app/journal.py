@@ -1,8 +1,8 @@
 """Group commit: one writer of a worker process makes durable what all its runs have to say, batch by batch.
 
 Entries gather on the event loop until its current round is over, so that a hundred runs which step together are one
-batch; while the writer commits one batch, the next one grows. An entry that nobody waits for lingers a few
-milliseconds: a node that ends by then costs one row and no commit of its own.
+batch; while the writer commits one batch, the next one grows. After a batch of one run nobody is waited for. An entry
+that nobody waits for lingers a few milliseconds: a node that ends by then costs one row and no commit of its own.
 
 A batch that is one statement is sent from the loop itself (`line`); what needs a transaction, what went wrong before,
 and everything on SQLite is written by a thread.
@@ -44,6 +44,7 @@ AT_ONCE = 250
 """Runs in one batch on the line at most: while the server writes it, the loop prepares the next one."""
 LOOK_EVERY = 25
 """After how many more runs it is asked whether the batch on the line is answered, before the loop itself would ask."""
+NODE_ENDS = (NodeDone, NodeFailed)
 COUNT_EVERY_S = 0.25
 """How often a run's row is brought up to its node runs while it goes on; at its end it always is."""
 
@@ -63,6 +64,7 @@ class JournalOf:
         "failure",
         "graph",
         "is_ending",
+        "is_in_session",
         "journaled",
         "on_node_end",
         "run",
@@ -79,6 +81,7 @@ class JournalOf:
         on_node_end: Callable[[int], None] | None = None,
     ) -> None:
         self.run = run
+        self.is_in_session = run.session_id is not None
         self.graph = graph
         self.journaled = run.journaled
         self.checkpoints = run.checkpoints
@@ -129,7 +132,7 @@ class JournalOf:
 
     def _before(self, entry: Entry) -> None:
         self._pace.before(entry)
-        if self.on_node_end is not None and isinstance(entry, NodeDone | NodeFailed):
+        if self.on_node_end is not None and isinstance(entry, NODE_ENDS):
             self.on_node_end(entry.activation)
 
     def _keep(self, entry: Entry) -> Part:
@@ -186,6 +189,8 @@ class Writer:
         """Done once the batch on the line is answered."""
         self._more_is_due = False
         """Whether what has gathered since is to follow it at once."""
+        self._is_lonely = False
+        """Whether the last batch on the line was one run's: then nobody is worth waiting for a round of the loop."""
         self._with_thread = 0
         """Batches that the thread has not answered yet."""
         self._queue: SimpleQueue[Flushed | None] = SimpleQueue()
@@ -212,7 +217,7 @@ class Writer:
 
     def flush_soon(self) -> None:
         """Hands over what has gathered once the loop's present round is over, or there is enough of it."""
-        if len(self._parts) >= ENOUGH:
+        if self._is_lonely or len(self._parts) >= ENOUGH:
             self._hand_over()
         elif not self._flush_is_due:
             self._flush_is_due = True
@@ -238,6 +243,7 @@ class Writer:
         if line is not None and not self._calls:
             parts = self._detached(AT_ONCE)
             if _fits_line(parts):
+                self._is_lonely = len(parts) == 1
                 # What is more than that follows as soon as this is answered.
                 self._more_is_due = bool(self._parts)
                 self._send(line, parts)
@@ -286,10 +292,11 @@ class Writer:
         return None if self._with_thread else self._line
 
     def _send(self, line: Line, parts: list[Part]) -> None:
-        if any(part.fold().has_checkpoint for part in parts):
+        rows = in_order(parts)
+        if any(row.has_checkpoint for row in rows):
             failpoints.reach("before_checkpoint")
         self._on_line = self.loop.create_future()
-        line.write(in_order(parts), partial(self._answered, parts))
+        line.write(rows, partial(self._answered, parts))
 
     def _answered(self, parts: list[Part], held: list[str] | None) -> None:
         """The runs whose rows are written; None when nobody knows, which the thread will find out."""

@@ -9,7 +9,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from itertools import count
-from typing import Any
+from typing import Any, NamedTuple
 
 import psycopg
 from psycopg.pq import ExecStatus
@@ -21,8 +21,17 @@ logger = logging.getLogger(__name__)
 Answered = Callable[[list[str] | None], None]
 """Told the first column of the rows; None when the statement was refused, or nobody knows what became of it."""
 
-Statement = Callable[[Sequence[RunRow]], tuple[str, list[bytes | None]]]
-"""The statement that writes a batch, and its parameters."""
+
+class Statement(NamedTuple):
+    """What writes a batch, and its parameters."""
+
+    sql: str
+    values: list[bytes | None]
+    formats: tuple[int, ...] | None = None
+    """libpq's, 1 for binary, one for each parameter; all are in text form when there are none."""
+
+
+Stating = Callable[[Sequence[RunRow]], Statement]
 
 DONE = (ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK)
 
@@ -30,7 +39,7 @@ DONE = (ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK)
 class Line:
     """One connection and the statement that is under way on it. All but the constructor belongs to the event loop."""
 
-    def __init__(self, connection: "psycopg.Connection[Any]", statement: Statement) -> None:
+    def __init__(self, connection: "psycopg.Connection[Any]", statement: Stating) -> None:
         self._connection = connection
         self._statement = statement
         self._libpq = connection.pgconn
@@ -42,7 +51,7 @@ class Line:
         self._numbers = count()
         self._sql = ""
         self._then: Answered | None = None
-        self._next: tuple[bytes, list[bytes | None]] | None = None
+        self._next: tuple[bytes, list[bytes | None], tuple[int, ...] | None] | None = None
         """What is executed once it is prepared."""
         self._rows: list[str] | None = None
         self.is_open = True
@@ -56,9 +65,9 @@ class Line:
         """Sends a batch; `then` is called once, later, from the loop."""
         if self._loop is None or self._then is not None:
             raise RuntimeError("A line takes one batch at a time, once it is attached")
-        sql, values = self._statement(runs)
+        sql, values, formats = self._statement(runs)
         self._then, self._sql = then, sql
-        if any(value is not None and b"\0" in value for value in values):
+        if formats is None and any(value is not None and b"\0" in value for value in values):
             # libpq would take it for the end of the value; the writer's thread refuses it.
             self._loop.call_soon(self._answer, None)
             return
@@ -66,10 +75,10 @@ class Line:
             name = self._names.get(sql)
             if name is None:
                 name = self._names[sql] = f"journal_{next(self._numbers)}".encode()
-                self._next = (name, values)
+                self._next = (name, values, formats)
                 self._libpq.send_prepare(name, sql.encode())
             else:
-                self._libpq.send_query_prepared(name, values)
+                self._libpq.send_query_prepared(name, values, formats)
             self._flush()
         except psycopg.Error as error:
             self._loop.call_soon(self._lose, error)

@@ -20,8 +20,8 @@ import psycopg
 from django.conf import settings
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from graphs_app.arrays import ENCODERS, LITERALS, uuids
-from graphs_app.line import Line
+from graphs_app.arrays import ENCODERS, IN_TEXT, LITERALS, uuids
+from graphs_app.line import Line, Statement
 from graphs_app.rows import NodeRow, RunRow
 from graphs_app.store import (
     DEFAULTS,
@@ -61,6 +61,9 @@ class Form(NamedTuple):
         if not self.has_nodes:
             return ()
         return PLAIN_NODE if self.is_plain_node else NODE_COLUMNS
+
+
+FRESH = Form(is_single=True, is_plain_run=True, has_nodes=True, is_plain_node=True, is_fresh=True)
 
 
 def form_of(runs: Sequence[RunRow], nodes: Sequence[NodeRow]) -> Form:
@@ -127,6 +130,22 @@ FROM {_source(columns, NODE_TYPES, form.is_single)} WHERE {HELD}"""  # noqa: S60
     return f"WITH fenced AS ({fence}), written AS ({insert}) SELECT * FROM fenced"  # noqa: S608
 
 
+FRESH_NODE = f"""
+INSERT INTO graphs_app_noderun ({names((*PLAIN_NODE, *DEFAULTS))})
+SELECT {{values}}, {", ".join(DEFAULTS.values())}
+FROM (SELECT r.id FROM graphs_app_run r WHERE r.id = {{fence[0]}} AND r.lease_epoch = {{fence[1]}}
+  AND r.lease_owner = {{fence[2]}} FOR SHARE OF r) AS fenced
+RETURNING run_id"""  # noqa: S608
+"""What a step of one run is nearly always: fence and row in one pass, without the two CTEs between them."""
+
+
+def _fresh_sql() -> str:
+    """FRESH_NODE with the parameters of Form(True, True, True, True, True) in their order."""
+    numbers = (f"${number}::{type_}" for number, type_ in enumerate(_types(FRESH), start=1))
+    fence = [next(numbers) for _ in PLAIN_RUN]
+    return FRESH_NODE.format(values=", ".join(numbers), fence=fence)
+
+
 def _source(columns: Sequence[str], types: dict[str, str], is_single: bool) -> str:
     """The parameters as a table v. Arrays carry JSON as text, because an array of jsonb would be parsed twice."""
     if is_single:
@@ -140,6 +159,8 @@ def _source(columns: Sequence[str], types: dict[str, str], is_single: bool) -> s
 @cache
 def line_sql(form: Form) -> str:
     """The same as libpq takes it, with numbered parameters."""
+    if form == FRESH:
+        return _fresh_sql()
     first, *others = postgres_sql(form).split("%s")
     return first + "".join(f"${number}{part}" for number, part in enumerate(others, start=1))
 
@@ -191,7 +212,7 @@ class PostgresStore:
         own.settings_dict["OPTIONS"].pop("pool", None)
         own.connect()
         PostgresStore(own).prepare()
-        return Line(own.connection, _statement)
+        return Line(own.connection, statement_of)
 
     def standing(self, run_ids: Sequence[UUID]) -> dict[UUID, Standing]:
         rows = self._fetch(POSTGRES_STANDING, [uuids(run_ids)])
@@ -213,26 +234,42 @@ def _arrays(form: Form, runs: Sequence[RunRow], nodes: Sequence[NodeRow]) -> lis
     return arguments + [LITERALS[NODE_TYPES[name]](map(GETTERS[name], nodes)) for name in form.node_columns]
 
 
+def _types(form: Form) -> list[str]:
+    """Those of a single form's parameters."""
+    return [RUN_TYPES[name] for name in form.run_columns] + [NODE_TYPES[name] for name in form.node_columns]
+
+
+class Single(NamedTuple):
+    """How the two rows of a single form become parameters."""
+
+    sql: str
+    of_run: Callable[[Any], tuple[Any, ...]]
+    of_node: Callable[[Any], tuple[Any, ...]]
+    encoders: tuple[Callable[[Any], bytes], ...]
+    formats: tuple[int, ...]
+
+
 @cache
-def _readers(columns: tuple[str, ...]) -> tuple[Callable[[Any], tuple[Any, ...]], tuple[Callable[[Any], bytes], ...]]:
-    """What reads the columns of one row, and what encodes each."""
-    types = RUN_TYPES | NODE_TYPES
-    return attrgetter(*columns), tuple(ENCODERS[types[name]] for name in columns)
+def _single(form: Form) -> Single:
+    types = _types(form)
+    return Single(
+        line_sql(form),
+        attrgetter(*form.run_columns),
+        attrgetter(*form.node_columns),
+        tuple(ENCODERS[name] for name in types),
+        tuple(0 if name in IN_TEXT else 1 for name in types),
+    )
 
 
-def _encoded(row: RunRow | NodeRow, columns: tuple[str, ...]) -> list[bytes | None]:
-    read, encoders = _readers(columns)
-    pairs = zip(encoders, read(row), strict=True)
-    return [None if value is None else encode(value) for encode, value in pairs]
-
-
-def _statement(runs: Sequence[RunRow]) -> tuple[str, list[bytes | None]]:
+def statement_of(runs: Sequence[RunRow]) -> Statement:
     """What write() does, for a line."""
     nodes = [node for run in runs for node in run.nodes.values()]
     form = form_of(runs, nodes)
-    if form.is_single:
-        return line_sql(form), _encoded(runs[0], form.run_columns) + _encoded(nodes[0], form.node_columns)
-    return line_sql(form), [array.encode() for array in _arrays(form, runs, nodes)]
+    if not form.is_single:
+        return Statement(line_sql(form), [array.encode() for array in _arrays(form, runs, nodes)])
+    sql, of_run, of_node, encoders, formats = _single(form)
+    read = zip(encoders, of_run(runs[0]) + of_node(nodes[0]), strict=True)
+    return Statement(sql, [None if value is None else encode(value) for encode, value in read], formats)
 
 
 def _fenced(row: Sequence[Any]) -> Fenced:
