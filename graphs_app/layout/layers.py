@@ -7,16 +7,15 @@
 """
 
 import itertools
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from graphs_app.layout.settling import settled
 from graphs_app.layout.sizes import label_size
 
 BEND_HEIGHT = 8.0
 MOST_BENDS = 12_000
 """Beyond these an edge is led between the nodes without a place of its own: memory stays bounded."""
-SETTLING_ROUNDS = 12
 
 Arrow = tuple[int, int]
 
@@ -53,7 +52,7 @@ def in_columns(
     for index, arrow in enumerate(arrows):
         if labels[index] and arrow in spans:
             spans[arrow] = 2
-    column = _settled(len(sizes), spans)
+    column = settled(len(sizes), spans)
     found = Columns(list(sizes), column, loops=loops)
     found.rows = [[] for _ in range(max(column, default=0) + 1)]
     for vertex, at in enumerate(column):
@@ -137,72 +136,3 @@ def closing_arrows(entry: int, count: int, arrows: Sequence[Arrow]) -> set[int]:
                 seen[target] = on_the_way[target] = True
                 stack.append((target, iter(leaving[target])))
     return closing
-
-
-def _settled(count: int, spans: dict[Arrow, int]) -> list[int]:
-    """A column for each node: at least the span right of what leads to it, and near to all it is joined to."""
-    entering: dict[int, list[tuple[int, int]]] = defaultdict(list)
-    leaving: dict[int, list[tuple[int, int]]] = defaultdict(list)
-    for (start, end), span in spans.items():
-        leaving[start].append((end, span))
-        entering[end].append((start, span))
-    order = _topological(count, entering, leaving)
-    column = [0] * count
-    for vertex in order:
-        for end, span in leaving[vertex]:
-            column[end] = max(column[end], column[vertex] + span)
-    last = max(column, default=0)
-    for _ in range(SETTLING_ROUNDS):
-        moved = False
-        for vertex in reversed(order):
-            moved |= _nearer(vertex, column, entering[vertex], leaving[vertex], last)
-        for vertex in order:
-            moved |= _nearer(vertex, column, entering[vertex], leaving[vertex], last)
-        if not moved:
-            break
-    return _without_gaps(column, spans)
-
-
-def _without_gaps(column: list[int], spans: dict[Arrow, int]) -> list[int]:
-    """The columns counted from 0, without those that neither a node nor an edge on its way needs."""
-    needed = set(column)
-    for (start, end), span in spans.items():
-        if span > 1 or column[end] - column[start] > 1:
-            needed.update(range(column[start], column[end] + 1))
-    number = {old: new for new, old in enumerate(sorted(needed))}
-    return [number[at] for at in column]
-
-
-def _nearer(
-    vertex: int, column: list[int], entering: list[tuple[int, int]], leaving: list[tuple[int, int]], last: int
-) -> bool:
-    """Moves a node as far as its edges get shorter by it; with as many at both sides, to the middle of its room."""
-    if not entering and not leaving:
-        return False
-    least = max((column[start] + span for start, span in entering), default=None)
-    most = min((column[end] - span for end, span in leaving), default=None)
-    if least is None:
-        wanted = most if most is not None else 0
-    elif most is None or len(entering) > len(leaving):
-        wanted = least
-    elif len(leaving) > len(entering):
-        wanted = most
-    else:
-        wanted = min(max(column[vertex], least), most)
-    if wanted == column[vertex]:
-        return False
-    column[vertex] = wanted
-    return True
-
-
-def _topological(
-    count: int, entering: dict[int, list[tuple[int, int]]], leaving: dict[int, list[tuple[int, int]]]
-) -> list[int]:
-    waiting = [len(entering[vertex]) for vertex in range(count)]
-    order = [vertex for vertex in range(count) if not waiting[vertex]]
-    for vertex in order:
-        for end, _ in leaving[vertex]:
-            waiting[end] -= 1
-            if not waiting[end]:
-                order.append(end)
-    return order

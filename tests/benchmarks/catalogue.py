@@ -1,5 +1,6 @@
 """What is measured: each suite's own program, its peers, units, and the servers they all use."""
 
+import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -74,15 +75,21 @@ def together(rooms: int, people: int) -> Suite:
     )
 
 
+DOT = ("dot", "dot") if shutil.which("dot") else ("dot in WebAssembly", "dot-wasm")
+"""Graphviz: its program where there is one, else the same compiled for Node.js."""
+
+
 def layout(nodes: int, *libraries: str) -> Suite:
-    """Drawing a graph from nothing, and again with one node more; the libraries only from nothing."""
+    """Drawing a graph from nothing, and again with one node more; the others only from nothing."""
+    peers = {name: ours("graph_layout_peers", name, str(nodes)) for name in libraries}
+    peers[DOT[0]] = ours("graph_layout_peers", DOT[1], str(nodes))
     return Suite(
         title=f"layout of {nodes:,} nodes, 1.5 edges a node",
         unit="ms",
         units={"crossings": "", "overlaps": "", "nodes moved by it": ""},
         lower_is_better=True,
         ours=ours("graph_layout", str(nodes)),
-        peers={name: ours("graph_layout_peers", name, str(nodes)) for name in libraries},
+        peers=peers,
         rounds=3,
         needs="node",
     )

@@ -1,6 +1,7 @@
-"""The same random graph as graph_layout, laid out by a library of Node.js: how long, and how many crossings. JSON.
+"""The same random graphs as graph_layout, laid out by a library of Node.js or by dot: how long, and how many crossings.
 
-Nodes have the sizes that ours have. Usage: python -m tests.benchmarks.programs.graph_layout_peers dagre|elkjs NODES
+Nodes have the sizes that ours have. Prints JSON.
+Usage: python -m tests.benchmarks.programs.graph_layout_peers dagre|elkjs|dot|dot-wasm NODES
 """
 
 import json
@@ -8,11 +9,12 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock
 
 from graphs_app.layout import arrange
-from tests.benchmarks.programs.graph_layout import ROUNDS, crossings, graph
+from tests.benchmarks.programs.graph_layout import ROUNDS, crossings, graphs, means
 
 HERE = Path(__file__).resolve().parents[1] / "layouts"
 PACKAGES = HERE.parents[2] / "var" / "bench-layouts"
@@ -33,9 +35,7 @@ def install() -> None:
         shutil.copy(HERE / "layout.mjs", PACKAGES / "layout.mjs")
 
 
-def main(library: str, count: int) -> None:
-    install()
-    definition = graph(count)
+def drawn_by(library: str, definition: dict[str, Any]) -> dict[str, float]:
     sizes = [
         {"id": node["node_id"], "width": node["width"], "height": node["height"]}
         for node in arrange(definition)["nodes"]
@@ -52,7 +52,12 @@ def main(library: str, count: int) -> None:
     )
     drawn = json.loads(done.stdout)
     found = crossings({"edges": [{"points": points} for points in drawn["edges"]]})
-    print(json.dumps({"layout": drawn["time"], "crossings": found}))
+    return {"layout": drawn["time"], "crossings": found}
+
+
+def main(library: str, count: int) -> None:
+    install()
+    print(json.dumps(means([drawn_by(library, definition) for definition in graphs(count)])))
 
 
 if __name__ == "__main__":
