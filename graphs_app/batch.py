@@ -244,7 +244,7 @@ class Writing:
         has_checkpoint = any(part.fold().has_checkpoint for part in parts)
         if has_checkpoint:
             failpoints.reach("before_checkpoint")
-        alone = self._store.is_atomic and not calls and is_one_statement(parts)
+        alone = not calls and is_one_statement(parts) and self._store.writes_at_once([part.fold() for part in parts])
         with nullcontext() if alone else transaction.atomic():
             for call in calls:
                 self._call(call)

@@ -42,7 +42,7 @@ class Store(Protocol):
     def write(self, runs: Sequence[RunRow]) -> dict[UUID, Fenced]:
         """Writes what the batch comes to; runs that are not in the answer belong to another worker now.
 
-        One statement or many, but all or nothing only inside a transaction of the caller, unless `is_atomic`.
+        All or nothing only inside a transaction of the caller, unless `writes_at_once`.
         """
 
     def standing(self, run_ids: Sequence[UUID]) -> dict[UUID, Standing]:
@@ -51,8 +51,8 @@ class Store(Protocol):
     def open_line(self) -> Line | None:
         """Another connection, for the event loop, if a batch can be written by one statement. May block."""
 
-    is_atomic: bool
-    """Whether write() is one statement, and so needs no transaction around it."""
+    def writes_at_once(self, runs: Sequence[RunRow]) -> bool:
+        """Whether write() is one statement for this batch, and so needs no transaction around it."""
 
 
 NODE_TYPES = {

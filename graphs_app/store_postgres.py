@@ -172,8 +172,6 @@ SELECT id, journaled, lease_epoch, lease_owner FROM graphs_app_run WHERE id = AN
 class PostgresStore:
     """One prepared statement for a batch; its parameters are arrays, one for each column."""
 
-    is_atomic = True
-
     def __init__(self, connection: BaseDatabaseWrapper) -> None:
         self.connection = connection
 
@@ -192,6 +190,9 @@ class PostgresStore:
             # A worker that freezes within a transaction would keep its runs locked, and nobody could claim them.
             patience_ms = round(1000 * max(LEAST_PATIENCE_S, settings.RUN_LEASE_S))
             cursor.execute("SELECT set_config('idle_in_transaction_session_timeout', %s, false)", [str(patience_ms)])
+
+    def writes_at_once(self, runs: Sequence[RunRow]) -> bool:
+        return True
 
     def write(self, runs: Sequence[RunRow]) -> dict[UUID, Fenced]:
         nodes = [node for run in runs for node in run.nodes.values()]
