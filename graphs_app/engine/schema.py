@@ -18,6 +18,12 @@ Check = Callable[[Any], str | None]
 
 NOTES = {"title", "description", "default", "examples", "$schema", "$id", "$comment"}
 PLAIN = NOTES | {"type", "properties", "required", "additionalProperties", "items", "enum", "anyOf"}
+SIZES = ("minLength", "maxLength", "minItems", "maxItems")
+BOUNDS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
+JUDGED_HERE = {
+    *("title", "description", "default", "type", "properties", "required", "additionalProperties", "items", "enum"),
+    *("anyOf", *SIZES, *BOUNDS),
+}
 TYPES: dict[str, tuple[type, ...]] = {
     "string": (str,),
     "boolean": (bool,),
@@ -38,11 +44,47 @@ def compile_check(schema: Json) -> Check | None:
 
 def schema_problem(schema: Any) -> str | None:
     """What is wrong with the schema itself."""
+    if _is_surely_sound(schema):
+        return None
     try:
         Draft202012Validator.check_schema(schema)
     except SchemaError as error:
         return str(error.message)
     return None
+
+
+def _is_surely_sound(schema: Any) -> bool:
+    """Whether a schema needs no judge: asking the meta-schema costs a millisecond, and every process asks about a
+    hundred of them as it starts. False says nothing."""
+    if not isinstance(schema, dict) or set(schema) - JUDGED_HERE:
+        return False
+    kind = schema.get("type", "string")
+    kinds = _distinct_words(kind if isinstance(kind, list) else [kind])
+    properties, choices, others = schema.get("properties", {}), schema.get("anyOf", [True]), schema.get("items", True)
+    more = schema.get("additionalProperties", True)
+    if not isinstance(properties, dict) or not isinstance(choices, list) or not choices:
+        return False
+    return (
+        all(isinstance(schema.get(key, ""), str) for key in ("title", "description"))
+        and all(type(schema.get(key, 0)) is int and schema.get(key, 0) >= 0 for key in SIZES)
+        and all(type(schema.get(key, 0)) in (int, float) for key in BOUNDS)
+        and kinds is not None
+        and kinds <= TYPES.keys()
+        and bool(kinds)
+        and _distinct_words(schema.get("required", [])) is not None
+        and isinstance(schema.get("enum", []), list)
+        and all(isinstance(key, str) for key in properties)
+        and all(
+            isinstance(one, bool) or _is_surely_sound(one) for one in (*properties.values(), *choices, others, more)
+        )
+    )
+
+
+def _distinct_words(words: Any) -> set[str] | None:
+    """None where there is something else among them, or one is there twice."""
+    if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
+        return None
+    return set(words) if len(set(words)) == len(words) else None
 
 
 def problems_with(value: Any, schema: Json) -> Iterator[tuple[str, str]]:

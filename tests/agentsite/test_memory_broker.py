@@ -25,9 +25,9 @@ def test_a_waiting_consumer_is_woken_by_a_message(link: Connection) -> None:
         )
         sender.start()
         started = time.monotonic()
-        link.drain_events(timeout=10)
+        link.drain_events(timeout=60)
         assert got == [7]
-        assert time.monotonic() - started < 5
+        assert time.monotonic() - started < 30
         sender.join()
 
 
@@ -50,9 +50,9 @@ def test_room_made_by_an_acknowledgement_lets_the_next_message_in_at_once(link: 
         acknowledging = threading.Timer(0.2, held[0].ack)  # type: ignore[attr-defined]
         acknowledging.start()
         started = time.monotonic()
-        link.drain_events(timeout=10)
+        link.drain_events(timeout=60)
         assert len(held) == 2
-        assert time.monotonic() - started < 5
+        assert time.monotonic() - started < 30
         acknowledging.join()
 
 
@@ -61,5 +61,5 @@ def test_a_ring_between_looking_and_waiting_is_not_missed() -> None:
     seen = bell.rings
     bell.ring()
     started = time.monotonic()
-    bell.wait(seen, 10)
-    assert time.monotonic() - started < 5
+    bell.wait(seen, 60)
+    assert time.monotonic() - started < 30

