@@ -11,6 +11,9 @@ TEST_INSTALLED := $(VENV)/test-installed
 PACKAGES := agentsite sessions_app graphs_app refine_app
 XDIST ?= 3
 
+# Where the environment forbids bytecode, each of the suite's hundred processes would compile everything again.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: run test lint format bench browser suites clean
 
 run: $(INSTALLED)  ## Serve on http://127.0.0.1:8000 (HOST, PORT, and every setting of deploy/README.md)

@@ -6,6 +6,7 @@ Settings are made by the environment alone, so it is set here, before Django is 
 import os
 import shutil
 import tempfile
+from pathlib import Path
 
 import django
 import pytest
@@ -41,6 +42,12 @@ pytest_plugins = [
     "tests.servers.site",
 ]
 
+IS_CI = os.environ.get("CI") == "true"
+SEEN_TWICE = [Path(__file__).parent / name for name in ("journeys", "faults")]
+"""Browsers and processes on a machine that others use too: where a change is judged by them, one that fails is looked
+at once more, and both are told. What fails twice fails; and at a desk nothing is run again, so
+that a race shows."""
+
 DATABASE_FIXTURES = {"db", "transactional_db", "django_db_reset_sequences", "django_db_serialized_rollback"}
 SHARED_SITES = {"live_site", "scaled_site"}
 SITE_FIXTURES = SHARED_SITES | {"start_site"}
@@ -66,6 +73,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     for item in items:
+        if IS_CI and any(folder in item.path.parents for folder in SEEN_TWICE):
+            item.add_marker(pytest.mark.flaky(reruns=1))
         uses_one = SHARED_SITES & set(getattr(item, "fixturenames", ()))
         if uses_one and item.get_closest_marker("xdist_group") is None:
             # In one process of the run, so that these sites are started once; the journeys have groups of their own.
@@ -75,6 +84,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     chosen = [item for item in items if _uses_the_database(item)]
     config.hook.pytest_deselected(items=[item for item in items if not _uses_the_database(item)])
     items[:] = chosen
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What failed at first is told whole, though it passed when it was run again."""
+    for report in terminalreporter.getreports("rerun"):
+        terminalreporter.write_sep("=", f"RUN AGAIN after it failed: {report.nodeid}", yellow=True)
+        terminalreporter.write_line(report.longreprtext)
+        for name, content in report.sections:
+            terminalreporter.write_sep("-", name)
+            terminalreporter.write_line(content)
 
 
 def _uses_the_database(item: pytest.Item) -> bool:

@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from io import StringIO
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,13 @@ def refine(site: Site, file: Path, *arguments: str) -> "subprocess.CompletedProc
     )
 
 
+def refine_here(file: Path, *arguments: str) -> tuple[str, str]:
+    """In this process, which costs a fraction; returns what went to standard output and to standard error."""
+    stdout, stderr = StringIO(), StringIO()
+    call_command("refine", str(file), *arguments, stdout=stdout, stderr=stderr)
+    return stdout.getvalue(), stderr.getvalue()
+
+
 def left_behind(site: Site) -> tuple[int, int]:
     with sqlite3.connect(site.var_dir / "agentsite.sqlite3") as database:
         sessions, runs = (
@@ -70,20 +78,22 @@ def test_it_prints_a_diff_that_git_applies_and_leaves_the_file_alone(site: Site,
     assert left_behind(site) == (0, 0)
 
 
-def test_with_write_the_file_behind_a_link_is_changed_and_keeps_its_permissions(site: Site, file: Path) -> None:
+@pytest.mark.usefixtures("transactional_db")
+def test_with_write_the_file_behind_a_link_is_changed_and_keeps_its_permissions(file: Path) -> None:
     link = file.parent / "link.py"
     link.symlink_to(file.name)
-    done = refine(site, link, "-i", "clean up and format", "--write")
-    assert (done.returncode, done.stdout) == (0, ""), done.stderr
+    stdout, _ = refine_here(link, "-i", "clean up and format", "--write")
+    assert stdout == ""
     assert link.is_symlink()
     assert "def add(a, b):" in file.read_text()
     assert file.stat().st_mode & 0o777 == 0o640
     assert sorted(path.name for path in file.parent.iterdir()) == ["adding.py", "link.py"]
 
 
-def test_as_json_it_says_everything_in_one_object(site: Site, file: Path) -> None:
-    done = refine(site, file, "-i", "clean up and format", "--json")
-    told = json.loads(done.stdout)
+@pytest.mark.usefixtures("transactional_db")
+def test_as_json_it_says_everything_in_one_object(file: Path) -> None:
+    stdout, _ = refine_here(file, "-i", "clean up and format", "--json")
+    told = json.loads(stdout)
     assert (told["status"], told["intent"], told["endpoint"], told["written"]) == (
         "completed",
         "refine_code",
@@ -95,17 +105,19 @@ def test_as_json_it_says_everything_in_one_object(site: Site, file: Path) -> Non
     assert {check["verdict"] for check in told["checks"]} <= {"passed", "skipped"}
 
 
-def test_a_review_prints_its_summary(site: Site, file: Path) -> None:
-    done = refine(site, file, "-i", "review this", "--intent", "code_review")
-    assert (done.returncode, file.read_text()) == (0, UNTIDY), done.stderr
-    assert "suggestions" in done.stdout
+@pytest.mark.usefixtures("transactional_db")
+def test_a_review_prints_its_summary(file: Path) -> None:
+    stdout, _ = refine_here(file, "-i", "review this", "--intent", "code_review")
+    assert file.read_text() == UNTIDY
+    assert "suggestions" in stdout
 
 
-def test_when_nothing_is_to_be_changed_that_is_said_and_is_no_failure(site: Site, file: Path) -> None:
+@pytest.mark.usefixtures("transactional_db")
+def test_when_nothing_is_to_be_changed_that_is_said_and_is_no_failure(file: Path) -> None:
     file.write_text("x = 1\n")
-    done = refine(site, file, "-i", "format")
-    assert (done.returncode, done.stdout) == (0, "")
-    assert "Nothing to change" in done.stderr
+    stdout, stderr = refine_here(file, "-i", "format")
+    assert stdout == ""
+    assert "Nothing to change" in stderr
 
 
 @pytest.mark.parametrize(
