@@ -1,20 +1,26 @@
 """The ledger's SQL: what has to be known before a model call, and its rows, in as few statements as that takes.
 
 Every call waits for these, and the ORM takes ten times as long to put them together. Both databases understand all of
-it; how a value is written for which of them is left to the fields.
+it, but for how they mark the places of values and write some kinds of them.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import lru_cache, partial
 from typing import Any
 from uuid import UUID
 
-from django.db import connection, models
+from django.db import connection, connections, models
+from django.db.backends.base.base import BaseDatabaseWrapper
 
+from graphs_app import jsontext
 from graphs_app.models import Run
-from refine_app.models import Budget, Endpoint, EndpointState, ModelCall, ModelCallText
+from refine_app.models import Budget, Endpoint, EndpointState, ModelCall
+from sessions_app.models import new_id
+
+PLAIN = frozenset({str, int, float, bool})
 
 
 def _columns(model: type[models.Model], names: Sequence[str] = ()) -> list[models.Field[Any, Any]]:
@@ -45,22 +51,18 @@ UNION ALL
 SELECT run_id, node_run, endpoint, outcome, 1 FROM refine_app_modelcall
   WHERE root_run = %s AND input_hash = %s AND node_id = %s AND outcome = 'completed' AND NOT duplicate"""
 
-ANY_ID = _columns(Budget, ("subject",))[0]
-"""By which UUIDs are written, whatever column they are for."""
 SELECT_BUDGETS = """
 SELECT id, scope, subject, period, limit_usd FROM refine_app_budget
 WHERE subject IS NULL OR subject IN (%s, %s) ORDER BY id"""
 
-CALL_FIELDS = _columns(ModelCall)
+CALL_FIELDS = {field.attname: field for field in _columns(ModelCall)}
+CALL_DEFAULTS = {name: field.get_default() for name, field in CALL_FIELDS.items() if name != "id"}
 INSERT_CALL = (
-    f"INSERT INTO refine_app_modelcall ({_listed(CALL_FIELDS)}) "  # noqa: S608
+    f"INSERT INTO refine_app_modelcall ({_listed(_columns(ModelCall))}) "  # noqa: S608
     f"VALUES ({', '.join(['%s'] * len(CALL_FIELDS))})"
 )
-TEXT_FIELDS = _columns(ModelCallText)
-INSERT_TEXT = (
-    f"INSERT INTO refine_app_modelcalltext ({_listed(TEXT_FIELDS)}) "  # noqa: S608
-    f"VALUES ({', '.join(['%s'] * len(TEXT_FIELDS))})"
-)
+INSERT_TEXT = """
+INSERT INTO refine_app_modelcalltext (call_id, run_id, prompt, reply, truncated) VALUES (%s, %s, %s, '', %s)"""
 UPDATE_TEXT = "UPDATE refine_app_modelcalltext SET reply = %s, truncated = truncated OR %s WHERE call_id = %s"
 
 CLOSED_FIELDS = _columns(
@@ -98,21 +100,18 @@ class Earlier:
 
 def find_run(run_id: UUID) -> Run:
     """A run with what money needs to know of it: its states are large. Raises Run.DoesNotExist."""
-    with connection.cursor() as cursor:
-        cursor.execute(SELECT_RUN, [_written(Run._meta.pk, run_id)])
-        row = cursor.fetchone()
+    database = _database()
+    row = _execute(database, SELECT_RUN, [_id_for(database, run_id)]).fetchone()
     if row is None:
         raise Run.DoesNotExist(f"There is no run {str(run_id)!r}.")
     key, session, user, parent, budget, epoch = row
     values = (_id(key), _id(session), _id(user), _id(parent), _amount(budget), epoch)
-    return Run.from_db(connection.alias, RUN, values)
+    return Run.from_db(database.alias, RUN, values)
 
 
 def endpoint_rows() -> list[tuple[Any, ...]]:
     """The endpoints that are switched on, by name, as the database has them: to be compared with those known."""
-    with connection.cursor() as cursor:
-        cursor.execute(SELECT_ENDPOINTS)
-        rows: list[tuple[Any, ...]] = cursor.fetchall()
+    rows: list[tuple[Any, ...]] = _execute(_database(), SELECT_ENDPOINTS).fetchall()
     return rows
 
 
@@ -126,26 +125,24 @@ def endpoint_of(row: Sequence[Any]) -> Endpoint:
     return Endpoint.from_db(connection.alias, [field.attname for field in ENDPOINT_FIELDS], values)
 
 
-def states() -> dict[str, EndpointState]:
-    """How the endpoints do."""
-    with connection.cursor() as cursor:
-        cursor.execute(SELECT_STATES)
-        rows = cursor.fetchall()
-    found = {}
-    for row in rows:
-        values = list(row)
-        for at in STATE_MOMENTS:
-            values[at] = _moment(values[at])
-        found[row[0]] = EndpointState.from_db(connection.alias, STATE, values)
-    return found
+def states() -> dict[str, Callable[[], EndpointState]]:
+    """How the endpoints do, by name: what makes the row as the ORM reads it, for those who need it."""
+    return {row[0]: partial(_state_of, row) for row in _execute(_database(), SELECT_STATES).fetchall()}
+
+
+def _state_of(row: Sequence[Any]) -> EndpointState:
+    values = list(row)
+    for at in STATE_MOMENTS:
+        values[at] = _moment(values[at])
+    return EndpointState.from_db(connection.alias, STATE, values)
 
 
 def budgets_for(session: UUID | None, user: UUID | None, *, lock: bool) -> list[Budget]:
     """The budgets of a session, of a user, of each of them and of the site; locked in the order in which all lock."""
-    lock_sql = connection.ops.for_update_sql(no_key=True) if lock and connection.features.has_select_for_update else ""
-    with connection.cursor() as cursor:
-        cursor.execute(f"{SELECT_BUDGETS} {lock_sql}", [_written(ANY_ID, session), _written(ANY_ID, user)])
-        rows = cursor.fetchall()
+    database = _database()
+    locks = lock and database.features.has_select_for_update
+    sql = f"{SELECT_BUDGETS} {database.ops.for_update_sql(no_key=True)}" if locks else SELECT_BUDGETS
+    rows = _execute(database, sql, [_id_for(database, session), _id_for(database, user)]).fetchall()
     return [
         Budget(id=_id(key), scope=scope, subject=_id(subject), period=period, limit_usd=Decimal(str(limit)))
         for key, scope, subject, period, limit in rows
@@ -156,42 +153,69 @@ def earlier_calls(
     *, node_run: UUID, root_run: UUID, node_id: str, input_hash: str
 ) -> tuple[list[Earlier], list[Earlier]]:
     """The calls of this node run; and those of the node in the whole run that asked the same and were answered."""
-    values = [_written(ANY_ID, node_run), _written(ANY_ID, root_run), input_hash, node_id]
-    with connection.cursor() as cursor:
-        cursor.execute(SELECT_EARLIER, values)
-        rows = cursor.fetchall()
+    database = _database()
+    values = [_id_for(database, node_run), _id_for(database, root_run), input_hash, node_id]
+    rows = _execute(database, SELECT_EARLIER, values).fetchall()
     found: tuple[list[Earlier], list[Earlier]] = ([], [])
     for run, asked_by, endpoint, outcome, which in rows:
         found[which].append(Earlier(_id(run), _id(asked_by), endpoint, outcome))
     return found
 
 
-def insert_call(call: ModelCall, text: ModelCallText | None) -> None:
-    """Writes a new row of the ledger, and what is kept of what was said."""
-    with connection.cursor() as cursor:
-        cursor.execute(INSERT_CALL, [_written(field, getattr(call, field.attname)) for field in CALL_FIELDS])
-        if text is not None:
-            cursor.execute(INSERT_TEXT, [_written(field, getattr(text, field.attname)) for field in TEXT_FIELDS])
+def insert_call(values: Mapping[str, Any]) -> UUID:
+    """Writes a new row of the ledger; what is left out has its default."""
+    database = _database()
+    key = new_id()
+    row = {**CALL_DEFAULTS, **values, "id": key}
+    _execute(database, INSERT_CALL, [_written(field, row[name], database) for name, field in CALL_FIELDS.items()])
+    return key
+
+
+def insert_text(call: UUID, run: UUID, prompt: Sequence[Mapping[str, str]], *, truncated: bool) -> None:
+    """Writes what is kept of what a call was asked."""
+    database = _database()
+    _execute(database, INSERT_TEXT, [_id_for(database, call), _id_for(database, run), jsontext.dump(prompt), truncated])
 
 
 def close_call(call_id: UUID, values: Mapping[str, Any], reply: tuple[str, bool]) -> None:
     """Writes what became of a call, and what was heard of its answer."""
-    key = _written(ModelCall._meta.pk, call_id)
-    with connection.cursor() as cursor:
-        cursor.execute(UPDATE_CALL, [*(_written(field, values[field.attname]) for field in CLOSED_FIELDS), key])
-        if reply[0]:
-            cursor.execute(UPDATE_TEXT, [*reply, key])
+    database = _database()
+    key = _id_for(database, call_id)
+    _execute(database, UPDATE_CALL, [*(_written(one, values[one.attname], database) for one in CLOSED_FIELDS), key])
+    if reply[0]:
+        _execute(database, UPDATE_TEXT, [*reply, key])
 
 
 def endpoint_completed(slug: str, now: datetime, first_words_ms: float | None) -> None:
     """Says that an endpoint has answered, which closes its breaker."""
-    at = _written(_columns(EndpointState, ("last_completed_at",))[0], now)
-    with connection.cursor() as cursor:
-        cursor.execute(STATE_COMPLETED, [slug, at, first_words_ms])
+    database = _database()
+    _execute(database, STATE_COMPLETED, [slug, _written(CALL_FIELDS["created_at"], now, database), first_words_ms])
 
 
-def _written(field: Any, value: Any) -> Any:
-    return field.get_db_prep_save(value, connection)
+def _database() -> BaseDatabaseWrapper:
+    """This thread's connection itself; the proxy looks it up for every attribute."""
+    return connections[connection.alias]
+
+
+def _execute(database: BaseDatabaseWrapper, sql: str, values: Sequence[Any] = ()) -> Any:
+    """Straight at the driver, whose connections both have an execute(): between us is as much again as they do."""
+    database.ensure_connection()
+    with database.wrap_database_errors:
+        return database.connection.execute(_in_style(sql, database.vendor), values)
+
+
+@lru_cache(maxsize=64)
+def _in_style(sql: str, vendor: str) -> str:
+    return sql.replace("%s", "?") if vendor == "sqlite" else sql
+
+
+def _id_for(database: BaseDatabaseWrapper, value: UUID | None) -> UUID | str | None:
+    return value if value is None or database.features.has_native_uuid_field else value.hex
+
+
+def _written(field: models.Field[Any, Any], value: Any, database: BaseDatabaseWrapper) -> Any:
+    """A value as the database takes it; most are what they are."""
+    return value if value is None or type(value) in PLAIN else field.get_db_prep_save(value, database)
 
 
 def _id(value: Any) -> UUID | None:

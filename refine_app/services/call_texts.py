@@ -47,6 +47,6 @@ def _secrets() -> Iterator[str]:
     yield settings.SECRET_KEY
     yield settings.HF_TOKEN
     yield settings.MODEL_ENDPOINT_TOKEN
-    for name, value in os.environ.items():
+    for name in os.environ:
         if name.endswith(SECRETS_END) or name.startswith(SECRETS_BEGIN):
-            yield value
+            yield os.environ.get(name, "")

@@ -88,34 +88,34 @@ def _reserve(standing: Standing, planned: Planned, prompt: KeptPrompt | None, no
     stuck.raise_if_stuck(planned, standing.the_same)
     _hold_to_endpoint(planned, now)
     before = _left_behind(run, caller)
-    call = ModelCall(
-        run_id=run.pk,
-        root_run=standing.root.pk,
-        node_run=caller.node_run_id,
-        node_id=caller.node_id[:200],
-        agent=caller.agent[:100],
-        session_id=run.session_id,
-        user_id=run.user_id,
-        endpoint=planned.endpoint.slug,
-        model=planned.endpoint.model[:200],
-        prompt_version=asked.prompt_version[:160],
-        reason=planned.reason,
-        input_hash=asked.input_hash,
-        attempt=caller.attempt,
-        claim=run.lease_epoch,
-        prompt_tokens=asked.needs.prompt_tokens,
-        tokens_estimated=True,
-        reserved_usd=worst,
-        duplicate=any(call.outcome in (COMPLETED, LOST) for call in before),
-        outcome=STARTED,
-        created_at=now,
+    key = ledger_rows.insert_call(
+        {
+            "run_id": run.pk,
+            "root_run": standing.root.pk,
+            "node_run": caller.node_run_id,
+            "node_id": caller.node_id[:200],
+            "agent": caller.agent[:100],
+            "session_id": run.session_id,
+            "user_id": run.user_id,
+            "endpoint": planned.endpoint.slug,
+            "model": planned.endpoint.model[:200],
+            "prompt_version": asked.prompt_version[:160],
+            "reason": planned.reason,
+            "input_hash": asked.input_hash,
+            "attempt": caller.attempt,
+            "claim": run.lease_epoch,
+            "prompt_tokens": asked.needs.prompt_tokens,
+            "tokens_estimated": True,
+            "reserved_usd": worst,
+            "duplicate": any(call.outcome in (COMPLETED, LOST) for call in before),
+            "outcome": STARTED,
+            "created_at": now,
+        }
     )
-    text = None
     if prompt is not None:
-        text = ModelCallText(call_id=call.pk, run_id=run.pk, prompt=prompt.messages, truncated=prompt.truncated)
-    ledger_rows.insert_call(call, text)
+        ledger_rows.insert_text(key, run.pk, prompt.messages, truncated=prompt.truncated)
     return Opened(
-        call.pk,
+        key,
         [Spent(c.pk, c.endpoint, c.prompt_tokens, c.completion_tokens, c.cost_usd) for c in before],
     )
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 from django.conf import settings
@@ -157,7 +157,7 @@ def callable_specs(now: datetime) -> list[EndpointSpec]:
     rows = [row for row in map(_endpoint_of, ledger_rows.endpoint_rows()) if row.slug not in taken]
     states = ledger_rows.states()
     return [
-        Known(one, states.get(one.slug) or EndpointState(slug=one.slug), at < len(given), "").spec(now)
+        Known(one, states.get(one.slug, partial(EndpointState, slug=one.slug))(), at < len(given), "").spec(now)
         for at, one in enumerate([*given, *rows])
         if not why_off(one)
     ]
