@@ -6,19 +6,17 @@ Permissions are checked by the callers, but for one thing: a batch from sockets 
 when a sender's role was taken away or the session expired, however lately.
 """
 
-import json
 import logging
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
-from django.db import DatabaseError, InterfaceError, connection, transaction
-from django.db.models import DateTimeField, UUIDField
+from django.db import DEFAULT_DB_ALIAS, DatabaseError, InterfaceError, connection, connections, transaction
 from django.utils import timezone
 
+from sessions_app import update_sql
 from sessions_app.crdt import edits, store
 from sessions_app.crdt.errors import BadUpdate
 from sessions_app.crdt.kinds import KINDS
@@ -32,22 +30,16 @@ from sessions_app.models import (
     DocumentUpdate,
     Member,
     QuarantinedUpdate,
-    Role,
-    Session,
     SessionStatus,
     User,
 )
+from sessions_app.update_line import Line, SqliteLine
 
 log = logging.getLogger(__name__)
 
-EDITORS = (Role.OWNER.value, Role.EDITOR.value)
 QUARANTINED_KEPT = 100
 """How many refused updates of a document are kept; a flood of them is no reason to fill the disk."""
 QUARANTINED_BYTES = 64 * 1024
-ID = UUIDField()
-EDIT_ORIGIN = json.dumps({"kind": "edit"})
-MOMENT = DateTimeField()
-"""How values of these types are written for the database at hand."""
 
 
 class DatabaseStore:
@@ -71,12 +63,21 @@ class DatabaseStore:
         outcomes: dict[int, Outcome] = {}
         new: list[list[Any]] = []
         with _failing(), transaction.atomic(), connection.cursor() as cursor:
-            at_moment = MOMENT.get_db_prep_value(now, connection)
+            at_moment = update_sql.moment(now, connection)
             for at in sorted(range(len(batches)), key=lambda it: batches[it].document):  # one order of locks for all
                 outcomes[at] = _append(batches[at], cursor, at_moment, new)
             if new:
-                cursor.executemany(_insert_sql(), new)
+                cursor.executemany(update_sql.insert(), new)
         return [outcomes[at] for at in range(len(batches))]
+
+    def open_line(self) -> Line | None:
+        """A connection for an event loop, where this database has one that it never waits on. Blocks."""
+        with _failing():
+            own = connections.create_connection(DEFAULT_DB_ALIAS)
+            if own.vendor != "sqlite":
+                return None
+            own.connect()
+            return SqliteLine(own)
 
     def quarantine(self, document: UUID, user: UUID | None, update: bytes, reason: str) -> None:
         with _failing():
@@ -265,20 +266,14 @@ def start_epoch(document: Document, state: bytes, *, now: datetime) -> None:
 
 def _append(batch: Batch, cursor: Any, now: Any, new: list[list[Any]]) -> Outcome:
     """One document's batch: the UPDATE locks the row, checks who may, and allots the numbers; its rows join the new."""
-    count = len(batch.entries)
-    users = {entry.user: _id(entry.user) for entry in batch.entries if entry.user is not None}
-    document = _id(batch.document)
-    given = [count, now, document, batch.epoch, SessionStatus.ACTIVE.value, *EDITORS, *users.values(), len(users)]
-    cursor.execute(_allot_sql(len(users)), given)
+    users = update_sql.users_of(batch, connection)
+    cursor.execute(update_sql.allot(len(users)), update_sql.allot_values(batch, users, now, connection))
     allotted = cursor.fetchone()
     if allotted is None:
         return _why_not(batch, users)
     last: int = allotted[0]
-    first = last - count + 1
-    for number, entry in enumerate(batch.entries, start=first):
-        user = None if entry.user is None else users[entry.user]
-        origin = EDIT_ORIGIN if entry.origin == {"kind": "edit"} else json.dumps(dict(entry.origin))
-        new.append([document, number, entry.update, user, origin, now])
+    first = last - len(batch.entries) + 1
+    new += update_sql.rows(batch, last, users, now, connection)
     if batch.claims:
         DocumentClient.objects.bulk_create(
             [
@@ -291,36 +286,6 @@ def _append(batch: Batch, cursor: Any, now: Any, new: list[list[Any]]) -> Outcom
     return Stored(last=last, missed=missed)
 
 
-@lru_cache(maxsize=4096)
-def _id(value: UUID) -> Any:
-    """An id as the database at hand writes it."""
-    return ID.get_db_prep_value(value, connection)
-
-
-@lru_cache(maxsize=64)
-def _allot_sql(users: int) -> str:
-    """Written out: this runs for every keystroke, and composing it takes the ORM longer than the database runs it."""
-    document, session = Document._meta.db_table, Session._meta.db_table
-    member, user = Member._meta.db_table, User._meta.db_table
-    return (
-        f"UPDATE {document} SET revision = revision + %s, updated_at = %s "  # noqa: S608  # names of our own tables
-        f"WHERE id = %s AND epoch = %s "
-        f"AND (SELECT s.status FROM {session} s WHERE s.id = {document}.session_id) = %s "
-        f"AND (SELECT COUNT(*) FROM {member} m JOIN {user} u ON u.id = m.user_id "
-        f"WHERE m.session_id = {document}.session_id AND u.is_active AND m.role IN (%s, %s) "
-        f"AND m.user_id IN ({', '.join(['%s'] * users) or 'NULL'})) = %s RETURNING revision"
-    )
-
-
-@lru_cache(maxsize=1)
-def _insert_sql() -> str:
-    quoted = connection.ops.quote_name("update")
-    return (
-        f"INSERT INTO {DocumentUpdate._meta.db_table} "  # noqa: S608  # the name of our own table
-        f"(document_id, number, {quoted}, user_id, origin, created_at) VALUES (%s, %s, %s, %s, %s, %s)"
-    )
-
-
 def _why_not(batch: Batch, users: Collection[UUID]) -> NotStored:
     document = Document.objects.select_related("session").filter(pk=batch.document).first()
     if document is None:
@@ -329,5 +294,5 @@ def _why_not(batch: Batch, users: Collection[UUID]) -> NotStored:
         return NotStored(Refusal.OTHER_EPOCH)
     if document.session.status != SessionStatus.ACTIVE:
         return NotStored(Refusal.EXPIRED)
-    editors = Member.objects.filter(session=document.session, role__in=EDITORS, user__is_active=True)
+    editors = Member.objects.filter(session=document.session, role__in=update_sql.EDITORS, user__is_active=True)
     return NotStored(Refusal.NOT_ALLOWED, set(users) - set(editors.values_list("user_id", flat=True)))

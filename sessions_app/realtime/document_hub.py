@@ -23,7 +23,7 @@ from django.utils import timezone
 from sessions_app import update_log
 from sessions_app.clock import database_now
 from sessions_app.crdt.replica import Replica
-from sessions_app.crdt.store import StoreFailed, UpdateStore
+from sessions_app.crdt.store import StoreFailed
 from sessions_app.models import Document, Member, Role, SessionStatus
 from sessions_app.realtime import agents, hub, publish, store, topics
 from sessions_app.realtime.close_codes import CloseCode
@@ -51,7 +51,7 @@ COMPACT_AFTER = 500
 class DocumentHub:
     """The document rooms whose sockets live on one event loop."""
 
-    def __init__(self, update_store: UpdateStore | None = None) -> None:
+    def __init__(self, update_store: update_log.DatabaseStore | None = None) -> None:
         self.rooms: dict[UUID, DocumentRoom] = {}
         self._saves: dict[UUID, Save] = {}
         self._compacting: set[UUID] = set()
@@ -62,7 +62,7 @@ class DocumentHub:
         """Sessions whose agents may have come, moved or gone."""
         self._looking_for_agents = asyncio.Lock()
         self._store = update_store or update_log.DatabaseStore()
-        self._writer = Writer(self._store, on_idle=update_log.close_connection)
+        self._writer = Writer(self._store, on_idle=update_log.close_connection, open_line=self._store.open_line)
         self._around = Surroundings(
             store=self._store,
             append=self._writer.append,
@@ -120,6 +120,8 @@ class DocumentHub:
             await room.settled()
             if not room.audience.sockets and self.rooms.get(room.document) is room:
                 del self.rooms[room.document]
+                if not self.rooms:
+                    self._writer.rest()
 
     # Other processes --------------------------------------------------------------------------------
 

@@ -1,9 +1,10 @@
-"""Group commit: the one thread of this process that stores what all its rooms have to store.
+"""Group commit: what all rooms of an event loop have to store, on its own connection or by one thread.
 
-What else has to be written about documents is done by the same thread between two commits: two threads that write at
-once would wait for each other in the database, and some databases make them wait much longer than they have to.
-While one commit is on its way to the disk, what comes in waits together, and then shares the next. A batch that cannot
-be stored must not take the others down, so after a failure each is tried alone.
+The loop's own connection, where the database offers one, takes what is plain, unless the disk is slow just now.
+Everything else is the thread's. What else has to be written about documents is done by the same thread between two
+commits: two threads that write at once would wait for each other in the database, and some databases make them wait
+much longer than they have to. While one commit is on its way to the disk, what comes in waits together, and then
+shares the next. A batch that cannot be stored must not take the others down, so after a failure each is tried alone.
 """
 
 import asyncio
@@ -16,6 +17,7 @@ from collections.abc import Callable
 from typing import Any
 
 from sessions_app.crdt.store import Batch, Outcome, StoreFailed, UpdateStore
+from sessions_app.update_line import Line
 
 log = logging.getLogger(__name__)
 
@@ -27,6 +29,10 @@ BATCHES = 20
 BATCHES_WITHIN_S = 0.2
 """At more than a hundred batches a second a commit waits a little for others to share it: one costs as much as ten."""
 
+SLOW_S = 0.02
+RESTS_S = 5.0
+"""A commit that took the loop so long is the last one on it for a while: nothing else happens there meanwhile."""
+
 Waiting = tuple[Batch, "asyncio.Future[Outcome]"]
 Answer = tuple["asyncio.Future[Any]", Any]
 """Who waits, and the result or the error."""
@@ -34,11 +40,26 @@ Job = tuple[Callable[[], None], "asyncio.Future[None]"]
 
 
 class Writer:
-    """Takes batches from event loops, commits them in a thread, and answers on the loop that asked."""
+    """Takes the batches of one event loop, commits them there or in a thread, and answers on the loop."""
 
-    def __init__(self, store: UpdateStore, *, on_idle: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self,
+        store: UpdateStore,
+        *,
+        on_idle: Callable[[], None] = lambda: None,
+        open_line: Callable[[], Line | None] = lambda: None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._store = store
         self._on_idle = on_idle
+        self._open_line = open_line
+        self._clock = clock
+        self._line: Line | None = None
+        """The loop's connection; it is opened by the thread after its first commit."""
+        self._wants_line = True
+        self._line_rests_until = float("-inf")
+        self._gathered: list[Waiting] = []
+        """What waits for company on the loop."""
         self._waiting: deque[Waiting] = deque()
         self._jobs: deque[Job] = deque()
         self._is_asleep = True
@@ -47,14 +68,30 @@ class Writer:
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._came: deque[float] = deque(maxlen=BATCHES)
-        """When the last batches were taken."""
+        """When the last batches came."""
 
     async def append(self, batch: Batch) -> Outcome:
         """Returns when the batch is on disk, or refused. Raises StoreFailed when it may or may not be stored."""
-        answer: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
-        self._waiting.append((batch, answer))
-        self._wake()
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[Outcome] = loop.create_future()
+        now = self._clock()
+        self._came.append(now)
+        if self._line is None or now < self._line_rests_until:
+            self._hand_over([(batch, answer)])
+        else:
+            self._gathered.append((batch, answer))
+            if not self._is_busy(now):
+                self._commit_here()
+            elif len(self._gathered) == 1:
+                loop.call_later(GATHER_S, self._commit_here)
         return await answer
+
+    def rest(self) -> None:
+        """Nobody is there any more: the loop's connection is given back, until there is something to store again."""
+        self._wants_line = True
+        if self._line is not None:
+            self._line.close()
+            self._line = None
 
     async def between_commits(self, work: Callable[[], None]) -> None:
         """Returns when some blocking work was done, at most one piece of it after each commit."""
@@ -62,6 +99,36 @@ class Writer:
         self._jobs.append((work, answer))
         self._wake()
         await answer
+
+    def _commit_here(self) -> None:
+        """Stores what was gathered, on the loop; the thread takes what cannot be stored without waiting or asking."""
+        taken, self._gathered = self._gathered, []
+        if not taken:
+            return
+        began = self._clock()
+        outcomes: list[Outcome | StoreFailed] | None = None
+        try:
+            if self._line is not None:
+                outcomes = self._line.append([batch for batch, _ in taken])  # type: ignore[assignment]
+        except StoreFailed as error:
+            self.rest()
+            outcomes = [error] * len(taken)
+        if (now := self._clock()) - began > SLOW_S:
+            self._line_rests_until = now + RESTS_S
+        if outcomes is None:
+            self._hand_over(taken)
+        else:
+            _answer([(answer, outcome) for (_, answer), outcome in zip(taken, outcomes, strict=True)])
+
+    def _hand_over(self, waiting: list[Waiting]) -> None:
+        self._waiting.extend(waiting)
+        self._wake()
+
+    def _take_line(self, line: Line) -> None:
+        if self._line is None:
+            self._line = line
+        else:
+            line.close()
 
     def _wake(self) -> None:
         """What was put there before this is seen: by who falls asleep, after saying so, or by who is woken."""
@@ -84,13 +151,30 @@ class Writer:
     def _run(self) -> None:
         while self._has_work():
             if self._waiting:
-                if self._is_busy(time.monotonic()):
+                if self._is_busy(self._clock()):
                     time.sleep(GATHER_S)
                 taken = [self._waiting.popleft() for _ in range(len(self._waiting))]
-                self._came.extend([time.monotonic()] * len(taken))
                 self._commit(taken)
+                self._offer_line(taken[0][1].get_loop())
             if self._jobs:
                 self._do(*self._jobs.popleft())
+
+    def _offer_line(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Opens a connection for the loop, once; without it the thread stores everything."""
+        if not self._wants_line:
+            return
+        self._wants_line = False
+        try:
+            line = self._open_line()
+        except StoreFailed as error:
+            log.warning("no connection for the event loop: %s", error)
+            return
+        if line is None:
+            return
+        try:
+            loop.call_soon_threadsafe(self._take_line, line)
+        except RuntimeError:  # the loop was closed
+            line.close()
 
     def _has_work(self) -> bool:
         """Waits for something to do; False when there was nothing for so long that the thread ends."""

@@ -1,18 +1,19 @@
 """What every store of updates promises; `--only-database` runs the same on PostgreSQL."""
 
 import threading
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from uuid import UUID, uuid4
 
 import pytest
-from django.db import connection, connections
+from django.db import connection, connections, transaction
 from django.utils import timezone
 
 from sessions_app import update_log
 from sessions_app.crdt import edits
 from sessions_app.crdt.kinds import TEXT
 from sessions_app.crdt.replica import Replica
-from sessions_app.crdt.store import Batch, Entry, NoSuchDocument, NotStored, Refusal, Stored, UpdateStore
+from sessions_app.crdt.store import Batch, Entry, Loaded, NoSuchDocument, NotStored, Refusal, Stored, UpdateStore
 from sessions_app.models import (
     Document,
     DocumentSnapshot,
@@ -23,6 +24,7 @@ from sessions_app.models import (
     Role,
 )
 from sessions_app.services import compaction, lifetimes
+from sessions_app.update_line import Line, SqliteLine
 from tests.sessions_app.conftest import Cast, make_cast
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -188,7 +190,7 @@ def test_edits_during_a_compaction_are_not_lost(
     store.append([batch(cast, typist.types("before "))])
     build = update_log.build
 
-    def build_while_somebody_types(loaded: update_log.Loaded) -> Replica:
+    def build_while_somebody_types(loaded: Loaded) -> Replica:
         store.append([batch(cast, typist.types("during "), known=1)])
         return build(loaded)
 
@@ -264,3 +266,59 @@ def test_an_update_that_the_library_cannot_take_any_more_is_left_out(cast: Cast,
     store.append([batch(cast, typist.types("good"), b"\x07nonsense")])
     store.append([batch(cast, typist.types(" and more"), known=2)])
     assert update_log.build(store.load(cast.document.pk)).text() == "good and more"
+
+
+# The loop's own connection ------------------------------------------------------------------------
+
+FULL = 2
+
+
+@pytest.fixture
+def line(store: update_log.DatabaseStore) -> Iterator[Line]:
+    opened = store.open_line()
+    if opened is None:
+        pytest.skip("this database has no connection that never waits")
+    yield opened
+    opened.close()
+
+
+def test_the_loops_connection_stores_what_is_plain_and_everybody_sees_it(
+    cast: Cast, store: UpdateStore, line: Line
+) -> None:
+    typist = Typist()
+    assert line.append([batch(cast, typist.types("a"), typist.types("b"))]) == [Stored(last=2)]
+    assert line.append([batch(cast, typist.types("c"), known=2)]) == [Stored(last=3)]
+    assert store.append([batch(cast, typist.types("d"), known=3)]) == [Stored(last=4)]
+    loaded = store.load(cast.document.pk)
+    assert update_log.build(loaded).text() == "abcd"
+    assert [(row.number, row.user) for row in loaded.updates] == [(number, cast.ana.pk) for number in (1, 2, 3, 4)]
+    assert cast.document.revision == 4
+
+
+def test_the_loops_connection_waits_for_the_disk_as_every_other_does(line: SqliteLine) -> None:
+    assert (line.setting("synchronous"), line.setting("journal_mode")) == (FULL, "wal")
+
+
+def test_the_loops_connection_stores_nothing_of_what_takes_more_than_storing(cast: Cast, line: Line) -> None:
+    typist = Typist()
+    plain = batch(cast, typist.types("a"))
+    gone = Batch(uuid4(), 1, 0, plain.entries)
+    claiming = Batch(cast.document.pk, 1, 0, plain.entries, {77: cast.ana.pk})
+    for other in (
+        batch(cast, typist.types("b"), user=cast.vic.pk),
+        batch(cast, typist.types("c"), epoch=2),
+        gone,
+        claiming,
+    ):
+        assert line.append([plain, other]) is None
+    assert line.append([plain]) == [Stored(last=1)]
+    assert line.append([batch(cast, typist.types("d"), known=0)]) is None, "what was missed has to be given back"
+    assert [row.number for row in update_log.rows(cast.document.pk, after=0)] == [1]
+
+
+def test_the_loops_connection_does_not_wait_for_another_writer(cast: Cast, line: Line) -> None:
+    plain = batch(cast, Typist().types("a"))
+    with transaction.atomic():
+        Document.objects.filter(pk=cast.document.pk).update(name="main")
+        assert line.append([plain]) is None
+    assert line.append([plain]) == [Stored(last=1)]

@@ -1,0 +1,147 @@
+"""Group commit between the loop's own connection and the thread, over a store in memory that says who came to it."""
+
+import asyncio
+import threading
+from collections.abc import Collection, Sequence
+from uuid import UUID, uuid4
+
+import pytest
+
+from sessions_app.crdt.store import Batch, Entry, Loaded, Outcome, Owner, Row, Stored, StoreFailed
+from sessions_app.realtime import document_writer
+from sessions_app.realtime.document_writer import Writer
+
+
+class Shelf:
+    """Stores anything; a store for the thread and a line for the loop in one."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+        self.commit_s = 0.0
+        self.commits: list[tuple[str, int]] = []
+        """Who committed how many batches."""
+        self.is_locked = False
+        self.fails = False
+        self.closed = 0
+        self.opened = 0
+
+    def clock(self) -> float:
+        return self.now
+
+    def open_line(self) -> "LineToShelf":
+        self.opened += 1
+        return LineToShelf(self)
+
+    def append(self, batches: Sequence[Batch]) -> list[Outcome]:
+        assert threading.current_thread().name == "document-writer"
+        self.commits.append(("thread", len(batches)))
+        return [Stored(batch.known + len(batch.entries)) for batch in batches]
+
+    def load(self, document: UUID) -> Loaded:
+        raise NotImplementedError
+
+    def after(self, document: UUID, epoch: int, number: int) -> list[Row]:
+        raise NotImplementedError
+
+    def owners(self, document: UUID, clients: Collection[int]) -> dict[int, Owner]:
+        raise NotImplementedError
+
+    def quarantine(self, document: UUID, user: UUID | None, update: bytes, reason: str) -> None:
+        raise NotImplementedError
+
+
+class LineToShelf:
+    def __init__(self, shelf: Shelf) -> None:
+        self._shelf = shelf
+
+    def append(self, batches: Sequence[Batch]) -> list[Stored] | None:
+        shelf = self._shelf
+        if shelf.is_locked:
+            return None
+        shelf.commits.append(("loop", len(batches)))
+        shelf.now += shelf.commit_s
+        if shelf.fails:
+            raise StoreFailed("the disk is full")
+        return [Stored(batch.known + len(batch.entries)) for batch in batches]
+
+    def close(self) -> None:
+        self._shelf.closed += 1
+
+
+def batch() -> Batch:
+    return Batch(uuid4(), 1, 0, [Entry(b"update", uuid4())])
+
+
+async def with_line(shelf: Shelf) -> Writer:
+    """A writer whose thread has stored something, and then opened the loop's connection."""
+    writer = Writer(shelf, open_line=shelf.open_line, clock=shelf.clock)
+    assert await writer.append(batch()) == Stored(1)
+    await writer.between_commits(lambda: None)  # the thread does this after it has offered the connection
+    assert shelf.commits == [("thread", 1)]
+    shelf.commits.clear()
+    return writer
+
+
+async def test_after_the_first_commit_the_loop_stores_by_itself() -> None:
+    shelf = Shelf()
+    writer = await with_line(shelf)
+    for _ in range(3):
+        shelf.now += 1
+        assert await writer.append(batch()) == Stored(1)
+    assert shelf.commits == [("loop", 1)] * 3
+
+
+async def test_what_the_loop_cannot_store_at_once_the_thread_does() -> None:
+    shelf = Shelf()
+    writer = await with_line(shelf)
+    shelf.is_locked = True
+    assert await writer.append(batch()) == Stored(1)
+    shelf.is_locked = False
+    assert await writer.append(batch()) == Stored(1)
+    assert shelf.commits == [("thread", 1), ("loop", 1)]
+
+
+async def test_a_slow_disk_holds_up_the_loop_once_and_then_the_thread() -> None:
+    shelf = Shelf()
+    writer = await with_line(shelf)
+    shelf.commit_s = 2 * document_writer.SLOW_S
+    await writer.append(batch())
+    shelf.commit_s = 0.0
+    await writer.append(batch())
+    shelf.now += document_writer.RESTS_S
+    await writer.append(batch())
+    assert [who for who, _ in shelf.commits] == ["loop", "thread", "loop"]
+
+
+async def test_many_at_once_share_a_commit_on_the_loop() -> None:
+    shelf = Shelf()
+    writer = await with_line(shelf)
+    answers = await asyncio.gather(*(writer.append(batch()) for _ in range(100)))
+    assert answers == [Stored(1)] * 100
+    sizes = [size for _, size in shelf.commits]
+    assert sum(sizes) == 100
+    assert len(sizes) <= document_writer.BATCHES
+    assert {who for who, _ in shelf.commits} == {"loop"}
+
+
+async def test_a_commit_that_failed_on_the_loop_is_in_doubt_and_its_connection_is_not_used_again() -> None:
+    shelf = Shelf()
+    writer = await with_line(shelf)
+    shelf.fails = True
+    with pytest.raises(StoreFailed, match="full"):
+        await writer.append(batch())
+    assert shelf.closed == 1
+    assert await writer.append(batch()) == Stored(1)
+    assert [who for who, _ in shelf.commits] == ["loop", "thread"]
+
+
+async def test_an_empty_house_gives_the_connection_back_and_the_next_guest_opens_another() -> None:
+    shelf = Shelf()
+    writer = await with_line(shelf)
+    writer.rest()
+    assert shelf.closed == 1
+    await writer.append(batch())
+    await writer.between_commits(lambda: None)
+    await writer.append(batch())
+    assert [who for who, _ in shelf.commits] == ["thread", "loop"]
+    assert shelf.opened == 2
