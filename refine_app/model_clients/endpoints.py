@@ -1,14 +1,24 @@
 """An endpoint as callers need it: where it is, what it can and may, what it costs, and how it does just now."""
 
+import asyncio
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
+from importlib import import_module
 
 from refine_app.model_clients.client import ModelClient
-from refine_app.model_clients.huggingface import HuggingFaceClient
 
 TIERS = ("fast", "balanced", "strong")
 COMPLETION_SHARE = Decimal(1_000_000)
+CLIENTS = "refine_app.model_clients.huggingface"
+"""Imported by the first call: its library takes a fifth of the time in which a process starts, and most never call."""
+
+
+async def prepare_clients() -> None:
+    """Imports what calls models, in a thread where that is still to be done: the loop has others to serve."""
+    if CLIENTS not in sys.modules:
+        await asyncio.to_thread(import_module, CLIENTS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +65,7 @@ class EndpointSpec:
         return round(cost, 8)
 
     def client(self) -> ModelClient:
-        return HuggingFaceClient(
+        client: ModelClient = import_module(CLIENTS).HuggingFaceClient(
             model=self.model,
             url=self.url,
             token=self.token,
@@ -64,6 +74,7 @@ class EndpointSpec:
             allow_private=self.allow_private,
             name=self.slug,
         )
+        return client
 
 
 ClientOf = Callable[[EndpointSpec], ModelClient]

@@ -29,6 +29,7 @@ from refine_app.model_clients.desk import (
     planned_after,
     worst_of,
 )
+from refine_app.model_clients.endpoints import prepare_clients
 from refine_app.model_clients.errors import (
     BudgetExhausted,
     EndpointTimeout,
@@ -191,6 +192,7 @@ class _Call:
             _account(context, lost)
 
     async def run(self, on_text: Callable[[str], None] | None) -> Reply:
+        await prepare_clients()
         client = self._planned.endpoint.client()
         question = self._question
         try:
