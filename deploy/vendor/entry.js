@@ -1,6 +1,13 @@
 // Everything third-party that the pages use, and nothing else: what is not exported here is not shipped.
 
-export { autocompletion, closeBrackets, closeBracketsKeymap, completeAnyWord } from "@codemirror/autocomplete";
+export {
+  autocompletion,
+  closeBrackets,
+  closeBracketsKeymap,
+  closeCompletion,
+  completeAnyWord,
+  selectedCompletion,
+} from "@codemirror/autocomplete";
 export { defaultKeymap, history, historyKeymap, indentLess, indentMore, isolateHistory } from "@codemirror/commands";
 export {
   bracketMatching,

@@ -8,7 +8,7 @@ from threading import Thread
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 DASH = "\N{EN DASH}"
 STATIC = Path(__file__).resolve().parents[2] / "static"
@@ -326,3 +326,40 @@ def test_a_hunk_numbers_its_lines_and_marks_the_words_that_changed(blank: Page) 
         ["-", 8, None, ["old"]],
         ["+", None, 10, ["new"]],
     ]
+
+
+EDITOR = """async (vendor) => {
+  const { Editor } = await import("/js/collab/editor.js");
+  const { Text } = await import(vendor);
+  const options = { parent: document.body, text: Text.empty, extension: [], nonce: "", describedBy: "" };
+  window.editor = new Editor({ ...options, readOnly: false, onAsk() {}, onSave() {} });
+  await editor.setLanguage("python");
+  editor.focus();
+}"""
+SUGGESTIONS_ANSWER_AFTER_MS = 75
+"""So long after they have come up they take no key: it was meant for the text."""
+
+
+def line_after_enter(page: Page, typed: str) -> str:
+    """What the editor holds when Enter follows something that it has a suggestion for."""
+    page.evaluate("editor.view.dispatch({ changes: { from: 0, to: editor.view.state.doc.length } })")
+    page.keyboard.type(typed)
+    expect(page.locator(".cm-tooltip-autocomplete [aria-selected=true]")).to_be_visible()
+    waited = f"since => performance.now() - since > 2 * {SUGGESTIONS_ANSWER_AFTER_MS}"
+    page.wait_for_function(waited, arg=page.evaluate("performance.now()"))
+    page.keyboard.press("Enter")
+    text: str = page.evaluate("editor.view.state.doc.toString()")
+    return text
+
+
+def test_enter_ends_the_line_after_a_whole_word_and_completes_the_beginning_of_one(
+    browser: Browser, static_url: str
+) -> None:
+    [vendor] = (STATIC / "vendor").glob("agentsite-vendor-?.?.?.js")
+    with browser.new_context() as context:
+        page = context.new_page()
+        page.goto(f"{static_url}/vendor/")
+        page.set_content("")
+        page.evaluate(EDITOR, f"/vendor/{vendor.name}")
+        assert line_after_enter(page, "x = True") == "x = True\n"
+        assert line_after_enter(page, "x = Fals") == "x = False"

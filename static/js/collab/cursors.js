@@ -10,7 +10,7 @@ import {
   StateEffect,
   ViewPlugin,
   WidgetType,
-} from "../../vendor/agentsite-vendor-1.1.0.js";
+} from "../../vendor/agentsite-vendor-1.2.0.js";
 
 const moved = StateEffect.define();
 

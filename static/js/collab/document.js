@@ -19,7 +19,7 @@ import {
   yCollab,
   ySyncFacet,
   yUndoManagerKeymap,
-} from "../../vendor/agentsite-vendor-1.1.0.js";
+} from "../../vendor/agentsite-vendor-1.2.0.js";
 import { ApiError } from "../net/api.js";
 import { remoteCursors } from "./cursors.js";
 import { crlf, hasOnlyCrlf } from "./line_ends.js";

@@ -6,6 +6,7 @@ import {
   bracketMatching,
   closeBrackets,
   closeBracketsKeymap,
+  closeCompletion,
   Compartment,
   defaultKeymap,
   drawSelection,
@@ -27,12 +28,14 @@ import {
   keymap,
   lineNumbers,
   placeholder,
+  Prec,
   rectangularSelection,
   search,
   searchKeymap,
+  selectedCompletion,
   syntaxHighlighting,
   tags,
-} from "../../vendor/agentsite-vendor-1.1.0.js";
+} from "../../vendor/agentsite-vendor-1.2.0.js";
 
 /** Past this many characters, colouring and bracket matching are left out, and the page says so. */
 export const LARGE = 400_000;
@@ -98,6 +101,23 @@ async function languageExtension(language) {
   return [grammar, indentUnit.of(Reflect.get(INDENTS, language) ?? "  ")];
 }
 
+/**
+ * Enter after a word that is complete already is the end of a line, though the word is offered as well.
+ * @param {EditorView} view
+ */
+function leaveCompleteWord(view) {
+  const offered = selectedCompletion(view.state);
+  if (!offered || typeof offered.apply === "function") return false; // a snippet is more than its word
+  const { from, head } = view.state.selection.main;
+  const before = view.state.doc.lineAt(from).text.slice(0, head - view.state.doc.lineAt(from).from);
+  const completed = offered.apply ?? offered.label;
+  if (before.endsWith(completed) && !/[\p{L}\p{N}_$]$/u.test(before.slice(0, -completed.length))) closeCompletion(view);
+  return false; // whoever is asked next ends the line
+}
+
+/** Asked before the suggestions' own keys. */
+const completion = [Prec.highest(keymap.of([{ key: "Enter", run: leaveCompleteWord }])), autocompletion()];
+
 export class Editor {
   /**
    * @param {{parent: HTMLElement, text: import("@codemirror/state").Text, extension: import("@codemirror/state").Extension,
@@ -124,7 +144,7 @@ export class Editor {
           highlightActiveLineGutter(),
           rectangularSelection(),
           search({ top: true }),
-          this.large ? [] : [bracketMatching(), closeBrackets(), highlightSelectionMatches(), autocompletion()],
+          this.large ? [] : [bracketMatching(), closeBrackets(), highlightSelectionMatches(), completion],
           syntaxHighlighting(colours),
           EditorState.allowMultipleSelections.of(true),
           placeholder("Write or paste code here"),

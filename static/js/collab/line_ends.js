@@ -4,7 +4,7 @@
  * those of the shared text; the carriage return before it is hidden, and goes and comes with its line feed.
  */
 
-import { Decoration, EditorState, EditorView, ViewPlugin, ySyncAnnotation } from "../../vendor/agentsite-vendor-1.1.0.js";
+import { Decoration, EditorState, EditorView, ViewPlugin, ySyncAnnotation } from "../../vendor/agentsite-vendor-1.2.0.js";
 
 /** @param {string} text whether every line of it ends in CR LF */
 export const hasOnlyCrlf = (text) => text.includes("\r\n") && !/\r(?!\n)|(?<!\r)\n/.test(text);

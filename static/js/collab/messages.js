@@ -10,7 +10,7 @@ import {
   toUint8Array,
   writeVarUint,
   writeVarUint8Array,
-} from "../../vendor/agentsite-vendor-1.1.0.js";
+} from "../../vendor/agentsite-vendor-1.2.0.js";
 
 const SYNC = 0;
 const AWARENESS = 1;

@@ -5,7 +5,7 @@
  * is looked for by its lines; one that is not found is told of in the review only.
  */
 
-import { Decoration, EditorView, StateEffect, StateField, WidgetType } from "../../vendor/agentsite-vendor-1.1.0.js";
+import { Decoration, EditorView, StateEffect, StateField, WidgetType } from "../../vendor/agentsite-vendor-1.2.0.js";
 
 const MOST_HUNKS = 200;
 const MOST_LINES = 30;

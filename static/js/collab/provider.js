@@ -16,7 +16,7 @@ import {
   mergeUpdates,
   removeAwarenessStates,
   SharedDoc,
-} from "../../vendor/agentsite-vendor-1.1.0.js";
+} from "../../vendor/agentsite-vendor-1.2.0.js";
 import { backoff } from "../net/backoff.js";
 import * as messages from "./messages.js";
 

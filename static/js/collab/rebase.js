@@ -6,7 +6,7 @@
  * then `pending`, typed since. When the server's text turns out to be another, both move onto it.
  */
 
-import { ChangeSet, diff, Text } from "../../vendor/agentsite-vendor-1.1.0.js";
+import { ChangeSet, diff, Text } from "../../vendor/agentsite-vendor-1.2.0.js";
 
 /** @typedef {import("@codemirror/state").ChangeSet} Changes */
 

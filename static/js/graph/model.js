@@ -5,7 +5,7 @@
  * is gone is not part of the graph; undo brings both back.
  */
 
-import { applyUpdate, encodeStateAsUpdate, SharedDoc, UndoManager } from "../../vendor/agentsite-vendor-1.1.0.js";
+import { applyUpdate, encodeStateAsUpdate, SharedDoc, UndoManager } from "../../vendor/agentsite-vendor-1.2.0.js";
 
 /** @typedef {Record<string, any>} Json */
 /** @typedef {{key: string, node: Json, entry: boolean, pin: [number, number] | null, at: number[] | null, fallbackKey?: string | null}} NodeView `at`: where it was drawn last */

@@ -6,7 +6,7 @@
 
 import { Provider } from "../collab/provider.js";
 import { SessionSocket } from "../net/socket.js";
-import { Awareness } from "../../vendor/agentsite-vendor-1.1.0.js";
+import { Awareness } from "../../vendor/agentsite-vendor-1.2.0.js";
 import { fill, h } from "../ui/dom.js";
 
 /** @typedef {{id: string, role: string, seeds: boolean, last_seq: number}} Room */

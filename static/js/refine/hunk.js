@@ -1,7 +1,7 @@
 // @ts-check
 /** One hunk as rows: line numbers, signs, colours of the language, and marks on the words that changed. */
 
-import { grammars, highlightCode, presentableDiff } from "../../vendor/agentsite-vendor-1.1.0.js";
+import { grammars, highlightCode, presentableDiff } from "../../vendor/agentsite-vendor-1.2.0.js";
 import { codeHighlighter } from "../collab/editor.js";
 import { h } from "../ui/dom.js";
 

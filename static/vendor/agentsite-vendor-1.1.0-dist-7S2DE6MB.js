@@ -1,2 +1,0 @@
-/* agentsite-vendor-1.1.0: licences in agentsite-vendor-1.1.0.LICENSES.txt; made by deploy/vendor */
-import{a,b,c,d,e}from"./agentsite-vendor-1.1.0-chunk-Q4KY3YCI.js";import"./agentsite-vendor-1.1.0-chunk-ZCESZPK5.js";import"./agentsite-vendor-1.1.0-chunk-XSBO5THZ.js";import"./agentsite-vendor-1.1.0-chunk-AAYAJBSK.js";import"./agentsite-vendor-1.1.0-chunk-GVFXSRT5.js";import"./agentsite-vendor-1.1.0-chunk-ANSNUTUB.js";export{e as autoCloseTags,d as html,a as htmlCompletionSource,b as htmlCompletionSourceWith,c as htmlLanguage};

@@ -1,0 +1,2 @@
+/* agentsite-vendor-1.2.0: licences in agentsite-vendor-1.2.0.LICENSES.txt; made by deploy/vendor */
+import{a,b,c,d,e}from"./agentsite-vendor-1.2.0-chunk-C426LHFK.js";import"./agentsite-vendor-1.2.0-chunk-D4HZTXYE.js";import"./agentsite-vendor-1.2.0-chunk-VM6PSHAU.js";import"./agentsite-vendor-1.2.0-chunk-GI5NH2XV.js";import"./agentsite-vendor-1.2.0-chunk-TNPBZANS.js";import"./agentsite-vendor-1.2.0-chunk-3BHQ5PHS.js";export{e as autoCloseTags,d as html,a as htmlCompletionSource,b as htmlCompletionSourceWith,c as htmlLanguage};
