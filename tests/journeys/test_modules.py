@@ -8,6 +8,8 @@ from threading import Thread
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from playwright.sync_api import Browser, Page, expect
 
 DASH = "\N{EN DASH}"
@@ -173,6 +175,50 @@ def test_a_gap_in_the_numbers_asks_for_what_is_missing_and_applies_nothing(blank
     assert state["runs"] == {}
 
 
+DELIVER = """async ({ log, deliveries }) => {
+  const { reduce, emptyState } = await import("/js/refine/reduce.js");
+  const start = { type: "session", session: { id: "s", status: "active", last_seq: 0, title: "t" } };
+  const step = (state, frame) => reduce(state, { type: "frame", frame, now: 1 });
+  const settle = (state) => {  // as the store does: what is wanted of the log is read from it
+    const wanted = state.wants.find((want) => want.startsWith("events:"));
+    const next = reduce(state, { type: "fetched" });
+    return wanted === undefined ? next : log.slice(Number(wanted.split(":")[1])).reduce(step, next);
+  };
+  const first = reduce(emptyState(), start);
+  const settled = (state, frame) => settle(step(state, frame));
+  const told = (frames) => reduce(frames.reduce(settled, first), { type: "fetched" });
+  return [told(log), told([...deliveries, log.length - 1].map((at) => log[at]))].map((state) => JSON.stringify(state));
+}"""
+NEWS: list[tuple[str, dict[str, Any]]] = [
+    ("run.started", {"attempt": 1, "resumed": False}),
+    ("node.started", {"node_run": "n1", "node_id": "a", "tool": "t", "attempt": 1, "activation": 1}),
+    (
+        "node.completed",
+        {"node_run": "n1", "node_id": "a", "tool": "t", "attempt": 1, "activation": 1, "duration_ms": 5},
+    ),
+    ("node.failed", {"node_run": "n2", "node_id": "b", "tool": "t", "attempt": 1, "activation": 2, "error": {}}),
+    ("diff.updated", {"hunks": [{"n": 1, "text": "+a\n"}, {"n": 2, "text": "+b\n"}], "removed": [], "total": 2}),
+    ("diff.updated", {"hunks": [{"n": 1, "text": "+c\n"}], "removed": [2], "total": 1}),
+    ("run.interrupted", {"interrupts": [{"id": "i1", "node_id": "ask", "question": "How?"}]}),
+    ("run.resumed", {}),
+    ("proposal.created", {"proposal": "p1", "request": "q1", "hunks": 1}),
+    ("hunk.accepted", {"proposal": "p1", "hunks": [1], "by": "Ana", "revision": 4}),
+    ("cost.updated", {"prompt_tokens": 3, "completion_tokens": 4, "cost_usd": "0.01"}),
+    ("run.completed", {"duration_ms": 9}),
+    ("session.expired", {}),
+]
+
+
+@settings(max_examples=100)
+@given(st.data())
+def test_events_that_come_twice_late_or_not_at_all_lead_to_the_same_state(blank: Page, data: st.DataObject) -> None:
+    happened = data.draw(st.lists(st.sampled_from(NEWS), min_size=1, max_size=15))
+    log = [QUEUED, *(frame(seq, kind, **more) for seq, (kind, more) in enumerate(happened, start=2))]
+    deliveries = data.draw(st.lists(st.integers(0, len(log) - 1), max_size=30))
+    in_order, as_it_came = blank.evaluate(DELIVER, {"log": log, "deliveries": deliveries})
+    assert as_it_came == in_order
+
+
 def test_an_answer_that_is_late_does_not_bring_a_run_back_to_life(blank: Page) -> None:
     late = {"type": "run", "run": {"id": "r1", "status": "running", "graph": "refine_code"}}
     state = blank.evaluate(REDUCE, [session(), QUEUED, frame(2, "run.failed", error={"message": "no"}), late])
@@ -325,6 +371,53 @@ def test_a_hunk_numbers_its_lines_and_marks_the_words_that_changed(blank: Page) 
         [" ", 7, 9, []],
         ["-", 8, None, ["old"]],
         ["+", None, 10, ["new"]],
+    ]
+
+
+DEAD_TAB = """async (vendor) => {
+  const { SharedDocument } = await import("/js/collab/document.js");
+  const { Unsaved } = await import("/js/collab/unsaved.js");
+  const { SharedDoc, encodeStateAsUpdate } = await import(vendor);
+  const place = { user: "u1", session: "s1" };
+  const gone = new SharedDoc();
+  const dead = new Unsaved(place);
+  const typed = (at, text, changes) => {
+    gone.getText("text").insert(at, text);
+    const before = Date.now();
+    while (Date.now() === before);
+    dead.write({ epoch: 1, changes, update: encodeStateAsUpdate(gone), text: gone.getText("text").toString() });
+  };
+  const options = { session: "s1", text: "", revision: 0, readOnly: false, onStatus() {} };
+  const living = new SharedDocument({ ...options, unsaved: new Unsaved(place) });
+  living.epoch = 1;
+  living.didBind();
+  const seen = [];
+  const recover = async () => {
+    const { changes, again, texts } = await living.recover();
+    seen.push({ text: living.shared.toString(), changes, again, texts: texts.length, kept: dead.key in localStorage });
+  };
+  typed(0, "one ", 1);
+  await recover();
+  typed(4, "two ", 3);  // it was on its way when the tab died
+  await recover();
+  await recover();
+  await recover();
+  localStorage.clear();
+  return seen;
+}"""
+
+
+def test_what_a_dead_tab_wrote_last_is_merged_however_late_it_comes_and_forgotten_when_it_has_settled(
+    blank: Page,
+) -> None:
+    [vendor] = (STATIC / "vendor").glob("agentsite-vendor-?.?.?.js")
+    merged = {"texts": 0, "again": True, "kept": True}
+    done = {"texts": 0, "again": False, "kept": False, "changes": 0, "text": "one two "}
+    assert blank.evaluate(DEAD_TAB, f"/vendor/{vendor.name}") == [
+        merged | {"text": "one ", "changes": 1},
+        merged | {"text": "one two ", "changes": 2},
+        done,
+        done,
     ]
 
 
