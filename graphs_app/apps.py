@@ -14,6 +14,7 @@ class GraphsConfig(AppConfig):
         from graphs_app import in_sessions, redesigning  # models can be imported only now
 
         builtin.add_to(REGISTRY)
+        REGISTRY.add(redesigning.PLAN)
         REGISTRY.add(redesigning.TOOL)
         redesigning.install()
         load_plugins(REGISTRY)

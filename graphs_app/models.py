@@ -100,6 +100,8 @@ class GraphProposal(models.Model):
     before = models.JSONField(default=dict)
     after = models.JSONField(default=dict)
     """Estimates of the base, and of the base with every change."""
+    suggested = models.JSONField(default=dict, blank=True)
+    """What a model was asked for beyond the rules: {by, note, left_out: [{title, why}]}; empty when none was asked."""
     status = models.CharField(max_length=8, choices=GraphProposalStatus, default=GraphProposalStatus.OPEN)
     run = models.ForeignKey("Run", null=True, blank=True, on_delete=models.SET_NULL, related_name="graph_proposals")
     """The run whose result it is; null when somebody asked on the graph's page."""

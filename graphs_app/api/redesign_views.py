@@ -48,6 +48,9 @@ class GraphChangeShape(serializers.Serializer[Any]):
     )
     needs = serializers.ListField(child=serializers.IntegerField(), help_text="Changes that must be accepted too.")
     evidence = EvidenceShape()
+    by = serializers.CharField(
+        help_text="Who suggested it; empty for what the rules found, which computes what the graph computes."
+    )
     status = serializers.CharField(help_text="open, accepted or rejected.")
 
 
@@ -63,6 +66,17 @@ class GraphProposalSummaryShape(serializers.Serializer[Any]):
     after = GraphEstimateShape(help_text="With every change.")
 
 
+class LeftOutShape(serializers.Serializer[Any]):
+    title = serializers.CharField()
+    why = serializers.CharField()
+
+
+class SuggestedShape(serializers.Serializer[Any]):
+    by = serializers.CharField(help_text="The endpoint that was asked, and its model.")
+    note = serializers.CharField(help_text="Why it suggested nothing, where that has a reason.")
+    left_out = LeftOutShape(many=True, help_text="What it suggested that cannot be made, and why.")
+
+
 class RedesignedShape(serializers.Serializer[Any]):
     definition = serializers.DictField()
     estimate = GraphEstimateShape()
@@ -70,6 +84,7 @@ class RedesignedShape(serializers.Serializer[Any]):
 
 class GraphProposalShape(GraphProposalSummaryShape):
     changes = GraphChangeShape(many=True)
+    suggested = SuggestedShape(allow_null=True, help_text="What a model was asked beyond the rules; null if none was.")
     result = RedesignedShape(help_text="With what is accepted.")
     preview = ComparisonShape(help_text="What all that is not rejected comes to, drawn with what it takes away.")
 
@@ -110,11 +125,12 @@ def proposal_json(proposal: GraphProposal) -> dict[str, Any]:
         **summary_json(proposal),
         "changes": [
             {
-                **{key: one for key, one in change.items() if key != "params"},
+                **{key: one for key, one in {"by": "", **change}.items() if key != "params"},
                 "status": redesigns.status_of(proposal, change["n"]),
             }
             for change in proposal.changes
         ],
+        "suggested": proposal.suggested or None,
         "result": {"definition": result, "estimate": redesigns.estimate_of(proposal, result)},
         "preview": ComparisonShape(
             {"same": found.same, "bump": found.bump, **compared, "definition": both, "layout": drawn}

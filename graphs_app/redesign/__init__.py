@@ -2,6 +2,6 @@
 
 from graphs_app.redesign.changes import Change, ChangeDoesNotApply, apply_all
 from graphs_app.redesign.estimates import Estimate, Measured, Past, estimate
-from graphs_app.redesign.planning import plan
+from graphs_app.redesign.planning import plan, suggest
 
-__all__ = ["Change", "ChangeDoesNotApply", "Estimate", "Measured", "Past", "apply_all", "estimate", "plan"]
+__all__ = ["Change", "ChangeDoesNotApply", "Estimate", "Measured", "Past", "apply_all", "estimate", "plan", "suggest"]

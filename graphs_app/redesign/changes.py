@@ -1,7 +1,7 @@
 """A single change to a graph: what it is, why, and doing it, again and again checked against the graph as it then is.
 
 A change is kept as what it does, not as a patch: so it can be done where others before it were rejected, and it says
-so where it cannot. Whatever is accepted, what comes out computes the same.
+so where it cannot. Whatever is accepted of what the rules find, what comes out computes the same.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -35,16 +35,18 @@ class Change:
     needs: list[int] = field(default_factory=list)
     """Numbers of the changes without which it cannot be made."""
     evidence: Json = field(default_factory=dict)
+    by: str = ""
+    """Who suggested it; empty for what the rules have found."""
 
     def as_json(self) -> Json:
         return {key: getattr(self, key) for key in FIELDS}
 
 
-FIELDS = ("n", "kind", "params", "title", "reason", "nodes", "drops", "needs", "evidence")
+FIELDS = ("n", "kind", "params", "title", "reason", "nodes", "drops", "needs", "evidence", "by")
 
 
 def from_json(kept: Mapping[str, Any]) -> Change:
-    return Change(**{key: kept[key] for key in FIELDS})
+    return Change(**{key: kept[key] for key in FIELDS if key in kept})
 
 
 class Ground:

@@ -1,11 +1,15 @@
-"""Finds a graph's changes, one after another, each on the graph as the ones before have left it."""
+"""Finds a graph's changes, one after another, each on the graph as the ones before have left it.
 
-from collections.abc import Mapping
+First those of the rules; then what somebody suggests beyond that, each checked and measured like the rules' own.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from graphs_app.engine import validate
 from graphs_app.engine.registry import Registry
+from graphs_app.layout.texts import plain
 from graphs_app.redesign.changes import Change, ChangeDoesNotApply, Ground, Rule, apply_all, apply_one
 from graphs_app.redesign.checks import CheckFirst
 from graphs_app.redesign.duplicates import DoneAgain, DoneTwice
@@ -13,6 +17,7 @@ from graphs_app.redesign.error_paths import GoesOn, TriesAgain
 from graphs_app.redesign.estimates import NO_PAST, Estimate, Past, estimate
 from graphs_app.redesign.parallel import AtOnce
 from graphs_app.redesign.removals import ChangesNothing, NeverRead, NeverTaken, Unreachable
+from graphs_app.redesign.suggested import KIND, LeftOut, Suggested, fault_of, named_in
 from graphs_app.redesign.tidying import Tidy
 from graphs_app.redesign.wiring import Json
 
@@ -30,8 +35,10 @@ RULES: tuple[Rule, ...] = (
     Tidy(),
 )
 """In the order in which they are tried: what takes out comes before what rearranges."""
-BY_KIND: dict[str, Rule] = {rule.kind: rule for rule in RULES}
+BY_KIND: dict[str, Rule] = {rule.kind: rule for rule in (*RULES, Suggested())}
 MOST_CHANGES = 40
+MOST_SUGGESTED = 10
+MOST_TITLE, MOST_REASON = 160, 800
 """A person reads them one by one; what is left is found when the graph is redesigned again."""
 MENDED = frozenset({"node_unreachable"})
 """Problems that a graph may have when it is redesigned: they are what a change takes away."""
@@ -60,6 +67,49 @@ def plan(definition: Mapping[str, Any], registry: Registry, past: Past = NO_PAST
         changes.append(replace(change, needs=_needs(base, changes, change, registry, past)))
         latest = after
     return Redesign(changes, before, latest)
+
+
+def suggest(
+    base: Json,
+    found: Redesign,
+    suggestions: Sequence[Any],
+    *,
+    by: str,
+    registry: Registry,
+    past: Past = NO_PAST,
+    unfit: Callable[[Json], str | None] = lambda definition: None,
+) -> tuple[Redesign, list[LeftOut]]:
+    """What was found and what of the suggestions can be made after it; unfit says what else is wrong with a graph."""
+    changes, latest, left = list(found.changes), found.after, list[LeftOut]()
+    now = apply_all(base, changes, rules=BY_KIND, registry=registry, past=past)
+    for number, suggestion in enumerate(suggestions):
+        title = plain(str(suggestion.get("title") or ""))[:MOST_TITLE] if isinstance(suggestion, dict) else ""
+        if number >= MOST_SUGGESTED:
+            left.append(LeftOut(title, f"more than {MOST_SUGGESTED} are not looked at"))
+            continue
+        try:
+            change, result = _suggested(now, suggestion, title, by, registry, past)
+        except ChangeDoesNotApply as error:
+            left.append(LeftOut(title or "A suggestion without a title", str(error)))
+            continue
+        if why := unfit(result):
+            left.append(LeftOut(title, why))
+            continue
+        after = estimate(result, registry, past)
+        change = replace(change, n=len(changes) + 1, evidence=_evidence(result, registry, latest, after, past))
+        changes.append(replace(change, needs=_needs(base, changes, change, registry, past)))
+        now, latest = result, after
+    return Redesign(changes, found.before, latest), left
+
+
+def _suggested(now: Json, suggestion: Any, title: str, by: str, registry: Registry, past: Past) -> tuple[Change, Json]:
+    fault = fault_of(suggestion)
+    if fault is not None:
+        raise ChangeDoesNotApply(fault)
+    edits = suggestion["edits"]
+    reason = plain(suggestion["reason"])[:MOST_REASON]
+    change = Change(KIND, {"edits": edits}, title or "A change", reason, named_in(edits), by=by)
+    return change, apply_one(now, change, rules=BY_KIND, registry=registry, past=past)
 
 
 def _next(definition: Json, registry: Registry, past: Past) -> tuple[Change, Json] | None:

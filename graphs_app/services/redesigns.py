@@ -1,6 +1,7 @@
 """Redesigns of graphs: proposed as single changes, accepted or rejected one by one, saved as a draft."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any, Literal
 from uuid import UUID
 
@@ -19,7 +20,7 @@ from graphs_app.errors import (
     InvalidGraph,
 )
 from graphs_app.models import Graph, GraphDraft, GraphProposal, GraphProposalStatus, Run
-from graphs_app.redesign import Change, ChangeDoesNotApply, apply_all, estimate, plan
+from graphs_app.redesign import Change, ChangeDoesNotApply, apply_all, estimate, plan, suggest
 from graphs_app.redesign.changes import from_json
 from graphs_app.redesign.planning import BY_KIND, MENDED
 from graphs_app.services import graphs, versions
@@ -32,7 +33,18 @@ ACCEPTED, REJECTED = "accepted", "rejected"
 Decision = Literal["accepted", "rejected"]
 
 
-def planned(*, user: User | None, graph: Graph) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class Suggestions:
+    """What a model suggests beyond what the rules find."""
+
+    by: str
+    """Who: an endpoint, and its model."""
+    changes: Sequence[Any] = ()
+    note: str = ""
+    """Why there is nothing, where that has a reason."""
+
+
+def planned(*, user: User | None, graph: Graph, suggestions: Suggestions | None = None) -> dict[str, Any]:
     """Everything that a proposal for a graph consists of, as it is drawn now. Raises InvalidGraph, GraphTooLarge."""
     definition = selectors.draft_or_current(graph)
     problems = [one for one in graphs.problems_of(definition=definition, user=user) if one["code"] not in MENDED]
@@ -47,6 +59,19 @@ def planned(*, user: User | None, graph: Graph) -> dict[str, Any]:
         raise GraphTooLarge(f"Graph {graph.slug!r} has {count} nodes; graphs of up to {MOST_NODES} are redesigned.")
     past = past_of(graph)
     found = plan(definition, REGISTRY, past)
+    suggested: dict[str, Any] = {}
+    if suggestions is not None:
+        known = {one["message"] for one in graphs.problems_of(definition=definition, user=user)}
+
+        def unfit(changed: dict[str, Any]) -> str | None:
+            problems = [one["message"] for one in graphs.problems_of(definition=changed, user=user)]
+            return next((message for message in problems if message not in known), None)
+
+        found, left = suggest(
+            definition, found, suggestions.changes, by=suggestions.by, registry=REGISTRY, past=past, unfit=unfit
+        )
+        left_out = [one.as_json() for one in left]
+        suggested = {"by": suggestions.by, "note": suggestions.note, "left_out": left_out}
     return {
         "base": definition,
         "base_version": graph.version,
@@ -54,6 +79,7 @@ def planned(*, user: User | None, graph: Graph) -> dict[str, Any]:
         "changes": [change.as_json() for change in found.changes],
         "before": found.before.as_json(),
         "after": found.after.as_json(),
+        "suggested": suggested,
     }
 
 

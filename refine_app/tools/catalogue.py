@@ -9,6 +9,7 @@ from refine_app.tools.choosing import choose_what_to_do, hand_over
 from refine_app.tools.planning import analyse_code, plan_refinement
 from refine_app.tools.prompting import compare_prompts, critique_prompt
 from refine_app.tools.proposing import propose_change
+from refine_app.tools.redesigning import suggest_changes
 from refine_app.tools.review import check_complexity, detect_issues, extract_functions, suggest_improvements
 from refine_app.tools.rewriting import rewrite_code
 from refine_app.tools.validation import validate_code
@@ -149,6 +150,13 @@ TOOLS: tuple[Tool, ...] = (
         critique_prompt,
         inputs=_object({"code": _TEXT}, "code"),
         outputs=_object({"issues": _LIST}, "issues"),
+        config=_object(_WISH),
+    ),
+    make_tool(
+        "suggest_changes",
+        suggest_changes,
+        inputs=_object({"redesign_plan": _OBJECT, "instruction": _MAYBE_TEXT}, "redesign_plan"),
+        outputs=_object({"suggestions": _OBJECT}, "suggestions"),
         config=_object(_WISH),
     ),
     make_tool(

@@ -37,10 +37,17 @@ async def ask_prompt(
 
 
 async def ask_for_data(
-    context: ToolContext, name: str, values: Mapping[str, Any], schema: Mapping[str, Any], *, agent: str
+    context: ToolContext,
+    name: str,
+    values: Mapping[str, Any],
+    schema: Mapping[str, Any],
+    *,
+    agent: str,
+    max_tokens: int = 1500,
+    on_reply: Callable[[Reply], None] | None = None,
 ) -> dict[str, Any]:
     """The same, as an object that fits a schema; a reply that does not is sent back once with what is wrong."""
-    question = await _question(context, name, values, agent=agent, max_tokens=1500)
+    question = await _question(context, name, values, agent=agent, max_tokens=max_tokens)
     reply = await ask_model(context, question)
     data, problem = read_data(reply.text, schema)
     if data is None:
@@ -53,6 +60,8 @@ async def ask_for_data(
         data, problem = read_data(reply.text, schema)
     if data is None:
         raise InvalidOutput(f"The reply of {reply.endpoint!r} cannot be used: {problem} It began: {reply.text[:200]!r}")
+    if on_reply is not None:
+        on_reply(reply)
     return data
 
 

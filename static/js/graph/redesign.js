@@ -7,9 +7,11 @@ import { announce, errorBanner } from "../ui/notices.js";
 import { drawBoth, edgeKey, MARKS, marksOf, TONES } from "./comparing.js";
 
 /** @typedef {{critical_path_ms: number, steps: number, nodes: number, cost_usd: string | null}} Estimate */
-/** @typedef {{n: number, title: string, reason: string, nodes: string[], drops: string[], needs: number[], status: string, kind: string,
+/** @typedef {{n: number, title: string, reason: string, nodes: string[], drops: string[], needs: number[], status: string, kind: string, by: string,
  *   evidence: {valid: boolean, before: Estimate, after: Estimate, source: string}}} Change */
 
+const OVER = ["completed", "failed", "cancelled", "interrupted"];
+const LOOK_MS = 400;
 const STATES = /** @type {Record<string, [string, string, string]>} */ ({ open: ["", "circle-dashed", "To decide"], accepted: ["good", "check", "Accepted"], rejected: ["bad", "x", "Rejected"] });
 
 /** @param {number} ms */
@@ -45,6 +47,31 @@ export class Redesign {
       this.panel.focus();
     } catch (error) {
       this.#failed("The graph was not redesigned", error);
+    }
+  }
+
+  /** Has the built-in graph redesign what is drawn, a model's suggestions among it; what it costs is in the ledger. */
+  async #askModel() {
+    const asked = this.proposal;
+    const slug = this.options.path.split("/").at(-1);
+    this.asking = true;
+    this.#show(asked);
+    announce("A model is asked for more");
+    try {
+      let run = await post("/v1/runs", { graph: "redesign_graph", initial_state: { graph: slug } });
+      while (!OVER.includes(run.status)) {
+        await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+        run = await get(`/v1/runs/${run.id}`);
+      }
+      this.asking = false;
+      if (this.proposal !== asked) return;
+      if (run.status === "completed") return await this.start(run.state.graph_proposal);
+      if (run.status === "interrupted") return location.assign(`/runs/${run.id}/`);
+      throw new Error(run.error?.message ?? `The run was ${run.status}.`);
+    } catch (error) {
+      this.asking = false;
+      if (this.proposal === asked) this.#show(asked);
+      this.#failed("No model was asked", error);
     }
   }
 
@@ -116,6 +143,7 @@ export class Redesign {
         button("Reject all", () => this.#post("decide", { decision: "rejected" }, "All rejected"), { icon: "x", class: "small", data: { at: "none" } }),
         changes.some((/** @type {Change} */ one) => one.kind === "tidy") && button("Layout only", () => this.#post("decide", { decision: "layout_only" }, "Only the layout is accepted"), { class: "small", data: { at: "layout" } })),
       h("ol", { class: "changes" }, changes.map((/** @type {Change} */ one) => this.#change(one, changes, done))),
+      this.#beyond(proposal, done),
       changes.length > 0 && h("p", { class: "note" }, "Keys in this list: arrows go from change to change, A accepts, R rejects."),
       h("div", { class: "row" },
         !done && button(`Save ${accepted} as a draft`, () => this.#save(), { icon: "check", class: "primary", disabled: accepted === 0, data: { at: "save" } }),
@@ -136,8 +164,18 @@ export class Redesign {
       h("p", { class: "note" }, changes.at(-1).evidence.source));
   }
 
+  /** What a model was asked beyond the rules; else the way to ask one. @param {any} proposal @param {boolean} done */
+  #beyond({ suggested }, done) {
+    if (!suggested) return !done && h("div", { class: "row" },
+      button(this.asking ? "A model is asked…" : "Ask a model for more", () => this.#askModel(), { icon: this.asking ? "loader-circle" : "sparkles", class: "small", disabled: Boolean(this.asking), data: { at: "ask" } }));
+    const left = suggested.left_out;
+    return h("div", { class: "stack tight" }, suggested.note && h("p", { class: "note" }, suggested.note),
+      left.length > 0 && h("details", { class: "left-out" }, h("summary", null, `${left.length} suggestion${left.length === 1 ? "" : "s"} of ${suggested.by} left out`),
+        h("ul", { class: "stack tight" }, left.map((/** @type {{title: string, why: string}} */ one) => h("li", null, h("strong", null, one.title), `: ${one.why}.`)))));
+  }
+
   /** @param {Change} change @param {Change[]} all @param {boolean} done */
-  #change({ n, title, reason, needs, drops, status, evidence }, all, done) {
+  #change({ n, title, reason, needs, drops, status, evidence, by }, all, done) {
     const [tone, sign, words] = STATES[status];
     const { before, after } = evidence;
     const facts = [
@@ -152,6 +190,7 @@ export class Redesign {
     return h("li", { class: "card change", tabindex: "0", data: { n: String(n), at: `change:${n}`, status }, "aria-label": `Change ${n}: ${title}. ${words}` },
       h("p", { class: "change-title" }, h("strong", null, `${n}. ${title}`), h("span", { class: `tag ${tone}` }, icon(sign), words)),
       h("p", null, reason),
+      by && h("p", { class: "note" }, icon("sparkles"), ` Suggested by ${by}: what the graph computes may be other, so look at it.`),
       drops.length > 0 && h("p", { class: "note" }, `No longer in the final state on those ways: ${drops.join(", ")}.`),
       h("p", { class: "note" }, facts),
       needs.length > 0 && h("p", { class: "note" }, `Needs change ${needs.join(", ")}.`),
