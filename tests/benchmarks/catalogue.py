@@ -79,6 +79,17 @@ DOT = ("dot", "dot") if shutil.which("dot") else ("dot in WebAssembly", "dot-was
 """Graphviz: its program where there is one, else the same compiled for Node.js."""
 
 
+def opened(updates: int, *, rounds: int) -> Suite:
+    """What the server does until a document with a long history can be shown."""
+    return Suite(
+        title=f"opening a document of {updates:,} updates, SQLite",
+        unit="ms",
+        lower_is_better=True,
+        ours=ours("document_open", str(updates), database="sqlite"),
+        rounds=rounds,
+    )
+
+
 def layout(nodes: int, *libraries: str) -> Suite:
     """Drawing a graph from nothing, and again with one node more; the others only from nothing."""
     peers = {name: ours("graph_layout_peers", name, str(nodes)) for name in libraries}
@@ -157,13 +168,8 @@ SUITES = {
     ),
     "together-one": together(1, 10),
     "together-twenty": together(20, 5),
-    "document-open": Suite(
-        title="opening a document of 10,000 updates, SQLite",
-        unit="ms",
-        lower_is_better=True,
-        ours=ours("document_open", "10000", database="sqlite"),
-        rounds=3,
-    ),
+    "document-open": opened(10_000, rounds=3),
+    "document-open-long": opened(100_000, rounds=1),
     "diff": Suite(
         title="diff and hunks of 10,000 lines",
         unit="ms",
