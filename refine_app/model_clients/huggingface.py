@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 from urllib.parse import urlsplit
@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import httpx2
 from huggingface_hub import AsyncInferenceClient
 from huggingface_hub.errors import HfHubHTTPError, InferenceTimeoutError, TextGenerationError
+from huggingface_hub.inference._common import RequestParameters
 
 from refine_app.diffs.answers import clean
 from refine_app.diffs.errors import excerpt
@@ -23,7 +24,7 @@ from refine_app.model_clients.errors import (
 )
 from refine_app.model_clients.failures import from_reported, from_response
 from refine_app.model_clients.tokens import count_tokens
-from refine_app.model_clients.transport import BoundedTransport
+from refine_app.model_clients.transport import BoundedTransport, Lines, Start
 
 MAX_TEXT = 2_000_000
 CONNECT_S = 10.0
@@ -69,14 +70,14 @@ class HuggingFaceClient:
         deadline = asyncio.get_running_loop().time() + self.timeout_s
         inner = self.transport() if self.transport else None
         transport = BoundedTransport(token=self.token, inner=inner, allow_private=self.allow_private)
-        async with self._open(transport) as client:
-            parameters = {"max_tokens": max_tokens, "temperature": temperature}
-            chunks = await self._start(client, messages, parameters, deadline)
-            answer: list[str] = []
-            length = 0
-            finish_reason: str | None = None
-            usage: tuple[int, int] | None = None
-            while (piece := await self._next(chunks, deadline)) is not None:
+        parameters = {"max_tokens": max_tokens, "temperature": temperature}
+        answer: list[str] = []
+        length = 0
+        finish_reason: str | None = None
+        usage: tuple[int, int] | None = None
+        try:
+            chunks = await self._start(transport, messages, parameters, deadline)
+            while (piece := await self._next(chunks)) is not None:
                 text = piece.text
                 usage = piece.usage or usage
                 finish_reason = piece.finish_reason or finish_reason
@@ -86,28 +87,42 @@ class HuggingFaceClient:
                     if length > MAX_TEXT:
                         raise OutputInvalid(f"The answer of {self.endpoint!r} is longer than {MAX_TEXT} characters.")
                     yield Delta(text)
+        finally:
+            await transport.hang_up()
         if finish_reason is None and not transport.saw_done:
             raise StreamBroken(f"{self.endpoint!r} hung up in the middle of its answer, after {length} characters.")
         tokens = count_tokens(messages, "".join(answer), usage, max_tokens=max_tokens)
         yield Delta(tokens=tokens, finish_reason=finish_reason or "stop")
 
-    @contextlib.asynccontextmanager
-    async def _open(self, transport: BoundedTransport) -> AsyncIterator[AsyncInferenceClient]:
+    async def _start(
+        self, transport: BoundedTransport, messages: Sequence[Message], parameters: dict[str, Any], deadline: float
+    ) -> AsyncIterator[Any]:
+        """Sends the request. Asks for the usage once; a server that does not know the option is not asked again."""
+        start = Start()
+        try:
+            async with asyncio.timeout_at(deadline):
+                await start.wait()
+        except TimeoutError as error:
+            raise EndpointTimeout(f"{self.endpoint!r} could not be asked within {self.timeout_s:g} s.") from error
+        try:
+            return await self._send(transport, start, messages, parameters, deadline)
+        finally:
+            start.sent()
+
+    async def _send(
+        self,
+        transport: BoundedTransport,
+        start: Start,
+        messages: Sequence[Message],
+        parameters: dict[str, Any],
+        deadline: float,
+    ) -> AsyncIterator[Any]:
         timeout = httpx2.Timeout(self.idle_timeout_s, connect=min(CONNECT_S, self.idle_timeout_s))
-        # Declared as a number but handed through; a number would make connecting as patient as reading.
-        known: dict[str, Any] = {"timeout": timeout, "token": self.token or "none"}
+        known: dict[str, Any] = {"token": self.token or "none"}
         with self._translated():
             client = _Client(base_url=self.url, **known) if self.url else _Client(model=self.model, **known)
         client.transport = transport
-        try:
-            yield client
-        finally:
-            await client.exit_stack.aclose()
-
-    async def _start(
-        self, client: AsyncInferenceClient, messages: Sequence[Message], parameters: dict[str, Any], deadline: float
-    ) -> AsyncIterator[Any]:
-        """Sends the request. Asks for the usage once; a server that does not know the option is not asked again."""
+        client.extensions = {"timeout": timeout.as_dict(), "deadline": deadline, "sent": start.sent}
         turns: list[Any] = [{"role": message.role, "content": message.content} for message in messages]
         model = self.model or None
         for _ in range(2):
@@ -123,10 +138,9 @@ class HuggingFaceClient:
                 self._says_usage = False
         raise EndpointUnavailable(f"{self.endpoint!r} refused the request twice.", retryable=False)
 
-    async def _next(self, chunks: AsyncIterator[Any], deadline: float) -> "_Piece | None":
+    async def _next(self, chunks: AsyncIterator[Any]) -> "_Piece | None":
         with self._translated(streaming=True):
-            async with asyncio.timeout_at(deadline):
-                chunk = await anext(chunks, None)
+            chunk = await anext(chunks, None)
             return None if chunk is None else _read(chunk)
 
     @contextlib.contextmanager
@@ -156,28 +170,38 @@ class HuggingFaceClient:
 
 
 class _Client(AsyncInferenceClient):
-    """The library's client on a transport of ours, without redirects: they could carry the text anywhere."""
+    """The library's client on a transport of ours, without redirects: they could carry the text anywhere.
+
+    A response is let go of as soon as its head is known: what waits for words is its body alone.
+    """
 
     transport: BoundedTransport
+    extensions: Mapping[str, Any]
 
-    async def _get_async_client(self) -> httpx2.AsyncClient:
-        if self._async_client is None:
-            made = httpx2.AsyncClient(
-                transport=self.transport, follow_redirects=False, event_hooks={"response": [_read_refusal]}
-            )
-            self._async_client = await self.exit_stack.enter_async_context(made)
-        return self._async_client
+    async def _inner_post(self, request_parameters: RequestParameters, *, stream: bool = False) -> Any:
+        request = httpx2.Request(
+            "POST",
+            request_parameters.url,
+            json=request_parameters.json,
+            headers={"accept": "*/*", **request_parameters.headers},
+            extensions=dict(self.extensions),
+        )
+        response = await self.transport.handle_async_request(request)
+        response.request = request
+        if response.status_code >= 300:
+            await _raise_refusal(response)
+        return Lines(aiter(cast(httpx2.AsyncByteStream, response.stream)))
 
 
-async def _read_refusal(response: httpx2.Response) -> None:
+async def _raise_refusal(response: httpx2.Response) -> None:
     """Refusals are read here, bounded, so that their words can be told; redirects are refusals too."""
-    if response.status_code >= 300:
-        await response.aread()
-    if 300 <= response.status_code < 400:
+    await response.aread()
+    if response.status_code < 400:
         raise EndpointUnavailable(
             f"The endpoint redirects to {response.headers.get('location', '')!r}; configure that URL itself.",
             retryable=False,
         )
+    raise HfHubHTTPError("refused", response=response)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,8 @@
 Usage: python -m tests.benchmarks.programs.model_streams STREAMS, with DATABASE_URL naming an empty database.
 
 The server is a process of its own. Times are processor time of this process, so that other work on the machine does not
-count: what a call takes through choosing, reserving, streaming and the ledger, less what the library alone takes.
+count: what a call takes through choosing, reserving, streaming and the ledger, less what the library alone takes, all
+in all and up to the first token.
 """
 
 import asyncio
@@ -16,7 +17,7 @@ import sys
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
 from uuid import UUID, uuid4
@@ -46,20 +47,37 @@ def serve() -> None:
             server.go_on()
 
 
+class FirstTokens:
+    """The processor time from the beginnings of calls to their first tokens."""
+
+    def __init__(self) -> None:
+        self.ms = 0.0
+        self._began: float | None = None
+
+    def begin(self) -> None:
+        self._began = time.process_time()
+
+    def heard(self) -> None:
+        if self._began is not None:
+            self.ms += (time.process_time() - self._began) * 1000
+            self._began = None
+
+
 @dataclass
 class Stage:
     """A site's database with a run, and the server's URL."""
 
     url: str
     run: UUID
+    first: FirstTokens = field(default_factory=FirstTokens)
 
     async def ours(self, tokens: int) -> None:
         from refine_app.model_clients.client import Message
         from refine_app.tools.asking import Question, ask_model
 
-        heard: list[str] = []
+        self.first.begin()
         asked = Question(messages=(Message("user", f"say {tokens} {uuid4()}"),), max_tokens=4000)
-        reply = await ask_model(self._context(), asked, heard.append)
+        reply = await ask_model(self._context(), asked, lambda text: self.first.heard())
         assert len(reply.text) == 5 * tokens
 
     def _context(self) -> Any:
@@ -93,13 +111,16 @@ class Bare:
         from huggingface_hub import AsyncInferenceClient
 
         self._client = AsyncInferenceClient(base_url=url, token="none")
+        self.first = FirstTokens()
 
     async def ask(self, tokens: int) -> None:
+        self.first.begin()
         length = 0
         messages: list[Any] = [{"role": "user", "content": f"say {tokens} {uuid4()}"}]
         options: dict[str, Any] = {"stream_options": {"include_usage": True}, "temperature": 0.2, "max_tokens": 4000}
         async for chunk in await self._client.chat_completion(messages, stream=True, **options):
             if chunk.choices:
+                self.first.heard()
                 length += len(chunk.choices[0].delta.content or "")
         assert length == 5 * tokens
 
@@ -139,13 +160,17 @@ def cpu_ms(times: int, ask: Callable[[int], Awaitable[None]], tokens: int, loop:
 
 
 def call_times(stage: Stage, loop: asyncio.AbstractEventLoop) -> dict[str, float]:
-    asks: tuple[Callable[[int], Awaitable[None]], ...] = (stage.ours, Bare(stage.url).ask)
+    library = Bare(stage.url)
+    asks: tuple[Callable[[int], Awaitable[None]], ...] = (stage.ours, library.ask)
     for ask in asks:
         cpu_ms(WARM, ask, 1, loop)
+    stage.first.ms = library.first.ms = 0.0
     ours, bare = (cpu_ms(SHORT, ask, 1, loop) for ask in asks)
+    to_first = (stage.first.ms - library.first.ms) / SHORT
     our_long, bare_long = (cpu_ms(LONG, ask, TOKENS, loop) for ask in asks)
     of_token = 1000 / (TOKENS - 1)
     return {
+        "own time to the first token": to_first,
         "own time of a call": ours - bare,
         "the bare client's": bare,
         "own time of a token": ((our_long - ours) - (bare_long - bare)) * of_token,
