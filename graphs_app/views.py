@@ -14,6 +14,7 @@ from django.views.decorators.http import require_POST, require_safe
 from graphs_app import layout, selectors
 from graphs_app.engine.registry import REGISTRY
 from graphs_app.errors import GraphNotFound, RunNotFound
+from graphs_app.exchange import folder
 from graphs_app.models import Graph, GraphDraft, GraphVersion, Run
 from graphs_app.services import exchange, graphs
 from sessions_app.errors import DomainError
@@ -93,7 +94,10 @@ def _created(request: HttpRequest, user: User) -> Graph:
     name = request.POST.get("name", "").strip()
     chosen = request.FILES.get("file")
     if chosen is not None and chosen.size:
-        return exchange.import_graph(user=user, text=chosen.read().decode("utf-8"), name=name)
+        content = chosen.read()
+        if content.startswith(folder.ZIP):
+            return exchange.import_files(user=user, content=content, name=name)
+        return exchange.import_graph(user=user, text=content.decode("utf-8"), name=name)
     if request.POST.get("text", "").strip():
         return exchange.import_graph(user=user, text=request.POST["text"], name=name)
     if request.POST.get("copy_of"):

@@ -1,5 +1,7 @@
 """REST over files: a graph in another form, and a new graph from one."""
 
+from base64 import b64decode
+
 from django.http import HttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
@@ -9,6 +11,7 @@ from rest_framework.response import Response
 from graphs_app import selectors
 from graphs_app.api import graph_shapes as shapes
 from graphs_app.api.serializers import GraphShape
+from graphs_app.errors import InvalidImport
 from graphs_app.services import exchange
 from sessions_app.api.base import KEY, ApiView, caller, read
 from sessions_app.api.idempotency import idempotent
@@ -18,7 +21,7 @@ class Export(ApiView):
     @extend_schema(
         parameters=[shapes.ExportAsked],
         responses={(200, "*/*"): OpenApiTypes.BINARY},
-        summary="A version as SVG, PNG, Mermaid, JSON, a Python module, or LangGraph's drawing",
+        summary="A version as SVG, PNG, Mermaid, JSON, a Python module, LangGraph's drawing, or a zip of files for git",
     )
     def get(self, request: Request, key: str) -> HttpResponse:
         asked = read(shapes.ExportAsked, request.query_params)
@@ -38,10 +41,20 @@ class Import(ApiView):
         request=shapes.ImportAsked,
         responses={201: GraphShape},
         parameters=[KEY],
-        summary="A new graph from the text of a file: JSON, a snapshot, a Python module, or LangGraph's drawing",
+        summary="A new graph from a file: JSON, a snapshot, a Python module, LangGraph's drawing, or a zip",
     )
     @idempotent
     def post(self, request: Request) -> Response:
         asked = read(shapes.ImportAsked, request.data)
-        graph = exchange.import_graph(user=caller(request), **asked)
+        if "zip" in asked:
+            graph = exchange.import_files(user=caller(request), content=_decoded(asked["zip"]), name=asked["name"])
+        else:
+            graph = exchange.import_graph(user=caller(request), **asked)
         return Response(GraphShape(graph).data, 201, headers={"Location": f"/v1/graphs/{graph.pk}"})
+
+
+def _decoded(text: str) -> bytes:
+    try:
+        return b64decode(text, validate=True)
+    except ValueError as error:
+        raise InvalidImport("zip is not base64; encode the bytes of the file.") from error

@@ -139,7 +139,7 @@ class _ExportAsked(VersionFilter):
     theme = serializers.ChoiceField(choices=("light", "dark"), required=False, default="light")
 
 
-FORMS = ("svg", "png", "mermaid", "json", "python", "langgraph")
+FORMS = ("svg", "png", "mermaid", "json", "python", "langgraph", "files")
 # "format" is how a query chooses between DRF's renderers, and "as" no name that a class body allows.
 ExportAsked = type(
     "ExportAsked", (_ExportAsked,), {"as": serializers.ChoiceField(choices=FORMS, required=False, default="json")}
@@ -147,5 +147,13 @@ ExportAsked = type(
 
 
 class ImportAsked(serializers.Serializer[Any]):
-    text = serializers.CharField(max_length=IMPORT_MAX, trim_whitespace=False)
+    text = serializers.CharField(required=False, max_length=IMPORT_MAX, trim_whitespace=False)
+    zip = serializers.CharField(
+        required=False, max_length=IMPORT_MAX, help_text="In its place, a version's files for git: a zip, in base64."
+    )
     name = serializers.CharField(required=False, allow_blank=True, default="", max_length=200)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if ("text" in attrs) == ("zip" in attrs):
+            raise serializers.ValidationError("Give either text or zip.", code="required")
+        return attrs

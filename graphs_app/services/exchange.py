@@ -1,4 +1,4 @@
-"""Graphs out of the site and into it: pictures, texts and modules of a version; new graphs from files."""
+"""Graphs out of the site and into it: pictures, texts, modules and folders of a version; new graphs from files."""
 
 import json
 from collections.abc import Callable
@@ -7,7 +7,7 @@ from typing import Any
 
 from graphs_app.engine.registry import REGISTRY
 from graphs_app.errors import InvalidImport, PictureUnavailable
-from graphs_app.exchange import langgraph, mermaid, module, png, reading, svg
+from graphs_app.exchange import folder, langgraph, mermaid, module, png, reading, svg
 from graphs_app.layout import arrange
 from graphs_app.models import Graph, GraphVersion
 from graphs_app.services import graphs
@@ -27,8 +27,11 @@ class File:
 
 
 def export_version(*, version: GraphVersion, form: str, theme: str = "light") -> File:
-    """A version in one of the forms: svg, png, mermaid, json, python, langgraph."""
+    """A version in one of the forms: svg, png, mermaid, json, python, langgraph, files."""
     slug, definition = version.graph.slug, version.definition
+    if form == "files":
+        name = f"{slug}-{version.semver or version.number}"
+        return File(folder.zip_of(folder.files_of(kept_of(version)), name), "application/zip", f"{name}.zip")
     if form in ("svg", "png"):
         return _picture(version, form, theme)
     texts: dict[str, tuple[Callable[[dict[str, Any]], str], str, str]] = {
@@ -39,6 +42,11 @@ def export_version(*, version: GraphVersion, form: str, theme: str = "light") ->
     }
     write, kind, ending = texts[form]
     return File(write(definition).encode(), f"{kind}; charset=utf-8", f"{slug}.{ending}")
+
+
+def kept_of(version: GraphVersion) -> folder.Kept:
+    """What of a version is kept in files."""
+    return folder.Kept(version.definition, version.snapshot or {}, version.semver, version.title, version.note)
 
 
 def _picture(version: GraphVersion, form: str, theme: str) -> File:
@@ -71,3 +79,17 @@ def import_graph(*, user: User, text: str, name: str = "") -> Graph:
     except reading.NotAGraph as error:
         raise InvalidImport(str(error)) from error
     return graphs.create_graph(user=user, definition=definition)
+
+
+def import_files(*, user: User, content: bytes, name: str = "") -> Graph:
+    """A new graph from the zip of a version's folder, its first version with that one's number, title and note.
+
+    Raises InvalidImport for what is none or is not to be opened, InvalidGraph with every fault of its graph.
+    """
+    try:
+        kept = folder.read_folder(content)
+    except folder.NotAFolder as error:
+        raise InvalidImport(str(error)) from error
+    definition = {**kept.definition, "name": name.strip()} if name.strip() else kept.definition
+    about = graphs.About(semver=kept.semver, title=kept.title, note=kept.note)
+    return graphs.create_graph(user=user, definition=definition, about=about)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -26,6 +27,7 @@ from sessions_app.models import User
 from sessions_app.permissions import Action
 from sessions_app.services import events
 
+MOST_SEMVER, MOST_TITLE, MOST_NOTE = 64, 200, 10_000
 SLUG_MAX = 72
 """Room is left for a number that tells graphs of one name apart."""
 
@@ -61,19 +63,34 @@ def checked_definition(definition: Any, user: User | None) -> dict[str, Any]:
     return kept
 
 
-def create_graph(*, user: User, definition: Any) -> Graph:
+@dataclass(frozen=True, slots=True)
+class About:
+    """What a version is called that comes from elsewhere."""
+
+    semver: str = ""
+    title: str = ""
+    note: str = ""
+
+    def as_facts(self) -> dict[str, Any]:
+        """As much of it as a version may have."""
+        is_number = len(self.semver) <= MOST_SEMVER and Version.is_valid(self.semver)
+        title, note = storable(self.title[:MOST_TITLE]), storable(self.note[:MOST_NOTE])
+        return {"semver": self.semver if is_number else None, "title": title, "note": note}
+
+
+def create_graph(*, user: User, definition: Any, about: About | None = None) -> Graph:
     """Keeps a definition as the first version of a new graph. Raises InvalidGraph."""
     checked = checked_definition(definition, user)
     name = str(checked.get("name") or "Graph")
-    return _create(user, name, checked)
+    return _create(user, name, checked, {} if about is None else about.as_facts())
 
 
-def _create(user: User, name: str, checked: dict[str, Any]) -> Graph:
+def _create(user: User, name: str, checked: dict[str, Any], facts: dict[str, Any]) -> Graph:
     for slug in _free_slugs(name):
         try:
             with transaction.atomic():
                 graph = Graph.objects.create(slug=slug, name=name, created_by=user)
-                _add_version(graph, checked, user)
+                write_version(graph=graph, definition=checked, user=user, **facts)
                 return graph
         except IntegrityError:
             continue  # somebody took the slug between our look and our insert
@@ -87,7 +104,7 @@ def save_graph(*, user: User, name: str, definition: Any) -> Graph:
     if graph is not None:
         add_version(user=user, graph=graph, definition=definition)
         return graph
-    return _create(user, name, checked_definition(definition, user))
+    return _create(user, name, checked_definition(definition, user), {})
 
 
 def _free_slugs(name: str) -> Iterator[str]:

@@ -34,7 +34,6 @@ UNFIT = frozenset(
     )
 )
 """What not even a draft may be; everything else a person may mend later."""
-MOST_SEMVER = 64
 
 
 def save_draft(*, user: User, graph: Graph, definition: Any, revision: int | None = None) -> GraphDraft:
@@ -202,8 +201,10 @@ def _checked_semver(graph: Graph, number: str) -> str:
         wanted = Version.parse(number)
     except ValueError as error:
         raise InvalidVersionNumber(f"{number!r:.100} is no semantic version; expected one such as '1.2.0'.") from error
-    if len(number) > MOST_SEMVER:
-        raise InvalidVersionNumber(f"A version's number has at most {MOST_SEMVER} characters, not {len(number)}.")
+    if len(number) > graphs.MOST_SEMVER:
+        raise InvalidVersionNumber(
+            f"A version's number has at most {graphs.MOST_SEMVER} characters, not {len(number)}."
+        )
     if GraphVersion.objects.filter(graph=graph, semver=number).exists():
         raise VersionTaken(f"Graph {graph.slug!r} has a version {number!r} already; take a higher number.")
     highest = graphs.highest_semver(graph)

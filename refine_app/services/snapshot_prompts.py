@@ -18,6 +18,7 @@ PROMPTS_OF: dict[str, tuple[str, ...]] = {
     "research": ("build_research",),
     "rewrite_code": refine.NAMES,
     "run_agent": ("agent_code", "agent_content", "agent_refactor", "agent_test"),
+    "suggest_changes": ("suggest_graph_changes",),
 }
 """By tool: the names of what it may ask with. A build_step asks with the prompt of its step."""
 

@@ -3,7 +3,7 @@
 
 import { button, fill, h, icon } from "../ui/dom.js";
 
-const FORMS = [["svg", "SVG"], ["png", "PNG"], ["mermaid", "Mermaid"], ["json", "JSON"], ["python", "Python module"], ["langgraph", "LangGraph's drawing"]];
+const FORMS = [["svg", "SVG"], ["png", "PNG"], ["mermaid", "Mermaid"], ["json", "JSON"], ["python", "Python module"], ["langgraph", "LangGraph's drawing"], ["files", "Files for git"]];
 
 /**
  * @param {HTMLElement} root

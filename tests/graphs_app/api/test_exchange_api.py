@@ -1,6 +1,7 @@
 """Files out of the site and into it, over HTTP."""
 
 import json
+from base64 import b64encode
 
 import pytest
 from rest_framework.test import APIClient
@@ -25,6 +26,7 @@ def api(db: None) -> APIClient:
         ("json", "application/json; charset=utf-8", "sum.json", b"{\n"),
         ("python", "text/x-python; charset=utf-8", "sum.py", b'"""Sum'),
         ("langgraph", "application/json; charset=utf-8", "sum.langgraph.json", b"{\n"),
+        ("files", "application/zip", "sum-1.0.0.zip", b"PK\x03\x04"),
     ],
 )
 def test_a_graph_is_downloaded_in_every_form(api: APIClient, form: str, kind: str, name: str, begins: bytes) -> None:
@@ -40,6 +42,24 @@ def test_what_was_downloaded_is_uploaded_again_as_a_graph_of_its_own(api: APICli
         made = api.post("/v1/graphs/import", {"text": text, "name": f"From {form}"}, format="json")
         assert (made.status_code, made.json()["slug"]) == (201, f"from-{form}"), made.content
         assert [node["tool"] for node in made.json()["definition"]["nodes"]] == ["set_state", "compute"]
+
+
+def test_a_versions_files_come_back_as_a_version_with_the_same_content_number_and_note(api: APIClient) -> None:
+    api.put("/v1/graphs/sum/draft", {"definition": {**cast.SUM, "max_iterations": 7}}, format="json")
+    note = "It turns\nat most seven times."
+    asked = {"number": "2.5.0", "title": "Seven", "note": note}
+    assert api.post("/v1/graphs/sum/publish", asked, format="json").status_code == 201
+    content = api.get("/v1/graphs/sum/export?as=files").content
+    made = api.post("/v1/graphs/import", {"zip": b64encode(content).decode()}, format="json")
+    assert (made.status_code, made.json()["slug"]) == (201, "sum-2"), made.content
+    old, new = (api.get(f"/v1/graphs/{key}").json() for key in ("sum/versions/2", "sum-2/versions/1"))
+    assert [new[key] for key in ("definition", "semver", "title", "note")] == [
+        old[key] for key in ("definition", "semver", "title", "note")
+    ]
+    snapshots = [api.get(f"/v1/graphs/{key}/snapshot").json() for key in ("sum/versions/2", "sum-2/versions/1")]
+    assert snapshots[0]["sha256"] == snapshots[1]["sha256"]
+    for asked in ({}, {"zip": "no base64!"}, {"zip": b64encode(b"PK\x03\x04").decode()}, {"zip": "", "text": "{}"}):
+        assert api.post("/v1/graphs/import", asked, format="json").status_code in (400, 422)
 
 
 def test_what_cannot_be_read_or_run_is_refused_with_its_place(api: APIClient) -> None:
