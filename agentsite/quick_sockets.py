@@ -11,6 +11,8 @@ from websockets.frames import Frame
 from websockets.protocol import OPEN
 from websockets.streams import StreamReader
 
+from sessions_app.realtime.document_socket import WRITE
+
 try:
     from websockets.speedups import apply_mask
 except ImportError:  # the library was built without a compiler
@@ -22,9 +24,6 @@ SHORT = 126
 HEAD_AND_MASK = 6
 BETWEEN_FRAMES = StreamReader.at_eof.__code__
 """Where the library's parser stands when the next byte begins a frame."""
-WRITE = "agentsite.write"
-"""The extension of the scope with which an application writes without being a coroutine: write(data) sends some bytes
-as a message, or says False where that is the library's to do, by send()."""
 WAITING = 16
 WAITING_BYTES = 64 * 1024
 """Reading pauses when so many messages, or one as large as this, wait for the application: pausing after each, as the

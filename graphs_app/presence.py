@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 from uuid import UUID
 
+from django.db.models import OuterRef, Subquery
 from django.db.models.functions import Now
 
 from graphs_app.diff_pace import PACED_TYPE
@@ -17,10 +18,12 @@ def at_work(session_ids: Collection[UUID]) -> Iterator[Agent]:
     working = Run.objects.filter(
         session_id__in=session_ids, status=RunStatus.RUNNING, lease_until__gt=Now(), parent__isnull=True
     )
+    said = SessionEvent.objects.filter(run=OuterRef("pk"), type=PACED_TYPE).order_by("-seq").values("data")[:1]
     rows = working.order_by("created_at").values_list(
-        "pk", "session_id", "metadata", "graph_version__graph__slug", "user__name", "user__username", "created_at"
-    )
-    for pk, session, metadata, slug, name, username, created_at in rows:
+        "pk", "session_id", "metadata", "graph_version__graph__slug", "user__name", "user__username", "created_at",
+        Subquery(said),
+    )  # fmt: skip
+    for pk, session, metadata, slug, name, username, created_at, last_said in rows:
         yield Agent(
             run=pk,
             session=session,
@@ -28,7 +31,7 @@ def at_work(session_ids: Collection[UUID]) -> Iterator[Agent]:
             name=slug.replace("_", " "),
             via=name or username or "",
             since=created_at,
-            place=_place(pk),
+            place=_place(last_said),
         )
 
 
@@ -39,10 +42,9 @@ def _document(metadata: Any) -> UUID | None:
         return None
 
 
-def _place(run: UUID) -> Place | None:
+def _place(last_said: Mapping[str, Any] | None) -> Place | None:
     """The last change of the hunk that it spoke of last."""
-    event = SessionEvent.objects.filter(run=run, type=PACED_TYPE).order_by("-seq").first()
-    hunks = event.data.get("hunks") if event is not None else None
+    hunks = last_said.get("hunks") if last_said is not None else None
     return place_of(hunks[-1]) if hunks else None
 
 

@@ -13,7 +13,7 @@ from sessions_app.realtime import document_hub, yprotocol
 from sessions_app.realtime.close_codes import CloseCode
 from sessions_app.realtime.document_admission import UPDATE_BYTES
 from sessions_app.realtime.document_room import DocumentRoom
-from sessions_app.realtime.document_socket import DocumentSocket
+from sessions_app.realtime.document_socket import WRITE, DocumentSocket
 from sessions_app.realtime.frame_queue import Ending
 from sessions_app.realtime.handshake import (
     Identity,
@@ -34,8 +34,6 @@ log = logging.getLogger(__name__)
 IDLE_AFTER_S = 75.0
 """A client that is alive says so every 15 seconds, by awareness or by a ping."""
 FRAME_BYTES = UPDATE_BYTES + 64
-WRITE = "agentsite.write"
-"""The extension of the scope by which the server takes a frame without waiting (agentsite/quick_sockets.py)."""
 COLOURS = (
     "#c2410c", "#a16207", "#4d7c0f", "#15803d", "#0f766e", "#0369a1",
     "#4338ca", "#7e22ce", "#a21caf", "#be123c", "#57534e", "#1d4ed8",

@@ -21,10 +21,9 @@ from django.db import Error as DatabaseError
 from django.utils import timezone
 
 from sessions_app import update_log
-from sessions_app.clock import database_now
 from sessions_app.crdt.replica import Replica
 from sessions_app.crdt.store import StoreFailed
-from sessions_app.models import Document, Member, Role, SessionStatus
+from sessions_app.models import Document, Role, SessionStatus
 from sessions_app.realtime import agents, hub, publish, store, topics
 from sessions_app.realtime.close_codes import CloseCode
 from sessions_app.realtime.document_agents import Agents
@@ -32,7 +31,7 @@ from sessions_app.realtime.document_room import DocumentRoom
 from sessions_app.realtime.document_socket import DocumentSocket
 from sessions_app.realtime.document_surroundings import Surroundings
 from sessions_app.realtime.document_writer import Writer
-from sessions_app.services import auth, compaction, connections, documents
+from sessions_app.services import compaction, documents
 
 log = logging.getLogger(__name__)
 
@@ -295,7 +294,7 @@ class DocumentHub:
         ids = [socket.connection_id for socket in sockets if socket.connection_id]
         if ids:
             sessions = [room.session for room in self.rooms.values() if room.session]
-            await store.call(_note_seen, ids, sessions)
+            await store.call(store.note_seen, ids, sessions)
 
 
 class Save:
@@ -317,26 +316,18 @@ class Seen:
             "pk", "session_id", "revision", "session__status"
         )
         self.documents = {pk: (session, revision, status) for pk, session, revision, status in found}
-        sessions = {session for session, _, _ in self.documents.values()}
-        members = Member.objects.filter(session_id__in=sessions, user__is_active=True)
-        self.roles = {
-            (session, user): role for session, user, role in members.values_list("session_id", "user_id", "role")
-        }
-        self.logins = set(auth.standing_logins(logins))
+        self.people = store.people_of({session for session, _, _ in self.documents.values()}, logins)
 
     def judge(self, room: DocumentRoom, socket: DocumentSocket, now: datetime) -> None:
         """Ends a socket that may not stay, or gives it the role that its person has."""
         known = self.documents.get(room.document)
-        role = self.roles.get((known[0], socket.user_id)) if known else None
         if known is None:
             socket.finish(CloseCode.NO_SUCH_SESSION, "the session was deleted")
-        elif role is None:
-            socket.abort(CloseCode.NOT_ALLOWED, "you are no longer a member of this session")
-        elif (socket.login and socket.login not in self.logins) or (socket.ends_at and socket.ends_at <= now):
-            socket.abort(CloseCode.NOT_SIGNED_IN, "your login has ended")
+        elif (ending := self.people.who_must_go(known[0], socket, now)) is not None:
+            socket.abort(ending.code, ending.reason)
         elif known[2] == SessionStatus.EXPIRED:
             socket.finish(CloseCode.EXPIRED, "the session has expired")
-        elif role != socket.user["role"]:
+        elif (role := self.people.roles[known[0], socket.user_id]) != socket.user["role"]:
             socket.user["role"] = role
             socket.may_edit = role != Role.VIEWER
             room.tell_role(socket)
@@ -348,10 +339,6 @@ def _show_agents(shown: Agents, here: list[agents.Agent], now: float, moment: da
 
 def _look(document_ids: list[UUID], logins: set[str]) -> Seen:
     return Seen(document_ids, logins)
-
-
-def _note_seen(connection_ids: list[UUID], session_ids: list[UUID]) -> None:
-    connections.seen(connection_ids=connection_ids, session_ids=session_ids, now=database_now())
 
 
 def _autosave(session: UUID, document: UUID, number: int, text: str, users: dict[UUID, str]) -> None:

@@ -12,6 +12,9 @@ from sessions_app.realtime.frame_queue import FrameQueue, Send
 QUEUE_FRAMES = 5_000
 QUEUE_BYTES = 8 * 1024 * 1024
 QUIET_S = 12.0
+WRITE = "agentsite.write"
+"""The extension of the scope with which a server lets a frame be sent without a coroutine: write(data) sends some bytes
+as a message, or says False where that has to be done by send()."""
 
 
 class Sending:

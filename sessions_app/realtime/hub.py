@@ -16,14 +16,12 @@ from weakref import WeakKeyDictionary
 from django.db import Error as DatabaseError
 from django.utils import timezone
 
-from sessions_app.clock import database_now
 from sessions_app.models import SessionStatus
 from sessions_app.realtime import layer, protocol, publish, store, topics
 from sessions_app.realtime.close_codes import CloseCode
 from sessions_app.realtime.layer import Item
 from sessions_app.realtime.room import Room
 from sessions_app.realtime.socket import Socket
-from sessions_app.services import connections
 
 log = logging.getLogger(__name__)
 
@@ -152,23 +150,17 @@ class Hub:
             sockets = [socket for room in self.rooms.values() for socket in room.sockets]
             connection_ids = [socket.connection_id for socket in sockets if socket.connection_id]
             try:
-                await store.call(_note_seen, connection_ids, list(self.rooms))
+                await store.call(store.note_seen, connection_ids, list(self.rooms))
             except DatabaseError:
                 log.exception("the database did not take note of %d open sockets", len(sockets))
-
-
-def _note_seen(connection_ids: list[UUID], session_ids: list[UUID]) -> None:
-    connections.seen(connection_ids=connection_ids, session_ids=session_ids, now=database_now())
 
 
 def _end_if_due(room: Room, socket: Socket, seen: store.Look, now: datetime) -> None:
     known = seen.sessions.get(room.session_id)
     if known is None:
         socket.finish(CloseCode.NO_SUCH_SESSION, "the session was deleted")
-    elif (room.session_id, socket.user_id) not in seen.members:
-        socket.abort(CloseCode.NOT_ALLOWED, "you are no longer a member of this session")
-    elif (socket.login and socket.login not in seen.logins) or (socket.ends_at and socket.ends_at <= now):
-        socket.abort(CloseCode.NOT_SIGNED_IN, "your login has ended")
+    elif (ending := seen.people.who_must_go(room.session_id, socket, now)) is not None:
+        socket.abort(ending.code, ending.reason)
     elif known[1] == SessionStatus.EXPIRED and socket.cursor >= known[0]:
         socket.finish(CloseCode.EXPIRED, "the session has expired")
 

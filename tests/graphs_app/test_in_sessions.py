@@ -3,6 +3,8 @@ from uuid import UUID
 
 import pytest
 from django.core.cache import cache
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from graphs_app.models import GraphVersion, NodeRun, NodeRunStatus, Run, RunStatus, node_run_id
@@ -87,7 +89,9 @@ def test_a_run_is_an_agent_at_work_while_its_lease_lasts_and_where_its_last_hunk
         SessionEvent.objects.create(
             session=session, seq=seq, type="diff.updated", at=now, run=run.pk, data={"hunks": [hunk | {"text": text}]}
         )
-    [agent] = agents.at_work([session.pk])
+    with CaptureQueriesContext(connection) as queries:
+        [agent] = agents.at_work([session.pk])
+    assert len(queries) == 1, "however many there are"
     assert agent.place == Place(lines=("three", "four", "five", "six"), line=2, at=3)
     Run.objects.update(lease_until=now - timedelta(seconds=1))
     assert agents.at_work([session.pk]) == []

@@ -136,6 +136,7 @@ def test_two_browsers_a_phone_and_a_stock_client_lose_and_double_nothing_while_t
                 assert text.count(f"# {who} {round_}") == 1, (who, round_, text)
         assert text.count("def load_orders(path)") == 1
         steps.send(ana)
+        node.do("after", mark="VAT = 0.19", text="  # while it ran")
         steps.wait_for_hunks(ana)
         for page in (ben, cleo):
             expect(page.locator('.hunk[data-status="open"]').first).to_be_attached(timeout=steps.RUN_ENDS_MS)
@@ -146,8 +147,9 @@ def test_two_browsers_a_phone_and_a_stock_client_lose_and_double_nothing_while_t
             lambda: len({*(steps.editor_text(page) for page in (ana, ben, cleo)), node.text()}) == 1,
             "all to have the accepted hunk",
         )
-        assert "# typed beside the proposal" in node.text()
-        assert node.text() != "# typed beside the proposal\n" + text
+        assert node.text().count("# typed beside the proposal\n") == node.text().count("  # while it ran") == 1
+        assert "import os, sys" in text, "what the accepted hunk takes away"
+        assert "import os, sys" not in node.text()
         assert node_person.text_of(session) == node.text()
         ana.get_by_role("button", name="History", exact=True).click()
         accepted = ana.locator(".history-entry").first

@@ -55,6 +55,14 @@ async def test_a_stock_client_is_sent_nothing_that_it_does_not_know(cast: Cast, 
     assert (stock.hello, stock.stored) == ({}, {})
 
 
+async def test_ten_thousand_lines_that_are_pasted_are_one_update(cast: Cast, join: Join) -> None:
+    ana, ben = await join(cast.ana), await join(cast.ben)
+    pasted = "".join(f"line {n} of a long file\n" for n in range(10_000))
+    seq = ana.type(pasted)
+    await ben.until(lambda: ben.text == "one\n" + pasted)
+    assert await ana.has_stored(seq) == 2
+
+
 async def test_both_type_at_once_and_both_keep_everything(cast: Cast, join: Join) -> None:
     ana, ben = await join(cast.ana), await join(cast.ben)
     for n in range(30):
