@@ -24,7 +24,7 @@ from graphs_app.models import (
     WorkerHeartbeat,
     node_run_id,
 )
-from refine_app.models import Budget, EndpointState, Hunk, ModelCall, Proposal, Request
+from refine_app.models import Budget, EndpointState, Hunk, ModelCall, ModelCallText, Proposal, Request
 from sessions_app.models import (
     Connection,
     Document,
@@ -47,8 +47,13 @@ from sessions_app.services import sessions
 
 pytestmark = pytest.mark.django_db
 
+FOR_MEMBERS = {ModelCallText}
+"""What was said to models and by them: for the members of its session, and no operator's business."""
 OURS = [
-    model for name in ("sessions_app", "graphs_app", "refine_app") for model in apps.get_app_config(name).get_models()
+    model
+    for name in ("sessions_app", "graphs_app", "refine_app")
+    for model in apps.get_app_config(name).get_models()
+    if model not in FOR_MEMBERS
 ]
 DEFINITION = {
     "v": 1,
