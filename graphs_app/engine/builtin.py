@@ -59,24 +59,26 @@ def _config(required: list[str], **properties: Json) -> Json:
 
 
 TOOLS: tuple[Tool, ...] = (
-    make_tool("set_state", set_state, config=_config(["values"], values={"type": "object"})),
+    make_tool("set_state", set_state, config=_config(["values"], values={"type": "object"}), deterministic=True),
     make_tool(
         "compute",
         compute,
         config=_config(["set"], set={"type": "object", "additionalProperties": {"type": "string"}}),
         config_check=_check_expressions,
+        deterministic=True,
     ),
     make_tool(
         "sleep",
         sleep,
         config=_config(["seconds"], seconds={"type": "number", "minimum": 0, "maximum": MAX_SLEEP_S}),
+        deterministic=True,
     ),
     make_tool(
         "fail",
         fail,
         config=_config([], message={"type": "string"}, times={"type": "integer", "minimum": 0}),
     ),
-    make_tool("emit", emit, config=_config(["text"], text={"type": "string"})),
+    make_tool("emit", emit, config=_config(["text"], text={"type": "string"}), deterministic=True),
     *composition.TOOLS,
 )
 

@@ -228,6 +228,12 @@ class LoopLimitError(EngineError):
     code = "loop_limit"
 
 
+class LoopStuckError(EngineError):
+    """Raised when a run is back at a node with the very same state, and nothing in between could go otherwise."""
+
+    code = "loop_stuck"
+
+
 class ConditionFailed(EngineError):
     """Raised when an expression meets values it is not defined for; `column` counts from 1."""
 

@@ -116,6 +116,8 @@ class Tool:
     """JSON Schema of its node's config; checked when a graph is saved."""
     effects: bool = False
     """Whether it writes outside the run, which a dry run must not do."""
+    deterministic: bool = False
+    """Whether it always does the same with the same state: a loop of such tools that changes nothing has no end."""
     config_check: ConfigCheck | None = None
     """What JSON Schema cannot say of a config that fits it: yields (pointer in the config, code, message)."""
 
@@ -205,6 +207,7 @@ def make_tool(
     outputs: Json | None = None,
     config: Json | None = None,
     effects: bool = False,
+    deterministic: bool = False,
     config_check: ConfigCheck | None = None,
 ) -> Tool:
     """A tool of an async function; what is not said is taken from its annotations and its docstring."""
@@ -219,6 +222,7 @@ def make_tool(
         outputs=outputs if outputs is not None else _returned(function),
         config=config or {},
         effects=effects,
+        deterministic=deterministic,
         config_check=config_check,
     )
 

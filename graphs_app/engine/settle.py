@@ -1,6 +1,6 @@
 """Where a run stands, and what a finished node run changes: writes, edges, the journal, and what starts next."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from graphs_app.engine.checkpoint import (
@@ -14,12 +14,14 @@ from graphs_app.engine.checkpoint import (
     NodeSkipped,
     RunEnded,
 )
+from graphs_app.engine.circles import Circles
 from graphs_app.engine.compiled import Compiled
 from graphs_app.engine.context import Context
 from graphs_app.engine.durability import Recorder
 from graphs_app.engine.errors import (
     ConditionFailed,
     EngineError,
+    LoopStuckError,
     NodeCancelled,
     ReducerMismatch,
     RunCancelled,
@@ -62,6 +64,7 @@ class Progress:
         self._history = history
         self.parked: dict[int, NodeRun] = {}
         """Node runs that wait for a sub-run that waits for a person, by activation."""
+        self._circles = Circles() if any(compiled.topology.loops.inside) else None
 
     def begin(self) -> list[NodeRun]:
         """The node runs to start with: what was active and is not done."""
@@ -229,10 +232,39 @@ class Progress:
             )
         )
         steps = self.compiled.steps
-        for activation in self.planner.complete(node_run.activation, edges):
+        started = self.planner.complete(node_run.activation, edges)
+        for activation in started:
             ready.append(NodeRun(self.run_id, activation.number, steps[activation.node], 0))
         if self.planner.exceeded is not None and self.failure is None:
             self.failure = self._json(loop_limit(self.compiled, self.planner.exceeded))
+        if self._circles is not None:
+            self._look_for_circles(self._circles, node_run, writes, error, started)
+
+    def _look_for_circles(
+        self,
+        circles: Circles,
+        node_run: NodeRun,
+        writes: Writes,
+        error: Json | None,
+        started: Sequence[Activation],
+    ) -> None:
+        reduced = self.compiled.reducers.keys() & writes.values.keys()  # such values grow in place
+        if error is not None or reduced or not node_run.step.tool.deterministic:
+            circles.doubt(self.number)
+            return
+        if len(started) != 1 or len(self.planner.active) != 1:
+            return
+        node = started[0].node
+        before = circles.arrive(node, self.number, self.state.view)
+        if before is not None and self.failure is None:
+            node_id = self.compiled.steps[node].node.node_id
+            self.failure = self._json(
+                LoopStuckError(
+                    f"Node {node_id!r} would start on the very same state as after checkpoint {before}, and no tool in "
+                    "between does otherwise the next time: the loop changes nothing and has no end. Change what it "
+                    "writes, or the condition that leads out of it; what was done before it can be forked."
+                )
+            )
 
     def _edges(self, node_run: NodeRun, error: Json | None) -> tuple[int, ...]:
         step = node_run.step

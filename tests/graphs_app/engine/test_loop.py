@@ -111,6 +111,51 @@ async def test_past_max_iterations_the_run_fails_and_names_the_edge() -> None:
     assert stored.ended.state == {"n": 6}
 
 
+async def test_a_loop_that_changes_nothing_is_stopped_by_what_it_does_and_not_by_its_count() -> None:
+    graph = definition(
+        [
+            node("begin", "set_state", config={"values": {"tries": 3}}),
+            node("look", "compute", config={"set": {"good": "tries > 5"}}),
+            node("wait", "sleep", config={"seconds": 60}),
+            "end",
+        ],
+        ["begin -> look", "look -> wait", edge("wait -> look", "good == false"), "wait -> end"],
+    )
+    stored = await Stage().run(graph)
+    assert error(stored)["code"] == "loop_stuck"
+    assert "'look'" in error(stored)["message"]
+    assert "checkpoint 3" in error(stored)["message"]
+    assert trace(stored) == ["begin", "look", "wait", "look", "wait"]
+
+
+async def test_a_circle_is_found_also_where_the_state_is_the_same_only_after_several_rounds() -> None:
+    graph = definition(
+        [node("turn", "compute", config={"set": {"at": "(at + 1) % 3"}})], [edge("turn -> turn", "at < 9")]
+    )
+    stored = await Stage().run(graph, {"at": 0})
+    assert error(stored)["code"] == "loop_stuck"
+    assert len(trace(stored)) <= 8
+
+
+async def test_a_loop_with_a_tool_that_may_do_otherwise_the_next_time_is_no_circle() -> None:
+    """It might wait for something outside, such as a page that is to appear."""
+    graph = definition(
+        [node("ask", config={"write": {"there": False}}), node("wait", "sleep", config={"seconds": 1})],
+        ["ask -> wait", edge("wait -> ask", "there == false")],
+        max_iterations=9,
+    )
+    assert error(await Stage().run(graph))["code"] == "loop_limit"
+
+
+async def test_a_loop_whose_list_grows_is_no_circle() -> None:
+    graph = definition(
+        [node("more", "set_state", config={"values": {"log": "x", "same": 1}})],
+        [edge("more -> more", "len(log) < 8")],
+        state={"log": {"reducer": "append"}},
+    )
+    assert final(await Stage().run(graph))["log"] == ["x"] * 8
+
+
 async def test_exactly_max_iterations_are_allowed() -> None:
     graph = definition(
         [node("body", "count_up"), "end"], [edge("body -> body", "n < 6"), "body -> end"], max_iterations=5
