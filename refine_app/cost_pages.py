@@ -35,7 +35,7 @@ GROUPS = {
 }
 ROWS = 100
 SESSIONS = 50
-INTENTS = (
+ESTIMATED = (
     ("auto", "Choose for me"), ("refine_code", "Refine code"), ("code_review", "Review"),
     ("refine_prompt", "Refine a prompt"), ("ask", "Ask"), ("build", "Build"),
 )  # fmt: skip
@@ -70,7 +70,7 @@ def costs(request: HttpRequest) -> HttpResponse:
         "budgets": _budgets(user, now),
         "sessions": [session for session in mine if getattr(session, "role", "") != Role.VIEWER],
         "own_sessions": [session for session in mine if user.is_staff or getattr(session, "role", "") == Role.OWNER],
-        "intents": INTENTS,
+        "intents": ESTIMATED,
     }
     return render(request, "refine_app/costs.html", context)
 

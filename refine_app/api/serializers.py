@@ -8,14 +8,14 @@ from rest_framework import serializers
 from graphs_app.api.serializers import RunShape, RunSummaryShape
 from refine_app.models import Hunk, ModelCall, Proposal, Request
 from refine_app.services.decisions import REASON_MAX
-from refine_app.services.requests import AUTO, INSTRUCTION_MAX, INTENTS
+from refine_app.services.requests import ASKABLE, AUTO, INSTRUCTION_MAX
 from sessions_app.api.base import API_VERSION
 from sessions_app.api.serializers import UserShape
 
 
 class RequestAsked(serializers.Serializer[Any]):
     intent = serializers.CharField(
-        required=False, default=AUTO, max_length=40, help_text=f"One of {', '.join(INTENTS)}."
+        required=False, default=AUTO, max_length=40, help_text=f"One of {', '.join(ASKABLE)}."
     )
     instruction = serializers.CharField(
         allow_blank=True, help_text=f"What is to be done, in at most {INSTRUCTION_MAX:,} characters."

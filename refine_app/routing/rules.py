@@ -10,7 +10,7 @@ from typing import Literal
 
 IntentName = Literal["refine_code", "code_review", "refine_prompt", "build", "ask"]
 
-INTENTS: Mapping[IntentName, str] = {
+MEANINGS: Mapping[IntentName, str] = {
     "refine_code": "change the document as asked: fix, refactor, speed up, document, extend; the person reviews a diff",
     "code_review": "look at the code and report what is wrong or complex, without changing anything",
     "refine_prompt": "the document is a prompt for a language model, and is to be made better",

@@ -11,7 +11,6 @@ import ipaddress
 import socket
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from urllib.parse import urlsplit
 
 import httpx2
 
@@ -113,7 +112,7 @@ class PinnedTransport(httpx2.AsyncBaseTransport):
 
 @dataclass(frozen=True, slots=True)
 class SafeHttp:
-    """The one way out for URLs that people, models or pages name."""
+    """The way out for URLs that people, models or pages name: a pinned transport, bounded."""
 
     allow_private: bool = False
     resolve: Resolve = field(default=resolve)
@@ -126,21 +125,15 @@ class SafeHttp:
         """Raises EgressRefused; httpx2's own errors where the server cannot be reached."""
         if problem := url_problem(url, allow_private=self.allow_private):
             raise EgressRefused(f"{url[:200]!r} is not fetched: {problem}.")
-        parts = urlsplit(url)
-        host = (parts.hostname or "").rstrip(".")
-        port = parts.port or (443 if parts.scheme == "https" else 80)
-        address = (await addresses_of(host, port, allow_private=self.allow_private, resolve=self.resolve))[0]
-        pinned = httpx2.URL(url).copy_with(host=_shown(address))
-        named = host if parts.port is None else f"{host}:{parts.port}"
-        sent = {**(headers or {}), "Host": named, "Accept-Encoding": "identity"}
+        sent = {**(headers or {}), "Accept-Encoding": "identity"}
+        pinned = PinnedTransport(
+            httpx2.AsyncHTTPTransport(trust_env=False), allow_private=self.allow_private, resolve=self.resolve
+        )
         async with (
             asyncio.timeout(self.timeout_s),
-            httpx2.AsyncClient(follow_redirects=False, timeout=self.timeout_s, trust_env=False) as client,
+            httpx2.AsyncClient(transport=pinned, follow_redirects=False, timeout=self.timeout_s) as client,
         ):
-            request = client.build_request(
-                method, pinned, headers=sent, content=content, extensions={"sni_hostname": host}
-            )
-            response = await client.send(request, stream=True)
+            response = await client.send(client.build_request(method, url, headers=sent, content=content), stream=True)
             try:
                 return Fetched(response.status_code, dict(response.headers), await self._read(response, url))
             finally:

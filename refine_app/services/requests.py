@@ -28,7 +28,7 @@ from sessions_app.services import documents, sessions, texts
 from sessions_app.services.locks import lock_document_of
 
 AUTO = "auto"
-INTENTS = (AUTO, *Intent.values)
+ASKABLE = (AUTO, *Intent.values)
 GRAPHS = {
     Intent.REFINE_CODE: "refine_code",
     Intent.CODE_REVIEW: "code_review",
@@ -62,8 +62,8 @@ def make_request(
     """
     require(user, session_id, Action.EDIT)
     instruction = _checked_instruction(instruction)
-    if intent not in INTENTS:
-        raise UnknownIntent(intent, INTENTS)
+    if intent not in ASKABLE:
+        raise UnknownIntent(intent, ASKABLE)
     redesigned = _graph_to_redesign(user, session_id, intent, graph)
     with transaction.atomic():
         document = lock_document_of(session_id)
@@ -115,8 +115,8 @@ def _find_parent(session: Session, parent_id: UUID | None) -> Request | None:
 
 def graph_for(*, intent: str, instruction: str, language: str, is_empty: bool) -> str:
     """The graph that a request would run, as far as its words tell. Raises UnknownIntent."""
-    if intent not in INTENTS:
-        raise UnknownIntent(intent, INTENTS)
+    if intent not in ASKABLE:
+        raise UnknownIntent(intent, ASKABLE)
     if intent == AUTO:
         intent = choose_intent(instruction, language, is_empty=is_empty).intent
     return GRAPHS[Intent(intent)]

@@ -7,7 +7,7 @@ from typing import Any
 from graphs_app.engine.checkpoint import Json
 from graphs_app.engine.registry import ToolContext
 from refine_app.model_clients.errors import BudgetExhausted, ModelError
-from refine_app.routing import INTENTS, WITHOUT_TEXT, choose_intent
+from refine_app.routing import MEANINGS, WITHOUT_TEXT, choose_intent
 from refine_app.tools.asking import has_model
 from refine_app.tools.errors import InvalidOutput
 from refine_app.tools.replies import ask_for_data
@@ -25,7 +25,7 @@ async def choose_what_to_do(context: ToolContext, state: Mapping[str, Any]) -> J
     route = choose_intent(instruction, language, is_empty=is_empty)
     if route.is_clear or not await has_model(context):
         return _chosen(route.intent, route.reason, "rules")
-    possible = [name for name in INTENTS if name in WITHOUT_TEXT or not is_empty]
+    possible = [name for name in MEANINGS if name in WITHOUT_TEXT or not is_empty]
     try:
         found = await _asked(context, instruction, _described(code, language), possible)
     except BudgetExhausted:
@@ -62,7 +62,7 @@ async def _asked(context: ToolContext, instruction: str, document: str, possible
         "required": ["intent", "confidence", "reasoning"],
     }
     values = {
-        "intents": [{"name": name, "description": INTENTS[name]} for name in INTENTS if name in possible],
+        "intents": [{"name": name, "description": MEANINGS[name]} for name in MEANINGS if name in possible],
         "document": document,
         "instruction": instruction,
     }

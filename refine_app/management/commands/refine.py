@@ -21,7 +21,7 @@ from refine_app.diffs.unified import make_diff
 from refine_app.management.one_shot import Asked, ask, operator, temporary_session
 from refine_app.models import HunkStatus, Proposal
 from refine_app.services.decisions import accept_hunks
-from refine_app.services.requests import AUTO, INTENTS
+from refine_app.services.requests import ASKABLE, AUTO
 from refine_app.tools.languages import detect_language
 from sessions_app.errors import DomainError
 from sessions_app.services import documents
@@ -35,7 +35,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("file", type=Path)
         parser.add_argument("--instruction", "-i", required=True, help="What is to be done.")
-        parser.add_argument("--intent", default=AUTO, choices=INTENTS)
+        parser.add_argument("--intent", default=AUTO, choices=ASKABLE)
         parser.add_argument("--language", default="", help="The file's language; by its ending when left out.")
         output = parser.add_mutually_exclusive_group()
         output.add_argument("--write", action="store_true", help="Apply the diff to the file.")

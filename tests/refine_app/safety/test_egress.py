@@ -131,3 +131,5 @@ async def test_an_address_that_does_not_answer_gives_way_to_the_next_of_the_name
     names = Names(["::1", "127.0.0.1"])
     [response] = await called(web, names)
     assert (response.status_code, names.asked, len(web.requests)) == (200, 1, 1)
+    http = SafeHttp(allow_private=True, resolve=Names(["::1", "127.0.0.1"]).resolve)
+    assert (await http.fetch("GET", f"http://pages.example:{web.port}/hello")).body == b"hello"
