@@ -36,10 +36,10 @@ settings.register_profile("suite", derandomize=True, deadline=None, suppress_hea
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "suite"))
 
 pytest_plugins = [
-    "tests.servers.flushed",
     "tests.servers.postgres",
     "tests.servers.redis_server",
     "tests.servers.site",
+    "tests.servers.flushed",
 ]
 
 IS_CI = os.environ.get("CI") == "true"

@@ -1,9 +1,11 @@
-"""A database as migrating leaves it, after every flush: what was made then is put back, instead of made again.
+"""A database as migrating leaves it, for each process of the run a copy; and again so after every flush.
 
-Tests that commit end with a flush, after which Django makes permissions, prompts and built-in graphs anew: most of what
-such a test cost.
+Migrating takes as long as a hundred tests. And tests that commit end with a flush, after which Django makes
+permissions, prompts and built-in graphs anew: most of what such a test cost.
 """
 
+import os
+import shutil
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,8 +14,24 @@ from django.core.management.commands import flush
 from django.db import connection, transaction
 from pytest_django import DjangoDbBlocker
 
+from tests.servers import migrated, shared
+from tests.servers.postgres import create_database, start_postgres
+
 Rows = dict[str, tuple[list[str], list[tuple[Any, ...]]]]
 """For each table its columns, and its rows."""
+
+
+@pytest.fixture(scope="session")
+def django_db_keepdb(django_db_modify_db_settings: None) -> bool:
+    """Whether the test database is there already: it is copied here, where the server is the run's own."""
+    settings, name = connection.settings_dict, str(connection.creation._get_test_db_name())
+    if connection.vendor == "sqlite":
+        shutil.copy(migrated.sqlite(os.environ), name)
+        return True
+    if not str(settings["HOST"]).startswith(str(shared.folder())):
+        return False
+    create_database(start_postgres().url, template=migrated.postgres(os.environ), name=name)
+    return True
 
 
 @pytest.fixture(scope="session")

@@ -14,11 +14,10 @@ from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
 import pytest
-from filelock import FileLock
 
-from tests.servers import shared
+from tests.servers import migrated, shared
 from tests.servers.ports import free_port
-from tests.servers.postgres import create_database, drop_database, start_postgres, url_of
+from tests.servers.postgres import create_database, drop_database, start_postgres
 from tests.servers.redis_server import new_redis_database
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -169,13 +168,13 @@ def build(*, scaled: bool = False, environment: dict[str, str] | None = None) ->
     if scaled:
         redis = new_redis_database()
         values |= {
-            "DATABASE_URL": create_database(start_postgres().url, template=_migrated_postgres(values)),
+            "DATABASE_URL": create_database(start_postgres().url, template=migrated.postgres(values)),
             "BROKER_URL": redis,
             "CACHE_URL": redis,
             "CHANNEL_LAYER_URL": redis,
         }
     else:
-        shutil.copy(_migrated_sqlite(values), var_dir / "agentsite.sqlite3")
+        shutil.copy(migrated.sqlite(values), var_dir / "agentsite.sqlite3")
         values["DATABASE_URL"] = f"sqlite:///{var_dir / 'agentsite.sqlite3'}"
     site = Site(port=port, var_dir=var_dir, environment=values | (environment or {}), scaled=scaled)
     _built.append(site)
@@ -188,42 +187,6 @@ def tear_down(site: Site) -> None:
     if site.scaled:
         drop_database(start_postgres().url, site.database_url)
     shutil.rmtree(site.var_dir, ignore_errors=True)
-
-
-def _migrate(environment: dict[str, str], database_url: str) -> None:
-    done = subprocess.run(
-        [sys.executable, str(ROOT / "manage.py"), "migrate", "--verbosity", "0"],
-        env=environment | {"DATABASE_URL": database_url},
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=ROOT,
-    )
-    if done.returncode:
-        raise RuntimeError(f"migrate failed:\n{done.stdout}\n{done.stderr}")
-
-
-def _migrated_sqlite(environment: dict[str, str]) -> Path:
-    """A migrated database file to copy; made once a run."""
-    made = shared.folder() / "migrated.sqlite3"
-    with FileLock(shared.folder() / "migrated-sqlite.lock"):
-        if not made.exists():
-            fresh = shared.folder() / "migrating.sqlite3"
-            _migrate(environment, f"sqlite:///{fresh}")
-            fresh.rename(made)
-    return made
-
-
-def _migrated_postgres(environment: dict[str, str]) -> str:
-    """The name of a migrated database to copy; made once a run."""
-    made = shared.folder() / "migrated-postgres"
-    with FileLock(shared.folder() / "migrated-postgres.lock"):
-        if not made.exists():
-            server = start_postgres().url
-            create_database(server, name="migrated")
-            _migrate(environment, url_of("migrated", server))
-            made.touch()
-    return "migrated"
 
 
 @pytest.hookimpl(wrapper=True)
