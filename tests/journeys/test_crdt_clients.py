@@ -40,19 +40,15 @@ def test_stock_clients_edit_together_and_keep_what_they_typed_while_the_site_was
     session = ana.open_session("one\n")
     ana.let_in(session, ben)
     with clients(site, session, ana, ben) as (first, second):
-        for round_ in range(2):
-            for n in range(20):
-                first.do("append", text=f"a{round_}.{n} ")
-                second.do("insert", at=0, text=f"b{round_}.{n} ")
-            site.kill(site.web)
-            first.do("append", text=f"alone{round_} ")
-            site.start()
-            expected = {f"{who}{round_}.{n}" for who in "ab" for n in range(20)} | {f"alone{round_}"}
-            wait_for(lambda: first.text() == second.text() == ana.text_of(session), "all to have the same text")
-            words = first.text().split()
-            assert expected <= set(words)
-            assert len(words) == len(set(words)), "something was doubled"
-    assert words.count("one") == 1
+        for n in range(20):
+            first.do("append", text=f"a{n} ")
+            second.do("insert", at=0, text=f"b{n} ")
+        site.kill(site.web)
+        first.do("append", text="alone ")
+        site.start()
+        wait_for(lambda: first.text() == second.text() == ana.text_of(session), "all to have the same text")
+        expected = ["one", "alone", *(f"{who}{n}" for who in "ab" for n in range(20))]
+        assert sorted(first.text().split()) == sorted(expected)
 
 
 def test_an_edit_that_was_answered_for_outlives_a_kill(site: Site) -> None:
@@ -60,7 +56,7 @@ def test_an_edit_that_was_answered_for_outlives_a_kill(site: Site) -> None:
     ana = Person(site, "Ana")
     session = ana.open_session("one\n")
     install()
-    for n in range(3):
+    for n in range(2):
         assert site.web is not None
         url = f"{site.socket_url}/ws/sessions/{session}/document/?agentsite=1&ticket={ana.ticket()}"
         told = subprocess.run(
@@ -74,7 +70,7 @@ def test_an_edit_that_was_answered_for_outlives_a_kill(site: Site) -> None:
         site.start()
         assert json.loads(told)["number"] == n + 2
         assert f"kept{n} " in ana.text_of(session)
-    assert ana.text_of(session).split() == ["kept2", "kept1", "kept0", "one"]
+    assert ana.text_of(session).split() == ["kept1", "kept0", "one"]
 
 
 def test_a_viewer_with_a_stock_client_changes_nothing(site: Site) -> None:

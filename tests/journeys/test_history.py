@@ -1,6 +1,5 @@
 """The history of the text: named, looked at, and brought back; and agents that everybody sees in the text."""
 
-import pytest
 from playwright.sync_api import Page, expect
 
 from tests.journeys import steps
@@ -15,11 +14,10 @@ def open_history(page: Page) -> None:
     expect(page.get_by_role("dialog", name="History")).to_be_visible()
 
 
-@pytest.mark.parametrize("look", [{"color_scheme": "light"}, {"color_scheme": "dark", "viewport": PHONE}])
 def test_a_named_version_is_compared_and_restored_by_keyboard(
-    live_site: Site, open_page: OpenPage, problems: Problems, look: dict[str, object]
+    live_site: Site, open_page: OpenPage, problems: Problems
 ) -> None:
-    page = open_page(**look)
+    page = open_page(color_scheme="dark", viewport=PHONE)
     steps.start_as_guest(page, live_site.url, "Ana Berg")
     steps.open_session(page, "one = 1\ntwo = 2\n")
     page.get_by_role("button", name="History", exact=True).focus()
