@@ -177,9 +177,32 @@ def test_a_person_sees_what_was_chosen_why_and_has_something_else_done_instead(
         steps.wait_for_outcome(page)
         expect(page.locator(".turn").last.locator(".turn-choice")).to_be_empty()
         assert [len(each.body["messages"]) for each in model.requests[-2:]] == [1, 1]
+        read_what_was_said(page, live_site.url)
     finally:
         delete_endpoint(olga, live_site.url, "stand-in")
     assert problems.found == []
+
+
+def read_what_was_said(page: Page, url: str) -> None:
+    """On the page of the last request's run: the prompt that was sent, and the raw reply, when they are opened."""
+    run = page.evaluate(
+        """async () => (await (await fetch(`/v1/sessions/${location.pathname.split('/')[2]}/requests`)).json())
+             .results.map((one) => one.run.id).sort().at(-1)"""
+    )
+    page.goto(f"{url}/runs/{run}/")
+    ready(page)
+    page.locator("#timeline .step").first.press("Enter")
+    call = page.locator(".model-call")
+    expect(call.locator("summary")).to_contain_text("stand-in", timeout=LONG_MS)
+    said = call.locator("pre")
+    expect(said.last).to_be_hidden()
+    call.locator("summary").press("Enter")
+    expect(said.last).to_have_text("It compares with None by equality.")
+    expect(said.first).to_contain_text("Hmm, it feels off lately")
+    call.get_by_role("button", name="Copy: Raw reply").press("Enter")
+    expect(page.locator("#toasts")).to_contain_text("Copied")
+    assert page.evaluate("navigator.clipboard.readText()") == "It compares with None by equality."
+    assert faults(page) == []
 
 
 def test_the_pages_of_models_serve_dark_screens_and_phones(

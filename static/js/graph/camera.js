@@ -3,12 +3,16 @@
 
 const [LEAST, MOST] = [0.02, 2.5];
 const [FAR, FARTHER] = [0.5, 0.22];
+const READABLE = 0.7;
 const MARGIN = 40;
+/** Drawings of up to so many nodes begin where their words can be read, though not all of them is seen then. */
+const READABLE_NODES = 80;
 const SPACE = "http://www.w3.org/2000/svg";
 
 export class Camera {
-  /** @param {SVGSVGElement} svg @param {SVGGElement} viewport @param {HTMLElement} root */
-  constructor(svg, viewport, root) {
+  /** @param {SVGSVGElement} svg @param {SVGGElement} viewport @param {HTMLElement} root @param {boolean} whole whether it begins with all of the drawing, however small */
+  constructor(svg, viewport, root, whole) {
+    this.whole = whole;
     this.svg = svg;
     this.viewport = viewport;
     this.scale = 1;
@@ -28,22 +32,35 @@ export class Camera {
       if (width === this.size.width && height === this.size.height) return;
       this.size = { width: width || 1, height: height || 1 };
       if (this.touched) this.#apply();
-      else this.fit();
+      else this.#begin();
     }).observe(svg);
   }
 
-  /** @param {{x: number, y: number, width: number, height: number}[]} boxes */
-  setContent(boxes) {
+  /** @param {{x: number, y: number, width: number, height: number}[]} boxes @param {{x: number, y: number, height: number}} [first] where the drawing begins */
+  setContent(boxes, first) {
     this.boxes = boxes;
+    this.first = first;
     if (boxes.length) {
       const left = Math.min(...boxes.map((box) => box.x));
       const top = Math.min(...boxes.map((box) => box.y));
       this.bounds = { left, top, width: Math.max(...boxes.map((box) => box.x + box.width)) - left, height: Math.max(...boxes.map((box) => box.y + box.height)) - top };
     }
-    if (!this.touched) this.fit();
+    if (!this.touched) this.#begin();
     else this.#apply();
     this.map.replaceChildren(...boxes.map((box) => rect(box, "dot")), rect({ x: 0, y: 0, width: 1, height: 1 }, "seen"));
     this.#drawMap();
+  }
+
+  /** All of it; or its beginning, where all of it would be too small to read. */
+  #begin() {
+    this.fit();
+    if (this.whole || this.scale >= FAR || !this.first || (this.boxes?.length ?? 0) > READABLE_NODES) return;
+    this.scale = READABLE;
+    this.x = MARGIN / 2 - this.first.x * READABLE;
+    const { top, height } = this.bounds;
+    const middle = height * READABLE > this.size.height ? this.first.y + this.first.height / 2 : top + height / 2;
+    this.y = this.size.height / 2 - middle * READABLE;
+    this.#apply();
   }
 
   fit() {
@@ -70,12 +87,14 @@ export class Camera {
   reveal(box) {
     if (!box) return;
     const { width, height } = this.size;
+    const before = [this.x, this.y];
     const [left, top] = [box.x * this.scale + this.x, box.y * this.scale + this.y];
     const [right, bottom] = [left + box.width * this.scale, top + box.height * this.scale];
     if (left < 8) this.x += MARGIN - left;
     else if (right > width - 8) this.x -= right - width + MARGIN;
     if (top < 8) this.y += MARGIN - top;
     else if (bottom > height - 8) this.y -= bottom - height + MARGIN;
+    this.touched ||= before[0] !== this.x || before[1] !== this.y;
     this.#apply();
   }
 

@@ -36,8 +36,8 @@ export function s(tag, attributes = {}, ...children) {
 }
 
 export class Canvas {
-  /** @param {HTMLElement} root @param {{editable?: boolean, label: string} & Actions} options */
-  constructor(root, { editable = false, label, ...actions }) {
+  /** @param {HTMLElement} root @param {{editable?: boolean, whole?: boolean, label: string} & Actions} options */
+  constructor(root, { editable = false, whole = false, label, ...actions }) {
     this.root = root;
     this.editable = editable;
     this.actions = actions;
@@ -60,7 +60,7 @@ export class Canvas {
     this.viewport = s("g", {}, this.edgeLayer, this.rubber, this.nodeLayer);
     this.svg = s("svg", { class: "drawing", role: "group", "aria-label": label }, s("defs", {}, head("head"), head("head-taken"), head("head-bad")), this.viewport);
     root.replaceChildren(this.svg);
-    this.camera = new Camera(this.svg, this.viewport, root);
+    this.camera = new Camera(this.svg, this.viewport, root, whole);
     this.#listen();
   }
 
@@ -88,7 +88,7 @@ export class Canvas {
     sync(this.edgeLayer, this.edgeElements, shown, ({ edge }) => edge.key, ({ edge, route }, old) => this.#edge(edge, route, old));
     if (!this.places.has(this.current)) this.current = nodes.find((node) => node.entry)?.key ?? nodes[0]?.key ?? "";
     this.#mark();
-    this.camera.setContent([...fresh.values()]);
+    this.camera.setContent([...fresh.values()], fresh.get(nodes.find((node) => node.entry)?.key ?? "") ?? fresh.values().next().value);
   }
 
   /** @param {ShownNode} node @param {any} old */
@@ -115,6 +115,7 @@ export class Canvas {
       s("rect", { class: "box", width, height: place.height, rx: 9 }),
       ...(SUB_GRAPHS.includes(node.tool) ? [s("rect", { class: "inner", x: 4, y: 4, width: width - 8, height: place.height - 8, rx: 6 })] : []),
       s("text", { class: "name", x: 14, y: 24 }, fitted(node.label, width - (status ? 44 : 28), 7.4)),
+      s("text", { class: "name-far", x: 10, y: place.height / 2 + 8 }, fitted(node.label, width - (status ? 36 : 16), 13.6)),
       s("text", { class: "tool", x: 14, y: 42 }, fitted(node.detail || node.tool, width - 28, 6.2)),
       ...(status ? [status] : []),
       ...(node.people ?? []).map(({ color }, at) => s("circle", { class: "person", cx: 12 + at * 12, cy: 0, r: 6, fill: color })),

@@ -28,8 +28,8 @@ export class Details {
     this.root = root;
     this.options = options;
     this.key = "";
-    /** What is shown, apart from the values that its own fields hold. */
-    this.shown = "";
+    /** What is shown, apart from the values that its own fields hold, and these as they were when it was made. */
+    [this.frame, this.values] = ["", ""];
     /** @type {(() => void) | null} brings errors up to date */
     this.refresh = null;
   }
@@ -41,11 +41,14 @@ export class Details {
     const node = model.nodeOf(key);
     const edge = model.edgeOf(key);
     const inside = this.root.contains(document.activeElement);
-    // While somebody types here, the fields stay as they are; only what is said of them changes.
-    const shown = JSON.stringify([key, node?.node.tool, node?.node.on_error, node?.entry, model.nodes.map((one) => one.node.node_id), inside && key === this.key ? null : [node, edge, model.name], model.drawnEdges.map((one) => [one.key, one.from, one.to])]);
+    // While somebody is here, the fields stay as they are, and so does what has the focus; only what is said of them changes.
+    const frame = JSON.stringify([key, node?.node.tool, node?.node.on_error, node?.entry, model.nodes.map((one) => one.node.node_id), model.drawnEdges.map((one) => [one.key, one.from, one.to])]);
+    const values = JSON.stringify([node?.node, node?.pin, edge, model.name]);
+    const stays = frame === this.frame && ((inside && key === this.key) || values === this.values);
     this.key = key;
-    if (shown !== this.shown) {
-      this.shown = shown;
+    if (!stays) {
+      this.frame = frame;
+      this.values = values;
       const at = inside ? document.activeElement?.id : "";
       this.refresh = null;
       fill(this.root, node ? this.#node(model, node) : edge ? this.#edge(model, edge) : this.#graph(model));
@@ -76,10 +79,10 @@ export class Details {
       h("fieldset", { class: "stack tight" }, h("legend", { class: "label" }, "Config"), form.elements),
       this.#more(model, key, node), this.#edgesOf(model, key),
       this.options.editable && h("div", { class: "row" },
-        !entry && button("Make it the entry", () => model.setGraph({ entry: key }), { class: "small", icon: "play" }),
-        pin && button("Unpin", () => model.pin(new Map([[key, null]])), { class: "small" }),
-        node.tool === "graph" && button("Ungroup", () => this.options.ungroup(key), { class: "small", icon: "network" }),
-        button("Delete the node", () => this.options.remove([key]), { class: "small danger", icon: "trash-2" }))];
+        !entry && button("Make it the entry", () => model.setGraph({ entry: key }), { class: "small", icon: "play", id: "node-entry" }),
+        pin && button("Unpin", () => model.pin(new Map([[key, null]])), { class: "small", id: "node-unpin" }),
+        node.tool === "graph" && button("Ungroup", () => this.options.ungroup(key), { class: "small", icon: "network", id: "node-ungroup" }),
+        button("Delete the node", () => this.options.remove([key]), { class: "small danger", icon: "trash-2", id: "node-delete" }))];
   }
 
   /** @param {GraphModel} model @param {string} key @param {any} node @param {Tool | undefined} tool */
@@ -145,8 +148,8 @@ export class Details {
     };
     return [ends, rest, condition.element, field("edge-label", "Label", label),
       this.options.editable && h("div", { class: "row" },
-        button("Try it earlier", () => model.moveEdge(key, -1), { class: "small", icon: "arrow-up" }), button("Try it later", () => model.moveEdge(key, 1), { class: "small", icon: "arrow-down" }),
-        button("Delete the edge", () => this.options.remove([key]), { class: "small danger", icon: "trash-2" }))];
+        button("Try it earlier", () => model.moveEdge(key, -1), { class: "small", icon: "arrow-up", id: "edge-earlier" }), button("Try it later", () => model.moveEdge(key, 1), { class: "small", icon: "arrow-down", id: "edge-later" }),
+        button("Delete the edge", () => this.options.remove([key]), { class: "small danger", icon: "trash-2", id: "edge-delete" }))];
   }
 
   /** @param {GraphModel} model */

@@ -42,6 +42,7 @@ export class Redesign {
       const proposal = await (id ? get(`/v1/graph-proposals/${id}`) : post(`${this.options.path}/redesigns`));
       this.#review(true);
       this.#show(proposal);
+      this.options.canvas.camera.fit();
       const count = proposal.changes.length;
       announce(count ? `${count} change${count === 1 ? "" : "s"} proposed` : "There is nothing to change");
       this.panel.focus();
@@ -179,7 +180,7 @@ export class Redesign {
     const [tone, sign, words] = STATES[status];
     const { before, after } = evidence;
     const facts = [
-      before.critical_path_ms !== after.critical_path_ms && `longest way ${time(before.critical_path_ms)} → ${time(after.critical_path_ms)}`,
+      time(before.critical_path_ms) !== time(after.critical_path_ms) && `longest way ${time(before.critical_path_ms)} → ${time(after.critical_path_ms)}`,
       before.steps !== after.steps && `${before.steps} → ${after.steps} steps`,
       before.nodes !== after.nodes && `${before.nodes} → ${after.nodes} nodes`,
       before.cost_usd !== after.cost_usd && `cost ${money(before.cost_usd)} → ${money(after.cost_usd)}`,
@@ -190,7 +191,7 @@ export class Redesign {
     return h("li", { class: "card change", tabindex: "0", data: { n: String(n), at: `change:${n}`, status }, "aria-label": `Change ${n}: ${title}. ${words}` },
       h("p", { class: "change-title" }, h("strong", null, `${n}. ${title}`), h("span", { class: `tag ${tone}` }, icon(sign), words)),
       h("p", null, reason),
-      by && h("p", { class: "note" }, icon("sparkles"), ` Suggested by ${by}: what the graph computes may be other, so look at it.`),
+      by && h("p", { class: "note" }, icon("sparkles"), ` Suggested by ${by}: see that the graph still does what you want.`),
       drops.length > 0 && h("p", { class: "note" }, `No longer in the final state on those ways: ${drops.join(", ")}.`),
       h("p", { class: "note" }, facts),
       needs.length > 0 && h("p", { class: "note" }, `Needs change ${needs.join(", ")}.`),

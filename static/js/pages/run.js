@@ -3,6 +3,7 @@
 
 import { Canvas } from "../graph/canvas.js";
 import { asked, askedBy } from "../graph/dialogs.js";
+import { modelCalls } from "../graph/model_calls.js";
 import { startPanels } from "../graph/panels.js";
 import { Timeline } from "../graph/timeline.js";
 import { buildToolbar } from "../graph/toolbar.js";
@@ -82,7 +83,7 @@ function show() {
   byId("status").dataset.state = tone;
   fill(byId("status"), icon(iconName), words);
   fill(byId("facts"), [`version ${data.version.semver || data.version.version}`, run.duration_ms !== null && duration(run.duration_ms), `${steps.size} steps`,
-    run.tokens.prompt + run.tokens.completion > 0 && `${run.tokens.prompt + run.tokens.completion} tokens`, run.cost_usd === null ? "cost unknown" : `$${run.cost_usd}`].filter(Boolean).join(" · "));
+    run.tokens.prompt + run.tokens.completion > 0 && `${run.tokens.prompt + run.tokens.completion} tokens`, run.cost_usd !== null ? `$${run.cost_usd}` : run.tokens.prompt + run.tokens.completion > 0 && "cost unknown"].filter(Boolean).join(" · "));
   showGraph();
   showTimeline();
   showActions();
@@ -124,7 +125,7 @@ function told(own) {
   const cost = own.reduce((sum, step) => sum + Number(step.cost_usd ?? 0), 0);
   const tokens = own.reduce((sum, step) => sum + step.tokens.prompt + step.tokens.completion, 0);
   const attempt = own.reduce((most, step) => Math.max(most, step.attempt), 0);
-  return [own.length > 1 && `${own.length}×`, own.length && duration(took), attempt > 1 && `attempt ${attempt}`, tokens > 0 && `${tokens} tok`, cost > 0 && `$${cost.toFixed(4)}`].filter(Boolean).join(" · ");
+  return [own.length > 1 && `${own.length}×`, own.length && duration(took), attempt > 1 && `try ${attempt}`, tokens > 0 && `${tokens} tok`, cost > 0 && `$${cost.toFixed(4)}`].filter(Boolean).join(" · ");
 }
 
 function showTimeline() {
@@ -158,14 +159,17 @@ async function openStep(step) {
   panels.show("details", "if hidden");
   try {
     const whole = await get(`${path}/steps/${step.activation}`);
-    if (opened === step.activation) showStep(step, whole);
+    // Only what asked a model, or may yet, has calls to show.
+    const asks = whole.endpoint || whole.tokens.prompt > 0 || whole.status !== "completed";
+    const calls = asks ? (await get(`${path}/node-runs/${step.id}/model-calls`)).model_calls : [];
+    if (opened === step.activation) showStep(step, whole, calls);
   } catch (error) {
     failed("The step could not be read", error);
   }
 }
 
-/** @param {import("../graph/timeline.js").Step} step @param {any} whole */
-function showStep(step, whole) {
+/** @param {import("../graph/timeline.js").Step} step @param {any} whole @param {import("../graph/model_calls.js").ModelCall[]} calls */
+function showStep(step, whole, calls) {
   const json = (/** @type {any} */ value) => h("pre", { class: "value", tabindex: "0" }, value === null ? "nothing" : JSON.stringify(value, null, 2));
   const fact = (/** @type {string} */ name, /** @type {any} */ value) => (value ? [h("dt", null, name), h("dd", null, value)] : []);
   fill(byId("details"), h("h3", { tabindex: "-1", id: "step-title" }, whole.node_id),
@@ -174,6 +178,7 @@ function showStep(step, whole) {
       fact("Cost", whole.endpoint && (whole.cost_usd === null ? "unknown" : `$${whole.cost_usd}`)), fact("Checkpoint", whole.number && String(whole.number)), fact("Went on to", step.edges.map(([, to]) => to).join(", "))),
     whole.error && [h("h4", null, "Error"), h("p", { class: "field-error" }, whole.error.message)],
     whole.text && [h("h4", null, "Text"), h("pre", { class: "value", tabindex: "0" }, whole.text)],
+    modelCalls(calls),
     h("h4", null, "Input"), json(whole.input), h("h4", null, "Output"), json(whole.output),
     OVER.includes(run.status) && whole.number && h("div", { class: "row" },
       button("Run again from here", () => fork(whole.number - 1), { class: "small", icon: "repeat" }),

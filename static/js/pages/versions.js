@@ -10,7 +10,7 @@ import { startShell } from "./shell.js";
 
 const { graph, versions } = pageData("page");
 const path = `/v1/graphs/${graph.slug}`;
-const canvas = new Canvas(byId("canvas"), { label: "Both versions in one drawing; the list below says the same in words." });
+const canvas = new Canvas(byId("canvas"), { whole: true, label: "Both versions in one drawing; the list below says the same in words." });
 const old = /** @type {HTMLSelectElement} */ (byId("compare-old"));
 const fresh = /** @type {HTMLSelectElement} */ (byId("compare-new"));
 
