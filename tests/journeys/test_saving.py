@@ -1,12 +1,15 @@
 """What is typed is kept: saved when the server says so, merged with what others typed, there after a crash."""
 
 import re
+import sqlite3
+from contextlib import closing
+from uuid import UUID
 
 from playwright.sync_api import Page, WebSocketRoute, expect
 
 from tests.journeys import steps
 from tests.journeys.conftest import OpenPage, Problems
-from tests.servers.site import Site, StartSite
+from tests.servers.site import Site
 
 OFFLINE = re.compile(r"^Offline . \d+ changes? kept$")
 
@@ -62,6 +65,28 @@ def new_session(page: Page, site: Site, code: str = "first = 1\n") -> None:
     steps.open_session(page, code)
 
 
+def type_unheard(page: Page, text: str) -> None:
+    """What the server does not get to know."""
+    steps.type_at_end(page, text)
+    expect(page.locator("#pill")).to_have_text(OFFLINE)
+
+
+def expect_brought_back(page: Page) -> None:
+    """What another tab had typed, and died with, is here and stored."""
+    expect(page.locator("#notices")).to_contain_text("brought back")
+    steps.expect_saved(page)
+    assert steps.stored_text(page) == "first = 1\nrescued = 1\n"
+
+
+def open_again(page: Page) -> Page:
+    """The same page in a new tab, after the tab has died without a word."""
+    address = page.url
+    page.close(run_before_unload=False)
+    again = page.context.new_page()
+    again.goto(address)
+    return again
+
+
 def test_typing_is_saved_by_itself(live_site: Site, open_page: OpenPage, problems: Problems) -> None:
     page = open_page()
     new_session(page, live_site)
@@ -90,8 +115,7 @@ def test_typing_goes_on_without_the_server_and_is_stored_when_it_is_back(live_si
     page = open_page()
     new_session(page, live_site)
     page.context.set_offline(True)
-    steps.type_at_end(page, "offline = 1\n")
-    expect(page.locator("#pill")).to_have_text(OFFLINE)
+    type_unheard(page, "offline = 1\n")
     page.context.set_offline(False)
     steps.expect_saved(page)
     assert steps.stored_text(page) == "first = 1\noffline = 1\n"
@@ -102,8 +126,7 @@ def test_an_answer_that_is_lost_doubles_nothing(live_site: Site, open_page: Open
     wire = Wire(page)
     new_session(page, live_site)
     wire.cuts_at_answer = True
-    steps.type_at_end(page, "once = 1\n")
-    expect(page.locator("#pill")).to_have_text(OFFLINE)
+    type_unheard(page, "once = 1\n")
     wire.is_cut = False
     steps.expect_saved(page)
     assert steps.editor_text(page) == steps.stored_text(page) == "first = 1\nonce = 1\n"
@@ -114,15 +137,9 @@ def test_what_a_crashed_tab_had_not_saved_comes_back(live_site: Site, open_page:
     wire = Wire(page)
     new_session(page, live_site)
     wire.cut()
-    steps.type_at_end(page, "rescued = 1\n")
-    expect(page.locator("#pill")).to_have_text(OFFLINE)
-    address = page.url
-    page.close(run_before_unload=False)
-    again = page.context.new_page()
-    again.goto(address)
-    expect(again.locator("#notices")).to_contain_text("brought back")
-    steps.expect_saved(again)
-    assert steps.stored_text(again) == "first = 1\nrescued = 1\n"
+    type_unheard(page, "rescued = 1\n")
+    again = open_again(page)
+    expect_brought_back(again)
     again.get_by_role("button", name="Discard").click()
     expect(again.locator(".cm-content")).not_to_contain_text("rescued")
 
@@ -136,14 +153,8 @@ def test_what_was_typed_before_the_shared_text_had_come_outlives_a_crash(live_si
     Wire(page).cut()  # the page comes, and its socket never
     page.goto(address)
     expect(page.locator(".cm-content")).to_be_editable()
-    steps.type_at_end(page, "rescued = 1\n")
-    expect(page.locator("#pill")).to_have_text(OFFLINE)
-    page.close(run_before_unload=False)
-    again = page.context.new_page()
-    again.goto(address)
-    expect(again.locator("#notices")).to_contain_text("brought back")
-    steps.expect_saved(again)
-    assert steps.stored_text(again) == "first = 1\nrescued = 1\n"
+    type_unheard(page, "rescued = 1\n")
+    expect_brought_back(open_again(page))
 
 
 def test_what_a_closed_tab_had_not_saved_goes_to_the_one_that_is_still_open(
@@ -153,15 +164,12 @@ def test_what_a_closed_tab_had_not_saved_goes_to_the_one_that_is_still_open(
     wire = Wire(page)
     new_session(page, live_site)
     wire.cut()
-    steps.type_at_end(page, "rescued = 1\n")
-    expect(page.locator("#pill")).to_have_text(OFFLINE)
+    type_unheard(page, "rescued = 1\n")
     other = page.context.new_page()
     other.goto(page.url)
     steps.wait_until_ready(other)
     page.close(run_before_unload=False)
-    expect(other.locator("#notices")).to_contain_text("brought back")
-    steps.expect_saved(other)
-    assert steps.stored_text(other) == "first = 1\nrescued = 1\n"
+    expect_brought_back(other)
 
 
 def test_two_tabs_that_type_at_once_end_with_the_same_text_and_lose_nothing(
@@ -211,8 +219,7 @@ def test_what_was_typed_while_the_history_was_begun_anew_is_given_back_and_doubl
     wire = Wire(page)
     new_session(page, live_site)
     wire.cut()
-    steps.type_at_end(page, "mine = 3\n")
-    expect(page.locator("#pill")).to_have_text(OFFLINE)
+    type_unheard(page, "mine = 3\n")
     begun = live_site.manage("shell", "-c", BEGIN_ANEW.format(session=page.url.split("/")[4]))
     assert begun.returncode == 0, begun.stderr
     wire.is_cut = False  # the page comes back with a history that is gone
@@ -240,8 +247,7 @@ def test_leaving_asks_only_while_something_is_unsaved(live_site: Site, open_page
     steps.wait_until_ready(page)
     assert asked == []
     wire.cut()
-    steps.type_at_end(page, "unsaved = 1\n")
-    expect(page.locator("#pill")).to_have_text(OFFLINE)
+    type_unheard(page, "unsaved = 1\n")
     page.reload()
     assert asked == ["beforeunload"]
 
@@ -276,13 +282,17 @@ def test_a_text_over_the_limit_is_refused_and_kept(live_site: Site, open_page: O
     assert steps.stored_text(page) == "small = 1\n"
 
 
-def test_a_viewer_and_an_expired_session_are_read_only_and_say_why(start_site: StartSite, open_page: OpenPage) -> None:
-    site = start_site(environment={"SESSION_IDLE_TTL_S": "7200"})
+def change(site: Site, statement: str, *values: str) -> None:
+    """Changes a row of the site's database, as another process would."""
+    with closing(sqlite3.connect(site.var_dir / "agentsite.sqlite3", timeout=60)) as database, database:
+        assert database.execute(statement, values).rowcount == 1
+
+
+def test_a_viewer_and_an_expired_session_are_read_only_and_say_why(live_site: Site, open_page: OpenPage) -> None:
     page = open_page()
-    new_session(page, site)
-    session = page.url.split("/")[4]
-    expired = "from sessions_app.models import Session; Session.objects.filter(pk='{}').update(status='expired')"
-    assert site.manage("shell", "-c", expired.format(session)).returncode == 0
+    new_session(page, live_site)
+    session = UUID(page.url.split("/")[4]).hex
+    change(live_site, "UPDATE sessions_app_session SET status = 'expired' WHERE id = ?", session)
     page.reload()
     expect(page.locator("#pill")).to_have_text("Session expired")
     page.locator(".cm-content").click()
@@ -292,8 +302,7 @@ def test_a_viewer_and_an_expired_session_are_read_only_and_say_why(start_site: S
     expect(page.locator("#life-notice")).to_be_empty()
     steps.type_at_end(page, "again = 1\n")
     steps.expect_saved(page)
-    demoted = "from sessions_app.models import Member; Member.objects.filter(session='{}').update(role='viewer')"
-    assert site.manage("shell", "-c", demoted.format(session)).returncode == 0
+    change(live_site, "UPDATE sessions_app_member SET role = 'viewer' WHERE session_id = ?", session)
     page.reload()
     expect(page.locator("#pill")).to_have_text("Read-only")
     expect(page.locator("#life-notice")).to_contain_text("You are a viewer here")
