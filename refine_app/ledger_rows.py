@@ -76,6 +76,9 @@ UPDATE_CALL = (
     f"UPDATE refine_app_modelcall SET {', '.join(f'{field.column} = %s' for field in CLOSED_FIELDS)} WHERE id = %s"  # noqa: S608
 )
 
+UPDATE_HEARD = """
+UPDATE refine_app_modelcall SET completion_tokens = %s, discarded = %s WHERE id = %s AND outcome = 'started'"""
+
 SMOOTHING = 0.3
 STATE_COMPLETED = f"""
 INSERT INTO refine_app_endpointstate (slug, failures, forced, last_error, last_completed_at, latency_ms)
@@ -184,6 +187,12 @@ def close_call(call_id: UUID, values: Mapping[str, Any], reply: tuple[str, bool]
     _execute(database, UPDATE_CALL, [*(_written(one, values[one.attname], database) for one in CLOSED_FIELDS), key])
     if reply[0]:
         _execute(database, UPDATE_TEXT, [*reply, key])
+
+
+def hear(call_id: UUID, tokens: int, length: int) -> None:
+    """Writes how much of a call's answer was heard so far; one that is closed stays as it is."""
+    database = _database()
+    _execute(database, UPDATE_HEARD, [tokens, length, _id_for(database, call_id)])
 
 
 def endpoint_completed(slug: str, now: datetime, first_words_ms: float | None) -> None:

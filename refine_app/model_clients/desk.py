@@ -146,6 +146,9 @@ class Desk(Protocol):
     async def open(self, planned: Planned) -> Opened:
         """The same for an endpoint that is chosen. Raises EndpointBusy, EndpointResting or BudgetExhausted."""
 
+    def hear(self, call_id: UUID, heard: Callable[[], str]) -> None:
+        """Says that more of an answer was heard, which is to be paid even if this process dies now. Returns at once."""
+
     async def close(self, closed: Closed) -> None:
         """Puts what the call did cost in the place of what was reserved."""
 
@@ -175,6 +178,9 @@ class StaticDesk:
 
     async def open(self, planned: Planned) -> Opened:
         return Opened(uuid4())
+
+    def hear(self, call_id: UUID, heard: Callable[[], str]) -> None:
+        """Nothing is paid here."""
 
     async def close(self, closed: Closed) -> None:
         breaker = self._breakers[closed.endpoint]

@@ -4,11 +4,12 @@ Opening is one transaction, in this order: the budgets, what dead workers left b
 the endpoint's breaker and limits. The rows themselves are what is counted, so that all workers hold to the same limits.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 from django.core.cache import cache
@@ -152,18 +153,35 @@ def _left_behind(run: Run, caller: Caller) -> list[ModelCall]:
     return found
 
 
+def measured(heard: str) -> tuple[int, int]:
+    """What was heard of an answer as the ledger has it: tokens, and characters."""
+    return estimate(heard), len(heard)
+
+
+def hear(calls: Mapping[UUID, tuple[int, int]]) -> None:
+    """Writes down how much of the answers under way was heard: it is to be paid, whatever becomes of this process."""
+    with transaction.atomic():
+        for call_id in sorted(calls):  # in the order of all, so that none waits for one that waits for it
+            tokens, length = calls[call_id]
+            ledger_rows.hear(call_id, tokens, length)
+
+
 def settle_lost(call: ModelCall) -> None:
-    """Closes a call whose worker is gone, with what is known: what was asked, and what was heard of the answer."""
+    """Closes a call whose worker is gone, with what is known: what was asked, and what was heard of the answer.
+
+    That is what the row tells, or the text that was shown to people, if it is longer and outlived the worker.
+    """
     kept = cache.get(text_key(call.node_run)) if call.node_run else None
     heard = str(kept["text"]) if isinstance(kept, dict) and kept.get("attempt") == call.attempt else ""
+    tokens, length = max(measured(heard), (call.completion_tokens, call.discarded))
     known = next((one for one in endpoints.known_endpoints() if one.endpoint.slug == call.endpoint), None)
-    call.completion_tokens = estimate(heard)
+    call.completion_tokens = tokens
     call.tokens_estimated = True
     call.cost_usd = (
         None if known is None else known.spec(timezone.now()).cost_of(call.prompt_tokens, call.completion_tokens)
     )
     call.reserved_usd = None
-    call.discarded = len(heard)
+    call.discarded = length
     call.outcome = LOST
     call.save()
     reply, is_cut = kept_text(heard)

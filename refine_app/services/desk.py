@@ -1,10 +1,12 @@
 """The site's desk: the database, asked on threads of its own, since the runs' event loop must not wait for it."""
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from typing import TypeVar
+from uuid import UUID
 
 from django.db import close_old_connections
 from django.utils import timezone
@@ -14,6 +16,8 @@ from refine_app.prompts.rendering import PromptText
 from refine_app.services import budgets, calls, endpoints, prompts
 
 T = TypeVar("T")
+HEARD_S = 0.25
+"""How long what was heard of an answer may be known to this process alone."""
 _THREADS = ThreadPoolExecutor(max_workers=2, thread_name_prefix="ledger")
 
 
@@ -33,6 +37,27 @@ def _with_connection(function: Callable[[], T]) -> T:
 class DatabaseDesk:
     """See desk.Desk."""
 
+    def __init__(self) -> None:
+        self._hearing: dict[UUID, Callable[[], str]] = {}
+        """Calls of whose answers more was heard than is written down."""
+        self._soon: asyncio.AbstractEventLoop | None = None
+        """The loop that will write it down."""
+
+    def hear(self, call_id: UUID, heard: Callable[[], str]) -> None:
+        """One transaction now and then for all calls of this process."""
+        self._hearing[call_id] = heard
+        loop = asyncio.get_running_loop()
+        if self._soon is not loop:
+            self._soon = loop
+            loop.call_later(HEARD_S, self._write_down)
+
+    def _write_down(self) -> None:
+        hearing, self._hearing, self._soon = self._hearing, {}, None
+        if hearing:
+            lengths = {call_id: calls.measured(heard()) for call_id, heard in hearing.items()}
+            with contextlib.suppress(RuntimeError):  # a stopped executor: this process ends, as its calls do
+                _THREADS.submit(_with_connection, lambda: calls.hear(lengths))
+
     async def has_endpoints(self) -> bool:
         return endpoints.is_one_given() or await in_database(endpoints.is_one_callable)
 
@@ -43,6 +68,7 @@ class DatabaseDesk:
         return await in_database(lambda: calls.open_call(planned, timezone.now()))
 
     async def close(self, closed: Closed) -> None:
+        self._hearing.pop(closed.call_id, None)
         await in_database(lambda: calls.close_call(closed, timezone.now()))
 
     async def prompts(self, names: Sequence[str]) -> Mapping[str, PromptText]:

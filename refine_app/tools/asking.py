@@ -216,10 +216,15 @@ class _Call:
                 self._first_words_ms = self._elapsed_ms()
             self._parts.append(delta.text)
             self.length += len(delta.text)
+            self._desk.hear(self._opened.call_id, self._heard)
             if on_text is not None:
                 on_text(delta.text)
         self._tokens = delta.tokens or self._tokens
         self._finish_reason = delta.finish_reason or self._finish_reason
+
+    def _heard(self) -> str:
+        self._parts = ["".join(self._parts)]
+        return self._parts[0]
 
     def _elapsed_ms(self) -> float:
         return round((self._context.clock.monotonic() - self._began) * 1000, 3)

@@ -1,14 +1,18 @@
 """A real model that is slow, fails or is cut off, seen from the page: its text, its hunks, its end, and a way on."""
 
+import json
 import re
 from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Page, expect
 
+from refine_app.model_clients.tokens import estimate
+from tests.graphs_app.cast import wait_until
 from tests.journeys import steps
 from tests.journeys.conftest import OpenPage, Problems
 from tests.model_server import Behaviour, ModelServer
+from tests.refine_app.test_from_request_to_follow_up import Program, frames_until
 from tests.servers.site import Site, build, tear_down
 
 FUNCTIONS = 24
@@ -27,6 +31,10 @@ RECORD = """() => {
   const note = (words) => words && window.seen.at(-1) !== words && window.seen.push(words);
   new MutationObserver(() => note(said()))
     .observe(document.querySelector("#conversation"), { subtree: true, childList: true, characterData: true });
+}"""
+CALLS = """async () => {
+  const answer = await fetch("/v1/model-calls?limit=2");
+  return (await answer.json()).results;
 }"""
 
 
@@ -187,6 +195,8 @@ def test_a_server_that_is_killed_in_mid_run_goes_on_and_so_does_the_page(
     page = open_page()
     ask(page, site)
     wait_for_text(page, 60 * STALLED.chunk)
+    heard = estimate("x" * 60 * STALLED.chunk)
+    wait_until(lambda: [one["tokens"]["completion"] for one in page.evaluate(CALLS)] == [heard])
     model.default = SLOW
     site.kill()
     expect(page.locator("#pill")).to_have_text("Offline")
@@ -196,3 +206,35 @@ def test_a_server_that_is_killed_in_mid_run_goes_on_and_so_does_the_page(
     steps.wait_for_outcome(page)
     expect(page.locator('.hunk[data-status="open"]')).to_have_count(FUNCTIONS)
     assert steps.stored_text(page) == CODE + "after = 1\n"
+    again, lost = page.evaluate(CALLS)
+    assert (lost["outcome"], lost["tokens"]["completion"], lost["discarded"]) == ("lost", heard, 60 * STALLED.chunk)
+    assert (again["outcome"], again["duplicate"]) == ("completed", True)
+
+
+def test_a_prompt_and_a_task_are_done_by_the_model_that_the_environment_alone_names(
+    site: Site, model: ModelServer
+) -> None:
+    """With the URL of a server and nothing else set up; code is refined so by all the other tests of this file."""
+    program = Program(site)
+    better = "You are a careful reviewer. Name each fault with its line.\n"
+    model.then(
+        Behaviour(answer=json.dumps({"points": [{"message": "It does not say what to name."}]})),
+        Behaviour(answer=f"```markdown\n{better}```\n"),
+    )
+    new = {"title": "a prompt", "text": "Review this.\n", "language": "markdown"}
+    session = program.post("/v1/sessions", new)["id"]
+    asked = program.post(f"/v1/sessions/{session}/requests", {"intent": "refine_prompt", "instruction": "Sharpen it"})
+    with program.watch(session) as socket:
+        frames_until(socket, "run.completed", "run.failed", run=asked["run"]["id"])
+    [proposal] = program.get(f"/v1/sessions/{session}/proposals")["results"]
+    assert "+You are a careful reviewer." in proposal["diff"]
+    assert proposal["endpoint"] == "environment"
+
+    chosen = {"agent_name": "CodeAgent", "confidence": 0.9, "reasoning": "It is about code."}
+    model.then(Behaviour(answer=json.dumps(chosen)), Behaviour(answer="```python\nprint('hello')\n```\n"))
+    task = program.post("/v1/agent/execute", {"task": "Write a program that says hello"})
+    with program.watch(task["session_id"]) as socket:
+        frames_until(socket, "run.completed", "run.failed", run=task["task_id"])
+    done = program.get(f"/v1/tasks/{task['task_id']}")
+    assert (done["status"], done["selected_agent"]) == ("completed", "CodeAgent")
+    assert "print('hello')" in done["result"]["raw_output"]

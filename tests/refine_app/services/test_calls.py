@@ -250,6 +250,20 @@ def test_a_dead_workers_call_is_closed_with_what_was_heard_and_told_to_the_run(c
     assert ModelCall.objects.get(pk=again.call_id).duplicate
 
 
+def test_what_a_dead_workers_call_had_heard_is_paid_also_where_no_other_process_saw_the_text(cast: Cast) -> None:
+    run = run_of(cast)
+    lost = calls.open_call(plan(run), NOON)
+    done = calls.open_call(plan(run, activation=4), NOON)
+    calls.close_call(end(done), NOON)
+    calls.hear({lost.call_id: calls.measured("x" * 36), done.call_id: calls.measured("late")})
+    Run.objects.filter(pk=run.pk).update(lease_epoch=2)
+    (spent,) = calls.open_call(plan(run, attempt=2), NOON).unaccounted
+    row = ModelCall.objects.get(pk=lost.call_id)
+    assert (row.outcome, row.discarded, row.completion_tokens) == ("lost", 36, spent.completion_tokens)
+    assert 8 <= row.completion_tokens <= 12
+    assert ModelCall.objects.get(pk=done.call_id).completion_tokens == 900
+
+
 def test_an_answer_that_no_checkpoint_kept_is_paid_to_the_token_and_asked_again(cast: Cast) -> None:
     run = run_of(cast)
     calls.close_call(end(calls.open_call(plan(run, said="same"), NOON)), NOON)
