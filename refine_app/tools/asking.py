@@ -43,6 +43,13 @@ from refine_app.model_clients.tokens import count_tokens, estimate
 from refine_app.routing.endpoints import Choice, Complexity, Needs
 
 EFFECT = "model_call.record"
+CHOICES = {
+    "raise": "raise: go on from here with a larger budget",
+    "again": "again: go on from here, now that the budget was raised",
+    "cheaper": "cheaper: go on with a model that costs no more than is left",
+    "stop": "stop: end with what there is",
+}
+"""What a person may do at the end of a budget, in words."""
 FREER = 0.5
 """By how much the temperature is raised in a run that was taken back to before its loop."""
 
@@ -316,10 +323,11 @@ async def _ask_a_person(context: ToolContext, exhausted: BudgetExhausted) -> Map
                 "needed_usd": exhausted.needed_usd,
             },
         )
+    meanings = ", ".join(CHOICES[choice] for choice in choices)
     schema: dict[str, Any] = {
         "type": "object",
         "properties": {
-            "choice": {"enum": choices, "title": "What now?"},
+            "choice": {"enum": choices, "title": "What now?", "description": meanings},
             "budget_usd": {"type": "number", "exclusiveMinimum": 0, "maximum": 100_000, "title": "New budget in $"},
         },
         "required": ["choice"],

@@ -11,6 +11,7 @@ from refine_app.model_clients.tokens import estimate
 from tests.graphs_app.cast import wait_until
 from tests.journeys import steps
 from tests.journeys.conftest import OpenPage, Problems
+from tests.journeys.test_questions import post
 from tests.model_server import Behaviour, ModelServer
 from tests.refine_app.test_from_request_to_follow_up import Program, frames_until
 from tests.servers.site import Site, build, tear_down
@@ -54,9 +55,9 @@ def model(one_model: ModelServer) -> ModelServer:
 @pytest.fixture(scope="module")
 def site(one_model: ModelServer) -> Iterator[Site]:
     """One for all of them: whoever kills it starts it again."""
-    site = build(
-        environment={"MODEL_ENDPOINT_URL": one_model.url, "MODEL_ENDPOINT_MODEL": "stand-in", "RUN_LEASE_S": "5"}
-    )
+    names = {"MODEL_ENDPOINT_URL": one_model.url, "MODEL_ENDPOINT_MODEL": "stand-in"}
+    prices = {"MODEL_ENDPOINT_INPUT_USD": "1", "MODEL_ENDPOINT_OUTPUT_USD": "1"}
+    site = build(environment=names | prices | {"RUN_LEASE_S": "5"})
     try:
         site.start()
         yield site
@@ -238,3 +239,38 @@ def test_a_prompt_and_a_task_are_done_by_the_model_that_the_environment_alone_na
     done = program.get(f"/v1/tasks/{task['task_id']}")
     assert (done["status"], done["selected_agent"]) == ("completed", "CodeAgent")
     assert "print('hello')" in done["result"]["raw_output"]
+
+
+def test_at_the_end_of_its_budget_a_run_asks_on_the_page_and_goes_on_or_ends_as_a_person_says(
+    site: Site, model: ModelServer, open_page: OpenPage, problems: Problems
+) -> None:
+    page = open_page()
+    steps.start_as_guest(page, site.url)
+    steps.open_session(page, CODE)
+    session = page.url.split("/")[4].split("?")[0]
+    begun = model.count
+    asked = {
+        "graph": "ask",
+        "session": session,
+        "initial_state": {"instruction": "What is it?"},
+        "budget_usd": 0.000001,
+    }
+    post(page, "/v1/runs", asked)
+    question = page.locator("form.question")
+    expect(question).to_contain_text("Nothing was asked", timeout=steps.RUN_ENDS_MS)
+    expect(question).to_contain_text("cheaper: go on with a model that costs no more than is left")
+    assert model.count == begun
+    model.then(Behaviour(answer="It compares with None."))
+    question.get_by_label("raise").check()
+    question.get_by_label("New budget in $").fill("1")
+    question.get_by_role("button", name="Answer").click()
+    steps.wait_for_outcome(page)
+    assert model.count == begun + 1
+
+    post(page, "/v1/runs", asked)
+    expect(question).to_contain_text("Nothing was asked", timeout=steps.RUN_ENDS_MS)
+    question.get_by_label("stop").check()
+    question.get_by_role("button", name="Answer").click()
+    steps.wait_for_outcome(page, "failed")
+    expect(page.locator(".turn").last.get_by_role("alert")).to_contain_text("The budget of this run is $0.000001")
+    assert (model.count, problems.found) == (begun + 1, [])

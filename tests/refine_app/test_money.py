@@ -68,8 +68,12 @@ def work(request: Request) -> Run:
 
 
 def answered(request: Request, value: Any) -> None:
-    interrupt = Interrupt.objects.get(run_id=request.run_id, status="waiting")
-    runs.resume_run(user=request.user, run=Run.objects.get(pk=request.run_id), interrupt_id=interrupt.pk, value=value)
+    """A person's answer to what the run asks, over REST."""
+    [asked] = read(f"/v1/runs/{request.run_id}", request.user).json()["interrupts"]
+    said = client_of(request.user).post(
+        f"/v1/runs/{request.run_id}/resume", {"interrupt": asked["id"], "value": value}, format="json"
+    )
+    assert said.status_code == 202, said.content
 
 
 def test_the_ledger_and_the_run_agree_to_the_token_with_the_server(model: ModelServer) -> None:
@@ -90,10 +94,14 @@ def test_the_ledger_and_the_run_agree_to_the_token_with_the_server(model: ModelS
     assert (shown[0]["id"], shown[0]["truncated"], shown[0]["kept"]) == (str(call.pk), False, True)
 
 
-def read(path: str, user: User) -> Any:
+def read(path: str, user: User | None) -> Any:
+    return client_of(user).get(path)
+
+
+def client_of(user: User | None) -> APIClient:
     client = APIClient()
     client.force_authenticate(user)
-    return client.get(path)
+    return client
 
 
 def proposal_text(model: ModelServer) -> str:
