@@ -178,6 +178,13 @@ SUITES = {
     ),
     "layout-hundred": layout(100, "dagre", "elkjs"),
     "layout-thousand": layout(1000, "elkjs"),  # dagre is not done with it in 40 s
+    "canvas": Suite(
+        title="graphs in the browser",
+        unit="ms",
+        lower_is_better=True,
+        ours=ours("graph_canvas", cores="0,1"),
+        rounds=3,
+    ),
     "page": Suite(
         title="workspace",
         unit="ms",

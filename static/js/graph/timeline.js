@@ -11,7 +11,7 @@ const SPARE = 8;
 const ICONS = { started: "activity", completed: "circle-check", failed: "circle-x", skipped: "skip-forward" };
 
 /** @typedef {{id: string, activation: number, number: number | null, node_id: string, tool: string, status: string, attempt: number, started_at: string | null,
- *   duration_ms: number | null, edges: [string, string][], tokens: {prompt: number, completion: number}, cost_usd: string | null}} Step */
+ *   duration_ms: number | null, edges: [string, string][], tokens: {prompt: number, completion: number}, cost_usd: string | null, heard?: boolean}} Step `heard`: only an event has told of it yet */
 
 export class Timeline {
   /** @param {HTMLElement} root @param {(step: Step) => void} onOpen */

@@ -20,6 +20,8 @@ const { definition, layout } = data;
 const path = `/v1/runs/${data.run}`;
 const OVER = ["completed", "failed", "cancelled"];
 const LOOK_MS = 300;
+/** While events tell of what happens, what only a look brings (costs, checkpoints) may come a little later. */
+const LOOK_WHEN_TOLD_MS = 1500;
 /** @type {Record<string, [string, string, string]>} icon, words, tone of the pill */
 const STATUS = {
   queued: ["clock", "Queued", "saving"], running: ["activity", "Running", "saving"], interrupted: ["hourglass", "Waiting for an answer", "connecting"],
@@ -31,6 +33,9 @@ let run = /** @type {any} */ (null);
 let filter = "";
 let opened = -1;
 let lastStatus = "";
+let [begun, newest] = [0, 0];
+let isTold = false;
+let drawing = false;
 
 const canvas = new Canvas(byId("canvas"), {
   label: `The graph as it ran, version ${data.version.semver || data.version.version}. The timeline holds the same.`,
@@ -45,15 +50,44 @@ const failed = (what, error) => byId("notices").replaceChildren(errorBanner(erro
 
 // Reading ------------------------------------------------------------------------------------------------------------
 
-/** Brings steps up to date: from the first that was not over when it was last seen. */
+/** How far a step has come: what is heard and what is read may come in either order. @param {import("../graph/timeline.js").Step} step */
+const come = (step) => 2 * step.attempt + (step.status === "started" ? 0 : 1);
+
+/** @param {import("../graph/timeline.js").Step} step */
+function keep(step) {
+  const known = steps.get(step.activation);
+  if (!known || come(step) >= come(known)) steps.set(step.activation, step);
+}
+
+/** @type {Record<string, string>} */
+const HEARD = { "node.started": "started", "node.retried": "started", "node.completed": "completed", "node.failed": "failed" };
+
+/** Takes what an event tells of a step, without asking for more. @param {any} frame @returns {boolean} whether it tells of one */
+function heard({ type, at, data: { node_run, node_id, tool, activation, attempt, duration_ms = null, edges = [], tokens } }) {
+  const status = HEARD[type];
+  if (!status || activation === undefined) return false;
+  const known = steps.get(activation);
+  keep({ id: node_run, activation, number: known?.number ?? null, node_id, tool, status, attempt, duration_ms, edges,
+    started_at: known?.started_at ?? (status === "started" ? at : null), tokens: tokens ?? known?.tokens ?? { prompt: 0, completion: 0 }, cost_usd: known?.cost_usd ?? null, heard: true });
+  if (!drawing) requestAnimationFrame(() => ((drawing = false), show()));
+  drawing = true;
+  return true;
+}
+
+/** Brings steps up to date: from the first that was not over when it was last read. */
 async function look() {
-  run = await get(path);
-  const open = [...steps.values()].filter((step) => step.status === "started").map((step) => step.activation);
+  begun += 1;
+  const mine = begun;
+  const fresh = await get(path);
+  if (mine < newest) return;
+  newest = mine;
+  run = fresh;
+  const open = [...steps.values()].filter((step) => step.status === "started" || step.heard).map((step) => step.activation);
   let start = Math.min(...open, steps.size ? Math.max(...steps.keys()) + 1 : 0);
   let page = await get(`${path}/timeline?start=${start}`);
   const first = steps.size === 0;
   for (;;) {
-    for (const step of page.steps) steps.set(step.activation, step);
+    for (const step of page.steps) keep(step);
     if (!page.more) break;
     // The next steps are on their way while the first are drawn; those between are not drawn by themselves.
     start = page.steps.at(-1).activation + 1;
@@ -69,7 +103,7 @@ async function look() {
 async function follow() {
   try {
     await look();
-    if (!OVER.includes(run.status)) setTimeout(follow, LOOK_MS);
+    if (!OVER.includes(run.status)) setTimeout(follow, isTold ? LOOK_WHEN_TOLD_MS : LOOK_MS);
   } catch (error) {
     failed("The run could not be read", error);
     setTimeout(follow, 10 * LOOK_MS);
@@ -254,10 +288,10 @@ if (data.session && !OVER.includes(run.status)) {
   const session = await get(`/v1/sessions/${data.session}`);
   let seen = session.last_seq;
   new SessionSocket({
-    path: `/ws/sessions/${data.session}/`, after: () => seen, onState: () => {},
+    path: `/ws/sessions/${data.session}/`, after: () => seen, onState: (state) => (isTold = state === "open"),
     onFrame: (frame) => {
       seen = frame.seq ?? seen;
-      if (frame.run === data.run && frame.seq !== null) look().catch((error) => failed("The run could not be read", error));
+      if (frame.run === data.run && frame.seq !== null && !heard(frame)) look().catch((error) => failed("The run could not be read", error));
     },
   }).open();
 }
