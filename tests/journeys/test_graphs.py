@@ -240,7 +240,7 @@ def wait_until_drawn_alike(one: Page, other: Page) -> None:
 
 
 @pytest.mark.timeout(240)
-def test_two_people_draw_one_graph_at_once_run_it_and_undo_only_their_own(
+def test_two_people_draw_one_graph_at_once_break_it_mend_it_and_retry_its_failed_run(
     live_site: Site, open_page: OpenPage, problems: Problems
 ) -> None:
     ana, ben = open_page(), open_page()
@@ -278,13 +278,32 @@ def test_two_people_draw_one_graph_at_once_run_it_and_undo_only_their_own(
         expect(page.locator(".node")).to_have_count(3, timeout=SAVED_MS)
         expect(page.locator(".edge")).to_have_count(3, timeout=SAVED_MS)
 
-    for page, text, name in ((ana, "from Ana", "hers"), (ben, "from Ben", "his")):
-        configure(page, name, text)
-        expect_saved(page)
+    # She breaks it, he runs it and both see it fail; she mends it, and he goes on with the run on the mended version.
+    configure(ben, "his", "from Ben")
+    expect_saved(ben)
+    select(ana, "hers")
+    ana.locator("#node-tool").select_option("fail")
+    expect_saved(ana)
+    expect(ben.locator("#outline").get_by_role("button", name=re.compile("^hers fail"))).to_be_visible(timeout=SAVED_MS)
     select(ben, "start")
     expect(ben.locator("#problems")).to_be_hidden(timeout=SAVED_MS)
-    run(ben, "Done")
+    run(ben, "Failed")
     expect(ana.locator("#notices")).to_contain_text("Ben Ode published version", timeout=SAVED_MS)
+    expect(ben.locator('.node[data-node-id="hers"]')).to_have_attribute("data-status", "failed")
+    failed = ben.url
+    ana.locator("#node-tool").select_option("emit")
+    ana.locator("#config-0").fill("from Ana")
+    ana.locator("#config-0").press("Tab")
+    expect_saved(ana)
+    ana.get_by_role("button", name="Publish").press("Enter")
+    dialog(ana).get_by_role("button", name="Publish").press("Enter")
+    expect(ana.locator("#notices")).to_contain_text("is published", timeout=SAVED_MS)
+    ana.goto(failed)
+    expect(ana.locator("#status")).to_have_text("Failed", timeout=SAVED_MS)
+    ben.get_by_role("button", name="Retry").press("Enter")
+    ben.get_by_role("button", name="Retry now").press("Enter")
+    expect(ben.locator("#status")).to_have_text("Done", timeout=steps.RUN_ENDS_MS)
+    assert ben.url != failed
     expect(ben.locator('.node[data-node-id="hers"]')).to_have_attribute("data-status", "completed")
     ana.goto(ben.url)
     expect(ana.locator("#status")).to_have_text("Done", timeout=SAVED_MS)
