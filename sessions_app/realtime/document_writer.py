@@ -29,8 +29,8 @@ BATCHES = 20
 BATCHES_WITHIN_S = 0.2
 """At more than a hundred batches a second a commit waits a little for others to share it: one costs as much as ten."""
 
-SLOW_S = 0.02
-RESTS_S = 5.0
+SLOW_S = 0.005
+RESTS_S = 1.0
 """A commit that took the loop so long is the last one on it for a while: nothing else happens there meanwhile."""
 
 Waiting = tuple[Batch, "asyncio.Future[Outcome]"]
