@@ -155,7 +155,10 @@ MAX_CONCURRENT_RUNS: int = env.int("MAX_CONCURRENT_RUNS", default=10)
 # The worker (and beat) live in the web process when the broker does.
 EMBEDDED_WORKER: bool = env.bool("EMBEDDED_WORKER", default=BROKER_URL.startswith("memory"))
 CELERY_BROKER_URL = "memory://localhost/" if BROKER_URL.startswith("memory") else BROKER_URL
-CELERY_BROKER_TRANSPORT = "agentsite.memory_broker:Transport" if BROKER_URL.startswith("memory") else None
+CELERY_BROKER_TRANSPORT = {
+    "memory": "agentsite.memory_broker:Transport",
+    "redis": "agentsite.redis_broker:Transport",
+}.get(BROKER_URL.partition(":")[0])
 CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, object] = (
     {} if BROKER_URL.startswith("memory") else {"visibility_timeout": 2 * 3600}
 )

@@ -1,11 +1,14 @@
-"""Celery's way in: one task is one run, and it waits while the run works on the worker's event loop."""
+"""Celery's way in: one message is one run, which works on the worker's event loop.
+
+A worker's consumer hands such messages to `intake`; the task itself is for who calls it, and for other messages.
+"""
 
 import logging
 from concurrent.futures import CancelledError
 from typing import Any
 from uuid import UUID
 
-from celery import shared_task, signals
+from celery import Task, shared_task, signals
 from celery.exceptions import Reject
 from django.db import connection
 
@@ -15,7 +18,13 @@ from graphs_app.services import execution, sweeping
 logger = logging.getLogger(__name__)
 
 
-@shared_task(name="graphs_app.tasks.execute_run")
+class RunTask(Task):  # type: ignore[type-arg]  # only the stubs know its parameters
+    """A task whose messages need no thread each."""
+
+    Strategy = "graphs_app.intake:strategy"
+
+
+@shared_task(name="graphs_app.tasks.execute_run", base=RunTask)
 def execute_run(run_id: str) -> None:
     """Executes a run unless somebody else does, or did: a message that comes twice does nothing the second time."""
     try:
@@ -47,5 +56,11 @@ def sweep_runs() -> None:
 
 @signals.worker_shutting_down.connect(weak=False)
 def drain_on_shutdown(**kwargs: Any) -> None:
-    """SIGTERM: the tasks that Celery waits for end as their runs are given back."""
+    """SIGTERM: no run is taken any more, and those that are here get their grace while Celery stops."""
     worker.begin_stop()
+
+
+@signals.worker_shutdown.connect(weak=False)
+def wait_for_runs(**kwargs: Any) -> None:
+    """Celery has stopped, and would end the process; no task of its own has waited for the runs."""
+    worker.finish_stop()

@@ -346,6 +346,7 @@ def known() -> Worker | None:
 
 
 _ending = threading.Event()
+_draining: threading.Thread | None = None
 
 
 def begin_stop() -> None:
@@ -353,10 +354,19 @@ def begin_stop() -> None:
 
     The process takes no runs from then on: a task that Celery had fetched before must not make a worker again.
     """
+    global _draining
     _ending.set()
     if _current is not None and not _current.is_draining:
         _current.is_draining = True
-        threading.Thread(target=stop, name="drain").start()
+        _draining = threading.Thread(target=stop, name="drain")
+        _draining.start()
+
+
+def finish_stop() -> None:
+    """Waits until what begin_stop() began is done: after its main thread's end a process starts no work any more."""
+    begin_stop()
+    if _draining is not None:
+        _draining.join()
 
 
 def is_ending() -> bool:

@@ -44,6 +44,15 @@ class Claiming:
             self._lead()
         return found.result() or self._claim_suspect(run_id)
 
+    def claim_each(self, run_ids: Sequence[UUID]) -> list[Run]:
+        """Those of the runs that are to be had, by one statement."""
+        claimed = claims.claim_unsuspected(run_ids=run_ids, owner=self._owner)
+        found = list(claimed.values())
+        for run_id in run_ids:
+            if run_id not in claimed and (run := self._claim_suspect(run_id)) is not None:
+                found.append(run)
+        return found
+
     def clear(self, run_id: UUID) -> None:
         """The run is no longer suspect, or no longer here."""
         if self._suspect == run_id:

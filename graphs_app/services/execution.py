@@ -14,6 +14,9 @@ from graphs_app.services.claiming import AT_ONCE
 
 logger = logging.getLogger(__name__)
 
+Ending = Future[RunEnded | None]
+"""How a run that was started here ends; None when it goes on elsewhere."""
+
 
 def execute(*, run_id: UUID) -> "Future[RunEnded | None] | None":
     """Starts a run that is queued, or that lost its worker; None when there is nothing to do."""
@@ -31,6 +34,22 @@ def execute(*, run_id: UUID) -> "Future[RunEnded | None] | None":
         here.claiming.clear(run_id)
         return None
     return here.submit([work])[0]
+
+
+def execute_each(*, run_ids: Sequence[UUID]) -> dict[UUID, Ending]:
+    """The same for many, by one claim; those that are missing in the answer are not to be had."""
+    here = worker.current()
+    if worker.is_ending() or here.is_draining:
+        return {}
+    claimed = here.claiming.claim_each(run_ids)
+    works = []
+    for run in claimed:
+        work = _work(run)
+        if work is None:
+            here.claiming.clear(run.pk)
+        else:
+            works.append(work)
+    return dict(zip((work.run.pk for work in works), here.submit(works), strict=True))
 
 
 def execute_all(*, run_ids: Sequence[UUID]) -> "list[Future[RunEnded | None]]":

@@ -76,6 +76,7 @@ def test_errors_are_caught_as_a_policy_only_at_the_edges() -> None:
         "graphs_app/batch.py",  # effects are plug-ins of the apps above: one that fails must not take others with it
         "graphs_app/consumers.py",
         "graphs_app/engine/executor.py",
+        "graphs_app/intake.py",  # the task's edge, for messages that have no task of their own
         "graphs_app/worker.py",
         "sessions_app/consumers.py",
         "sessions_app/realtime/document_consumer.py",

@@ -108,11 +108,14 @@ class Field:
         seconds: float = 0.0,
         runs: int = 1,
         times: int = 1,
+        outside: bool = False,
         tool: str = "",
         state: dict[str, Any] | None = None,
     ) -> None:
-        """Starts runs in a new session, without waiting for them."""
-        started = self.starter.start(steps=steps, seconds=seconds, runs=runs, times=times, tool=tool, state=state)
+        """Starts runs, every other one in a new session, without waiting for them; the first is, if not outside."""
+        started = self.starter.start(
+            steps=steps, seconds=seconds, runs=runs, times=times, outside=outside, tool=tool, state=state
+        )
         self.session, self.runs, self.other = started["session"], started["runs"], started["other"]
 
     def send(self, process: "subprocess.Popen[bytes]", what: signal.Signals) -> None:
@@ -167,6 +170,12 @@ class Field:
         assert run["checkpoints"] == steps
         assert run["state"]["n"] == steps
         assert run["prompt_tokens"] == sum(one["prompt_tokens"] for one in node_runs)
+        if run["session_id"] is None:
+            assert events == []
+        else:
+            self._check_events(events, node_runs)
+
+    def _check_events(self, events: list[dict[str, Any]], node_runs: list[dict[str, Any]]) -> None:
         ends = [event["type"] for event in events if event["type"] in ("run.completed", "run.failed", "run.cancelled")]
         assert ends == ["run.completed"]
         told = Counter(event["data"]["node_run"] for event in events if event["type"] == "node.completed")

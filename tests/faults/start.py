@@ -1,9 +1,10 @@
 """Starts runs as the site would, as often as it is told to: python -m tests.faults.start
 
-Reads a JSON object per line, {"steps", "seconds", "runs", "times", "tool", "state"?}, and answers one per line,
-{"session", "runs", "other"}, or {"error"}; ends with its input. Each run goes `steps` times round a loop over a node
-that takes `seconds`; its message is sent `times` times. With `tool`, one more run is started first, of a single node
-with it on `state`.
+Reads a JSON object per line, {"steps", "seconds", "runs", "times", "outside", "tool", "state"?}, and answers one per
+line, {"session", "runs", "other"}, or {"error"}; ends with its input. Each run goes `steps` times round a loop over a
+node that takes `seconds`; its message is sent `times` times. Every other run is outside the session, where the journal
+has another way to the database: the second, fourth, ..., or with `outside` the first, third, ... With `tool`, one more
+run is started first, of a single node with it on `state`.
 """
 
 import json
@@ -40,7 +41,7 @@ def main() -> None:
 
 
 def start(
-    *, steps: int, seconds: float, runs: int, times: int, tool: str, state: dict[str, Any] | None = None
+    *, steps: int, seconds: float, runs: int, times: int, outside: bool, tool: str, state: dict[str, Any] | None = None
 ) -> dict[str, Any]:
     from graphs_app import dispatch
     from graphs_app.services import graphs
@@ -69,7 +70,10 @@ def start(
         single = {"v": 1, "name": tool, "entry_node": "one", "nodes": [{"node_id": "one", "tool": tool}], "edges": []}
         slug = graphs.create_graph(user=user, definition=single).slug
         other = str(start_run(user=user, graph=slug, initial_state=state or {}, session_id=session.pk).pk)
-    started = [start_run(user=user, graph=graph.slug, initial_state={}, session_id=session.pk) for _ in range(runs)]
+    started = []
+    for number in range(runs):
+        inside = session.pk if number % 2 == outside else None
+        started.append(start_run(user=user, graph=graph.slug, initial_state={}, session_id=inside))
     for _ in range(times - 1):
         for run in started:
             dispatch.send(run.pk)

@@ -16,12 +16,20 @@ pytestmark = [pytest.mark.once, pytest.mark.timeout(300)]
 
 
 @pytest.mark.parametrize(
-    "failpoint", ["before_checkpoint:3", "in_checkpoint:3", "after_checkpoint:3", "after_commit", "before_ack"]
+    ("failpoint", "outside"),
+    [
+        ("before_checkpoint:3", False),
+        ("in_checkpoint:3", False),
+        ("after_checkpoint:3", True),
+        ("after_commit", True),
+        ("before_ack", False),
+    ],
 )
 def test_a_worker_that_dies_at_any_point_of_a_nodes_life_loses_and_repeats_nothing(
-    field: Field, failpoint: str
+    field: Field, failpoint: str, outside: bool
 ) -> None:
-    field.start(steps=STEPS)
+    """Outside sessions a node run is written from the event loop itself, else by the journal's thread."""
+    field.start(steps=STEPS, outside=outside)
     victim = field.worker("victim", CRASH_AT=failpoint)
     assert victim.wait(120) == -signal.SIGKILL
     field.worker("heir", sweeps=True, **HEALTHY)

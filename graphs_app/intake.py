@@ -1,0 +1,147 @@
+"""From Celery's messages to runs under way, without a thread for each: the consumer hands over, one thread claims.
+
+Where the processor time of a run through Celery goes, with one node and many runs waiting: Celery's own consumer and
+broker more than half; the claim, the engine and the journal the rest. Celery's usual way would add a thread, a request
+object and a trace for each run, which cost as much again, and fifty threads that take the interpreter from each other.
+
+A message is acknowledged when its run has ended or paused, or is not to be had; so how many runs a worker takes at
+once is what the broker gives it unacknowledged (MAX_CONCURRENT_RUNS), and a worker's death gives them back.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from queue import Empty, SimpleQueue
+from typing import Any
+from uuid import UUID
+
+from celery.worker import strategy as celery_strategy
+from django.db import connection
+
+from graphs_app import failpoints, worker
+from graphs_app.services import execution
+from graphs_app.services.claiming import AT_ONCE
+
+logger = logging.getLogger(__name__)
+
+GATHER_S = 0.012
+"""How long more messages are waited for when they come close together: a claim of ten costs a run a seventh."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A run that is to be executed, and what its broker waits for."""
+
+    run_id: UUID
+    acknowledge: Callable[[], object]
+    give_back: Callable[[], object]
+    """To the queue, for another worker."""
+
+
+class Intake:
+    """What was delivered and is not claimed yet, and the thread that claims it."""
+
+    def __init__(self) -> None:
+        self._queue: SimpleQueue[Message] = SimpleQueue()
+        self._is_crowded = False
+        """Whether the last batch was more than one message."""
+        threading.Thread(target=self._work, name="intake", daemon=True).start()
+
+    def put(self, message: Message) -> None:
+        """Returns at once; from the consumer's thread."""
+        self._queue.put(message)
+
+    def _work(self) -> None:
+        while True:
+            batch = self._next_batch()
+            try:
+                start(batch)
+            except Exception:
+                # As a task's edge: the messages go, and the sweeper sends again what is queued all the same.
+                logger.exception("runs %s could not be started", [str(message.run_id) for message in batch])
+                for message in batch:
+                    message.acknowledge()
+            finally:
+                connection.close()
+
+    def _next_batch(self) -> list[Message]:
+        batch = [self._queue.get()]
+        if self._is_crowded:
+            time.sleep(GATHER_S)
+        while len(batch) < AT_ONCE:
+            try:
+                batch.append(self._queue.get_nowait())
+            except Empty:
+                break
+        self._is_crowded = len(batch) > 1
+        return batch
+
+
+def start(batch: Sequence[Message]) -> None:
+    """Starts the runs that are to be had; acknowledges each message when there is nothing left to do for it."""
+    if worker.is_ending():
+        # What was fetched before the process was told to stop belongs to another worker.
+        for message in batch:
+            message.give_back()
+        return
+    futures = execution.execute_each(run_ids=list({message.run_id for message in batch}))
+    for message in batch:
+        # Of two messages for one run the second does nothing.
+        future = futures.pop(message.run_id, None)
+        if future is None:
+            message.acknowledge()
+        else:
+            future.add_done_callback(partial(_over, message))
+
+
+def _over(message: Message, future: "execution.Ending") -> None:
+    if future.cancelled():
+        logger.info("run %s was handed back", message.run_id)
+    elif (error := future.exception()) is not None:
+        logger.error("run %s ended this worker's part by an error", message.run_id, exc_info=error)
+    failpoints.reach("before_ack")
+    message.acknowledge()
+
+
+def strategy(task: Any, app: Any, consumer: Any) -> Callable[..., Any]:
+    """What Celery's consumer calls with each message for the task (its Strategy)."""
+    usual = celery_strategy.default(task, app, consumer)
+    errors = consumer.connection_errors
+
+    def take(message: Any, body: Any, ack: Any, reject: Any, callbacks: Any, **options: Any) -> None:
+        run_id = _run_id_in(message, body)
+        if run_id is None:
+            # A message that we have not sent like this: delayed, with an end, or for no run. The task says more.
+            usual(message, body, ack, reject, callbacks, **options)
+            return
+        current().put(Message(run_id, partial(ack, logger, errors), partial(reject, logger, errors, True)))
+
+    return take
+
+
+def _run_id_in(message: Any, body: Any) -> UUID | None:
+    if body is not None or message.headers.get("eta") or message.headers.get("expires"):
+        return None
+    arguments = message.payload[0]
+    if len(arguments) != 1 or not isinstance(arguments[0], str):
+        return None
+    try:
+        return UUID(arguments[0])
+    except ValueError:
+        return None
+
+
+_current: Intake | None = None
+_lock = threading.Lock()
+
+
+def current() -> Intake:
+    """This process's intake; made with its first message."""
+    global _current
+    with _lock:
+        if _current is None:
+            _current = Intake()
+        return _current
