@@ -35,9 +35,9 @@ class BudgetExceeded(PermanentError):
 class HostOf:
     """One run's way out: to those who watch, to secrets, and to sub-runs."""
 
-    __slots__ = ("_depth", "_spent_usd", "_worker", "dry_run", "metadata", "run", "run_id", "streams")
+    __slots__ = ("_control", "_depth", "_spent_usd", "_worker", "dry_run", "metadata", "run", "run_id", "streams")
 
-    def __init__(self, worker: "Worker", run: Run, streams: TextStreams, depth: int) -> None:
+    def __init__(self, worker: "Worker", run: Run, streams: TextStreams, depth: int, control: Control) -> None:
         self.run = run
         self.run_id: UUID = run.pk
         self.metadata: Mapping[str, Any] = run.metadata
@@ -45,6 +45,7 @@ class HostOf:
         self.streams = streams
         self._worker = worker
         self._depth = depth
+        self._control = control
         self._spent_usd = run.cost_usd or Decimal(0)
 
     def node_run_id(self, activation: int) -> UUID:
@@ -92,6 +93,12 @@ class HostOf:
         if opened.work is not None:
             return await self._execute(opened.run, *opened.work)
         return _result(graph, opened.run.status, opened.run.state, opened.run.error)
+
+    def listen(self, activation: int) -> "asyncio.Queue[str]":
+        return self._control.listen(activation)
+
+    def unlisten(self, activation: int) -> None:
+        self._control.unlisten(activation)
 
     async def _execute(self, run: Run, graph: LoadedGraph, history: History) -> Json:
         control = Control()

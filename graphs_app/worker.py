@@ -171,7 +171,7 @@ class Worker:
                 compiled=graph.compiled,
                 initial_state=run.initial_state,
                 journal=journal,
-                host=HostOf(self, run, streams, depth),
+                host=HostOf(self, run, streams, depth, control),
                 history=history,
                 control=control,
                 durability=cast("Durability", run.durability),
@@ -269,11 +269,11 @@ class Worker:
 
     async def _pass_on_answers(self) -> None:
         """Gives runs that still work on other branches the answers to what they, or runs below, asked in this claim."""
-        parked = [run_id for run_id, active in self._active.items() if active.control.parked]
+        parked = [run_id for run_id, active in self._active.items() if active.control.waits_below]
         if parked:
-            for run_id, activation in await self._in_upkeep(claims.answered_below, run_ids=parked):
+            for run_id, activation, key in await self._in_upkeep(claims.answered_below, run_ids=parked):
                 if (waiting := self._active.get(run_id)) is not None:
-                    waiting.control.wake(activation)
+                    waiting.control.wake(activation, key)
         asking = [run_id for run_id, active in self._active.items() if active.journal.asked]
         if not asking:
             return

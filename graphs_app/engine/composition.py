@@ -1,6 +1,7 @@
 """Tools that compose graphs and people: `graph` (a sub-graph as a node), `map` (one sub-run per item), `ask_human`."""
 
 import asyncio
+from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any
 
@@ -60,7 +61,8 @@ async def map_items(context: ToolContext, state: Mapping[str, Any]) -> Json:
         context.progress(done, len(items))
         return final.get(config["collect"]) if config.get("collect") else final
 
-    return {config["write"]: await _in_parallel(len(items), config.get("max_parallel") or MAX_PARALLEL, run_item)}
+    at_once = config.get("max_parallel") or MAX_PARALLEL
+    return {config["write"]: await _Items(context, len(items), at_once, run_item).results()}
 
 
 async def ask_human(context: ToolContext, state: Mapping[str, Any]) -> Json:
@@ -76,30 +78,66 @@ async def ask_human(context: ToolContext, state: Mapping[str, Any]) -> Json:
     return {config["write"]: answer}
 
 
-async def _in_parallel(count: int, at_once: int, run_item: Callable[[int], Awaitable[Any]]) -> list[Any]:
-    """The results in order. The first failure stops the others; an interrupt lets the others finish first."""
-    results: list[Any] = [None] * count
-    waiting: list[SubRunInterrupted] = []
-    indexes = iter(range(count))
+class _Items:
+    """The items of a map that are under way. What waits for a person makes room, and goes on when it is answered."""
 
-    async def work() -> None:
-        for index in indexes:
+    def __init__(
+        self, context: ToolContext, count: int, at_once: int, run_item: Callable[[int], Awaitable[Any]]
+    ) -> None:
+        self._context = context
+        self._at_once = at_once
+        self._run_item = run_item
+        self._results: list[Any] = [None] * count
+        self._left = deque(range(count))
+        self._waiting: dict[int, SubRunInterrupted] = {}
+        self._workers: set[asyncio.Task[None]] = set()
+        self._answered: asyncio.Task[str] | None = None
+
+    async def results(self) -> list[Any]:
+        """In order. The first failure stops the others; when only answers are missing, the node run waits."""
+        try:
+            self._fill()
+            while self._workers:
+                listening = set() if self._answered is None else {self._answered}
+                done, _ = await asyncio.wait({*self._workers, *listening}, return_when=asyncio.FIRST_COMPLETED)
+                self._workers -= done
+                for task in done:
+                    task.result()
+                self._go_on()
+                self._fill()
+        finally:
+            await self._stop()
+        for interrupted in self._waiting.values():
+            raise interrupted
+        return self._results
+
+    def _fill(self) -> None:
+        while len(self._workers) < min(self._at_once, len(self._left) + len(self._workers)):
+            self._workers.add(asyncio.ensure_future(self._work(self._left.popleft())))
+
+    async def _work(self, index: int | None) -> None:
+        while index is not None:
             try:
-                results[index] = await run_item(index)
+                self._results[index] = await self._run_item(index)
             except SubRunInterrupted as interrupted:
-                waiting.append(interrupted)
+                self._waiting[index] = interrupted
+            index = self._left.popleft() if self._left else None
 
-    workers = [asyncio.ensure_future(work()) for _ in range(min(at_once, count))]
-    try:
-        if workers:
-            await asyncio.gather(*workers)
-    finally:
-        for worker in workers:
-            worker.cancel()
-        await asyncio.gather(*workers, return_exceptions=True)
-    if waiting:
-        raise waiting[0]
-    return results
+    def _go_on(self) -> None:
+        """Takes up again what was answered, and listens for more while something waits."""
+        if self._answered is not None and self._answered.done():
+            key, self._answered = self._answered.result(), None
+            if self._waiting.pop(int(key), None) is not None:
+                self._left.append(int(key))
+        if self._waiting and self._answered is None:
+            self._answered = asyncio.ensure_future(self._context.listen().get())
+
+    async def _stop(self) -> None:
+        self._context.unlisten()
+        tasks = [*self._workers, *([] if self._answered is None else [self._answered])]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _evaluated(expressions: Mapping[str, str], state: Mapping[str, Any]) -> Json:

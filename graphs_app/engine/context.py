@@ -1,5 +1,6 @@
 """What a tool is given: one Context for each attempt of a node run."""
 
+import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any
 from uuid import UUID
@@ -139,6 +140,12 @@ class Context:
 
     async def sub_run(self, key: str, graph: str, version: int | None, initial_state: Json) -> Json:
         return await self._host.sub_run(self._activation, key, graph, version, initial_state)
+
+    def listen(self) -> "asyncio.Queue[str]":
+        return self._host.listen(self._activation)
+
+    def unlisten(self) -> None:
+        self._host.unlisten(self._activation)
 
 
 def _sum(one: Usage, other: Usage) -> Usage:

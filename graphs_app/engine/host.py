@@ -1,5 +1,6 @@
 """Through what a run reaches the outside: its Host, and the Control by which the outside reaches it."""
 
+import asyncio
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, Protocol
 from uuid import UUID
@@ -41,11 +42,27 @@ class Host(Protocol):
         gets CancelledError it cancels the sub-run, unless the run's Control says that it was only let go.
         """
 
+    def listen(self, activation: int) -> "asyncio.Queue[str]":
+        """Where from now on the keys of this node run's sub-runs come in that waited for a person and can go on."""
+
+    def unlisten(self, activation: int) -> None:
+        """Nobody takes them any more; the node run as a whole is woken again."""
+
 
 class Control:
     """The outside's grip on a run that is under way in this process. Call it on the run's event loop."""
 
-    __slots__ = ("_answers", "_on_change", "_woken", "cancel_reason", "cancelled", "draining", "let_go", "parked")
+    __slots__ = (
+        "_answers",
+        "_listening",
+        "_on_change",
+        "_woken",
+        "cancel_reason",
+        "cancelled",
+        "draining",
+        "let_go",
+        "parked",
+    )
 
     def __init__(self) -> None:
         self.cancelled = False
@@ -57,6 +74,7 @@ class Control:
         """Set by the loop: activations that wait because a sub-run of theirs waits for a person."""
         self._answers: dict[int, Any] = {}
         self._woken: set[int] = set()
+        self._listening: dict[int, asyncio.Queue[str]] = {}
         self._on_change: Callable[[], None] | None = None
 
     def cancel(self, reason: str = "") -> None:
@@ -76,10 +94,26 @@ class Control:
         self._answers[activation] = value
         self._changed()
 
-    def wake(self, activation: int) -> None:
-        """Says that a sub-run which a parked activation waits for can go on."""
+    @property
+    def waits_below(self) -> bool:
+        """Whether an answer to a sub-run would let something go on here."""
+        return bool(self.parked or self._listening)
+
+    def wake(self, activation: int, key: str = "") -> None:
+        """Says that a sub-run can go on for which an activation is parked, or for whose key it listens."""
+        if activation in self._listening:
+            self._listening[activation].put_nowait(key)
+            return
         self._woken.add(activation)
         self._changed()
+
+    def listen(self, activation: int) -> "asyncio.Queue[str]":
+        """See Host."""
+        return self._listening.setdefault(activation, asyncio.Queue())
+
+    def unlisten(self, activation: int) -> None:
+        """See Host."""
+        self._listening.pop(activation, None)
 
     def take_woken(self) -> set[int]:
         """For the loop: who was woken since the last call."""

@@ -136,6 +136,12 @@ class MemoryHost:
             raise SubRunFailed(f"Sub-run {stored.run_id} of graph {graph!r} {what}", ended.error)
         return ended.state
 
+    def listen(self, activation: int) -> "asyncio.Queue[str]":
+        return self.stored.control.listen(activation)
+
+    def unlisten(self, activation: int) -> None:
+        self.stored.control.unlisten(activation)
+
     async def _go_on(self, stored: StoredRun) -> RunEnded:
         going_on = asyncio.ensure_future(self.store.go_on(stored))
         try:

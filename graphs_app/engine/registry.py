@@ -9,6 +9,7 @@ state; the JSON Schemas of its inputs and outputs come from its annotations. A p
 the group `agentsite.tools` names such a tool, or a function that takes the Registry and adds several.
 """
 
+import asyncio
 import inspect
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -95,6 +96,12 @@ class ToolContext(Protocol):
 
     async def sub_run(self, key: str, graph: str, version: int | None, initial_state: Json) -> Json:
         """Runs another graph as part of this node run and returns its final state; key tells sub-runs apart."""
+
+    def listen(self) -> "asyncio.Queue[str]":
+        """Where the keys of sub-runs come in that waited for a person and can go on, while this tool still works."""
+
+    def unlisten(self) -> None:
+        """For a tool that listened, before it waits itself."""
 
 
 ToolFunction = Callable[[ToolContext, Mapping[str, Any]], Awaitable[Json]]

@@ -203,19 +203,20 @@ def answers_for(*, run_ids: Iterable[UUID]) -> list[tuple[UUID, int, Any]]:
     return list(answered.values_list("run_id", "activation", "value"))
 
 
-def answered_below(*, run_ids: Iterable[UUID]) -> list[tuple[UUID, int]]:
-    """Which activations of these runs wait for a sub-run that has its answer: run, activation.
+def answered_below(*, run_ids: Iterable[UUID]) -> list[tuple[UUID, int, str]]:
+    """Which activations of these runs wait for a sub-run that has its answer: run, activation, the sub-run's key.
 
     Only sub-runs that are paused are looked at, at any depth: what works finds its answers by itself.
     """
-    above: dict[UUID, tuple[UUID, int]] = {}
+    above: dict[UUID, tuple[UUID, int, str]] = {}
     level = list(run_ids)
     while level:
         paused = Run.objects.filter(parent_id__in=level, status=RunStatus.INTERRUPTED)
         level = []
         for run_id, parent_id, parent_key in paused.values_list("pk", "parent_id", "parent_key"):
             if parent_id is not None:
-                above[run_id] = above.get(parent_id) or (parent_id, int(parent_key.partition(":")[0]))
+                activation, _, key = parent_key.partition(":")
+                above[run_id] = above.get(parent_id) or (parent_id, int(activation), key)
                 level.append(run_id)
     answered = selectors.unused_answers_of(above).values_list("run_id", flat=True)
     return sorted({above[run_id] for run_id in answered})

@@ -165,6 +165,40 @@ async def test_an_answer_to_a_sub_run_is_passed_on_while_other_branches_still_wo
     assert final(stored)["below"] == {"a": "yes"}
 
 
+async def test_an_item_of_a_map_goes_on_with_its_answer_while_other_items_still_work() -> None:
+    stage = Stage()
+    inner = definition(
+        [
+            "look",
+            node("ask", "ask_human", config={"question": "?", "write": "a"}),
+            node("long", config={"seconds": 100}),
+        ],
+        [edge("look -> ask", "item < 2"), "look -> long"],
+    )
+    stage.store.save("inner", inner)
+    config = {"items": "items", "as": "item", "graph": "inner", "write": "found", "collect": "a"}
+    stage.store.save("main", definition([node("all", "map", config=config)], []))
+    stored = stage.store.create("main", {"items": [0, 1, 2]})
+    ended: list[list[str]] = []
+
+    def answer() -> None:
+        for (activation, key), below in stored.sub_runs.items():
+            if key != "2":
+                stage.store.runs[below].answers[2] = f"yes {key}"
+                stored.control.wake(activation, key)
+                stored.control.wake(activation, key)
+
+    def look() -> None:
+        below = [stage.store.runs[run_id].ended for run_id in stored.sub_runs.values()]
+        ended.append(["" if one is None else one.status for one in below])
+
+    stage.clock.call_later(10, answer)
+    stage.clock.call_later(50, look)
+    await stage.go_on(stored)
+    assert ended == [["completed", "completed", ""]]
+    assert final(stored)["found"] == ["yes 0", "yes 1", None]
+
+
 async def test_a_tool_cannot_swallow_its_own_question() -> None:
     async def guarded(context: Any, state: Any) -> dict[str, Any]:
         try:

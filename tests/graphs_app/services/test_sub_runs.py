@@ -118,6 +118,38 @@ def test_an_answer_to_a_question_far_below_is_passed_on_while_the_root_still_wor
     work.result(60)
 
 
+def test_an_answer_to_an_item_of_a_map_is_passed_on_while_other_items_still_work(
+    here: worker.Worker, ada: User
+) -> None:
+    item = {
+        "v": 1,
+        "name": "Item",
+        "entry_node": "look",
+        "nodes": [
+            node("look", "set_state", {"values": {}}),
+            node("ask", "ask_human", {"question": "Who?", "write": "name"}),
+            node("nap", "sleep", {"seconds": 600}),
+        ],
+        "edges": [
+            {"from_node": "look", "to_node": "ask", "type": "conditional", "condition": "asks"},
+            {"from_node": "look", "to_node": "nap"},
+        ],
+    }
+    cast.keep(ada, item)
+    config = {"items": "[true, false]", "as": "asks", "graph": "item", "write": "names"}
+    run = cast.start(ada, line("Each", node("each", "map", config)))
+    work = execution.execute(run_id=run.pk)
+    assert work is not None
+    cast.wait_until(lambda: Run.objects.filter(parent=run, status=RunStatus.INTERRUPTED).exists(), 60)
+    [question] = selectors.waiting_interrupts(run.pk)
+    runs.resume_run(user=ada, run=run, interrupt_id=question["id"], value="Ann")
+    cast.wait_until(lambda: Run.objects.filter(parent=run, status=RunStatus.COMPLETED).exists(), 60)
+    run.refresh_from_db()
+    assert (run.status, run.attempt) == ("running", 1)
+    runs.cancel_run(run=run)
+    work.result(60)
+
+
 def test_what_a_sub_run_that_failed_was_answered_queues_nobody_again(here: worker.Worker, ada: User) -> None:
     cast.keep(ada, ASK_ITEM)
     run = cast.execute(cast.start(ada, line("Up", node("down", "graph", {"graph": "ask-item"}))))
