@@ -49,6 +49,16 @@ class Past:
         known = self.nodes.get(node["node_id"])
         return known if known is not None and known.tool == node["tool"] else None
 
+    def still_of(self, base: Mapping[str, Any], changed: Mapping[str, Any]) -> "Past":
+        """Without what was measured of nodes that have another config now than they had then."""
+        before = {node["node_id"]: node.get("config") or {} for node in base["nodes"]}
+        other = {
+            node["node_id"]
+            for node in changed["nodes"]
+            if (node.get("config") or {}) != before.get(node["node_id"], node.get("config") or {})
+        }
+        return Past(self.runs, {name: one for name, one in self.nodes.items() if name not in other}) if other else self
+
     def wrote(self, node: Mapping[str, Any]) -> frozenset[str]:
         known = self.of(node)
         return frozenset() if known is None else known.wrote

@@ -95,7 +95,7 @@ def suggest(
         if why := unfit(result):
             left.append(LeftOut(title, why))
             continue
-        after = estimate(result, registry, past)
+        after = estimate(result, registry, past.still_of(base, result))
         change = replace(change, n=len(changes) + 1, evidence=_evidence(result, registry, latest, after, past))
         changes.append(replace(change, needs=_needs(base, changes, change, registry, past)))
         now, latest = result, after

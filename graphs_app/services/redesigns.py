@@ -143,7 +143,8 @@ def preview(proposal: GraphProposal) -> dict[str, Any]:
 
 
 def estimate_of(proposal: GraphProposal, definition: dict[str, Any]) -> dict[str, Any]:
-    return estimate(definition, REGISTRY, past_from(proposal.past)).as_json()
+    past = past_from(proposal.past).still_of(proposal.base, definition)
+    return estimate(definition, REGISTRY, past).as_json()
 
 
 def decide(*, user: User, proposal_id: UUID, n: int, decision: Decision, with_needed: bool = False) -> GraphProposal:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from graphs_app.engine import validate
-from graphs_app.redesign import ChangeDoesNotApply, apply_all, plan, suggest
+from graphs_app.redesign import ChangeDoesNotApply, Measured, Past, apply_all, plan, suggest
 from graphs_app.redesign.changes import from_json
 from graphs_app.redesign.planning import BY_KIND, MOST_SUGGESTED
 from graphs_app.redesign.suggested import LeftOut
@@ -44,6 +44,17 @@ def test_a_suggestion_comes_after_the_rules_changes_with_evidence_and_what_it_ne
     result = apply_all(GRAPH, [*rules.changes, from_json(change.as_json())], rules=BY_KIND, registry=REGISTRY)
     assert validate.problems(result, REGISTRY) == []
     assert "more" not in [one["node_id"] for one in result["nodes"]]
+
+
+def test_what_was_measured_with_another_config_is_no_evidence_for_the_new_one() -> None:
+    base = definition([node("nap", "sleep", config={"seconds": 4})], [])
+    past = Past(3, {"nap": Measured("sleep", 3, 4000.0, 4100.0)})
+    shorter = given({"do": "change_node", "node_id": "nap", "set": {"config": {"seconds": 1}}})
+    found, left = suggest(base, plan(base, REGISTRY, past), [shorter], by="mine", registry=REGISTRY, past=past)
+    assert left == []
+    evidence = found.changes[-1].evidence
+    assert (evidence["before"]["critical_path_ms"], evidence["after"]["critical_path_ms"]) == (4000.0, 1000.0)
+    assert evidence["source"].startswith("No past run has measured")
 
 
 def test_a_later_suggestion_needs_the_earlier_one_that_it_builds_on() -> None:
