@@ -5,13 +5,23 @@ import time
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, StorageState, expect
 
 from tests.journeys import steps
 from tests.journeys.conftest import PHONE, OpenPage, Problems
 from tests.servers.site import Site
 
 SAVED_MS = 60_000
+
+
+@pytest.fixture(scope="module")
+def signed_in(browser: Browser, live_site: Site) -> StorageState:
+    """A guest who came in once, for all who draw alone."""
+    context = browser.new_context()
+    steps.start_as_guest(context.new_page(), live_site.url)
+    state = context.storage_state()
+    context.close()
+    return state
 
 
 def ready(page: Page) -> None:
@@ -65,10 +75,9 @@ def faults(page: Page) -> list[str]:
 
 @pytest.mark.timeout(240)
 def test_a_graph_is_drawn_run_broken_mended_retried_and_rolled_back_by_keyboard(
-    live_site: Site, open_page: OpenPage, problems: Problems
+    live_site: Site, signed_in: StorageState, open_page: OpenPage, problems: Problems
 ) -> None:
-    page = open_page()
-    steps.start_as_guest(page, live_site.url)
+    page = open_page(storage_state=signed_in)
     draw_from_nothing(page, live_site.url, "Count up")
     add_node(page, "start", "compute", "add")
     configure(page, "start", '{"n": 0}')
@@ -144,10 +153,9 @@ def group_and_take_apart(page: Page) -> None:
 
 @pytest.mark.timeout(180)
 def test_nodes_are_moved_connected_deleted_and_brought_back_on_the_canvas(
-    live_site: Site, open_page: OpenPage, problems: Problems
+    live_site: Site, signed_in: StorageState, open_page: OpenPage, problems: Problems
 ) -> None:
-    page = open_page()
-    steps.start_as_guest(page, live_site.url)
+    page = open_page(storage_state=signed_in)
     draw_from_nothing(page, live_site.url, "<img src=x onerror=alert(1)>")
     add_node(page, "start", "emit", "one")
     add_node(page, "start", "emit", "two")
@@ -211,10 +219,9 @@ def redesign_by_keyboard(page: Page) -> None:
 
 
 def test_the_gallery_opens_a_copy_and_all_pages_serve_dark_screens_and_phones(
-    live_site: Site, open_page: OpenPage, problems: Problems
+    live_site: Site, signed_in: StorageState, open_page: OpenPage, problems: Problems
 ) -> None:
-    page = open_page(viewport=PHONE, color_scheme="dark")
-    steps.start_as_guest(page, live_site.url)
+    page = open_page(viewport=PHONE, color_scheme="dark", storage_state=signed_in)
     page.goto(f"{live_site.url}/graph/")
     assert faults(page) == []
     page.get_by_role("button", name="Open a copy of Code review").click()
