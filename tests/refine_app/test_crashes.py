@@ -8,7 +8,7 @@ import pytest
 from tests.refine_app.test_from_request_to_follow_up import UNTIDY, Program, frames_until
 
 
-@pytest.mark.parametrize("place", ["in_checkpoint:5", "after_checkpoint:5", "after_commit"])
+@pytest.mark.parametrize("place", ["in_checkpoint:5", "after_checkpoint:5"])
 def test_a_killed_site_goes_on_and_proposes_once(start_site: Any, place: str) -> None:
     site = start_site(environment={"CRASH_AT": place, "RUN_LEASE_S": "2"})
     program = Program(site)
