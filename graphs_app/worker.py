@@ -231,7 +231,8 @@ class Worker:
                 await self._in_upkeep(claims.beat, name=self.name, running=self.running, draining=self.is_draining)
                 if self._active:
                     known = list(self._active.values())
-                    self._compare(known, await self._in_upkeep(claims.renew_leases, owner=self.name))
+                    run_ids = [active.run.pk for active in known]
+                    self._compare(known, await self._in_upkeep(claims.renew_leases, owner=self.name, run_ids=run_ids))
             except (DatabaseError, InterfaceError) as error:
                 logger.warning("worker %s could not renew its leases: %s", self.name, error)
             await asyncio.sleep(settings.RUN_LEASE_S / 3)

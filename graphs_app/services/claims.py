@@ -3,6 +3,7 @@
 Times are compared by the database's clock, so a worker whose own clock is wrong neither steals nor loses.
 """
 
+import json
 from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -68,15 +69,19 @@ CLAIM_ON_SQLITE = CLAIM_FORM.format(
 """Claim and read in one statement: the way from a request to its first node has little time for more."""
 
 RENEW_FORM = """
-WITH held AS (SELECT h.id FROM graphs_app_run h WHERE h.lease_owner = %s AND h.status = 'running'{locked})
+WITH held AS (
+  SELECT h.id FROM graphs_app_run h WHERE h.lease_owner = %s AND h.status = 'running' AND {these}{locked})
 UPDATE graphs_app_run SET lease_until = {lease_end} WHERE id IN (SELECT held.id FROM held)
 RETURNING id, cancel_requested_at"""
 RENEW_ON_POSTGRES = RENEW_FORM.format(
+    these="h.id = ANY(%s::uuid[])",
     # In the journal's order, or the two would deadlock.
     locked=" ORDER BY h.id FOR NO KEY UPDATE",
     lease_end=LEASE_END_ON_POSTGRES,
 )
-RENEW_ON_SQLITE = RENEW_FORM.format(locked="", lease_end=LEASE_END_ON_SQLITE)
+RENEW_ON_SQLITE = RENEW_FORM.format(
+    these="h.id IN (SELECT value FROM json_each(%s))", locked="", lease_end=LEASE_END_ON_SQLITE
+)
 
 
 def claim_run(*, run_id: UUID, owner: str) -> Run | None:
@@ -181,10 +186,16 @@ class Renewed:
     """Those of them that somebody asked to cancel."""
 
 
-def renew_leases(*, owner: str) -> Renewed:
-    """Renews every lease of a worker in one statement, and brings back what people want of its runs."""
-    form = RENEW_ON_POSTGRES if connection.vendor == "postgresql" else RENEW_ON_SQLITE
-    rows = list(Run.objects.raw(form, [owner, settings.RUN_LEASE_S]))
+def renew_leases(*, owner: str, run_ids: Sequence[UUID]) -> Renewed:
+    """Renews the leases of a worker's runs in one statement, and brings back what people want of them.
+
+    Only of those that it works on: a run whose claim was committed, but whose answer was lost, is to run out.
+    """
+    if connection.vendor == "postgresql":
+        rows = list(Run.objects.raw(RENEW_ON_POSTGRES, [owner, list(run_ids), settings.RUN_LEASE_S]))
+    else:
+        these = json.dumps([run_id.hex for run_id in run_ids])
+        rows = list(Run.objects.raw(RENEW_ON_SQLITE, [owner, these, settings.RUN_LEASE_S]))
     return Renewed(
         held=frozenset(run.pk for run in rows),
         cancelled=frozenset(run.pk for run in rows if run.cancel_requested_at is not None),

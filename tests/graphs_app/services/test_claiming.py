@@ -76,3 +76,12 @@ def test_runs_with_a_last_chance_have_it_one_after_the_other(version: GraphVersi
     found = claiming.claim(other)
     assert found is not None
     assert found.crashes == 2
+
+
+def test_a_run_that_nobody_here_works_on_loses_its_lease(version: GraphVersion) -> None:
+    """Such as one whose claim was committed by a connection that did not live to say so."""
+    known, unknown = make_runs(version, 2)
+    claims.claim_runs(run_ids=[known, unknown], owner="w1")
+    Run.objects.update(lease_until="2000-01-01T00:00:00Z")
+    assert claims.renew_leases(owner="w1", run_ids=[known]).held == {known}
+    assert set(claims.claim_runs(run_ids=[known, unknown], owner="w2")) == {unknown}
