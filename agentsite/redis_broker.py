@@ -6,6 +6,7 @@ one that died a moment earlier: its messages are delivered again, and a run is c
 """
 
 import logging
+from collections import deque
 from typing import Any
 
 from kombu.transport import redis, virtual
@@ -17,7 +18,8 @@ logger = logging.getLogger(__name__)
 class QoS(redis.QoS):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._over: list[Any] = []
+        self._over: deque[Any] = deque()
+        """Filled by whatever thread a run ends in, emptied by the consumer's."""
 
     def ack(self, delivery_tag: Any) -> None:
         """Makes room for another message at once; Redis is told before the next one is asked for."""
@@ -35,7 +37,9 @@ class QoS(redis.QoS):
         super().restore_unacked_once(stderr)
 
     def tell(self) -> None:
-        over, self._over = self._over, []
+        over = []
+        while self._over:
+            over.append(self._over.popleft())
         if not over:
             return
         try:
