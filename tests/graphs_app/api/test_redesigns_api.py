@@ -87,21 +87,33 @@ def test_a_wasteful_graph_is_redesigned_change_by_change_and_saved_as_a_draft(ap
     assert [one["status"] for one in listed] == ["open", "applied"]
 
 
-def test_the_next_run_of_what_was_accepted_has_fewer_steps_and_the_same_result(
+def test_ten_wasteful_nodes_are_redesigned_change_by_change_and_the_next_run_is_shorter_with_the_same_result(
     transactional_db: None, here: object
 ) -> None:
     ada = cast.make_ada()
-    graph = graphs.create_graph(user=ada, definition={**WASTEFUL, "nodes": WASTEFUL["nodes"][:-1]})
+    last = cast.node("last", "set_state", {"values": {}})
+    graph = graphs.create_graph(user=ada, definition=cast.line("Wasteful", *WASTEFUL["nodes"][:-1], last))
     before = cast.execute(cast.runs.start_run(user=ada, graph=graph.slug, initial_state={}))
     proposal = redesigns.propose_redesign(user=ada, graph=graph)
-    assert proposal.before["measured"] == 9
-    redesigns.decide_all(user=ada, proposal_id=proposal.pk, decision="accepted")
+    assert proposal.before["measured"] == 10
+    for change in redesigns.changes_of(proposal):
+        redesigns.decide(user=ada, proposal_id=proposal.pk, n=change.n, decision="accepted", with_needed=True)
     redesigns.save_accepted(user=ada, proposal_id=proposal.pk)
     versions.publish_draft(user=ada, graph=graph)
     after = cast.execute(cast.runs.start_run(user=ada, graph=graph.slug, initial_state={}))
     assert (before.status, after.status) == ("completed", "completed")
     assert after.state == before.state
-    assert (before.checkpoints, after.checkpoints) == (9, 5)
+    assert (before.checkpoints, after.checkpoints) == (10, 5)
+
+    # The quickest of several in turn: what else this machine does makes a run longer, never shorter.
+    def took(version: int) -> float:
+        run = cast.execute(cast.runs.start_run(user=ada, graph=graph.slug, initial_state={}, version=version))
+        assert run.started_at is not None
+        assert run.finished_at is not None
+        return (run.finished_at - run.started_at).total_seconds()
+
+    pairs = [(took(before.graph_version.number), took(after.graph_version.number)) for _ in range(8)]
+    assert min(new for _, new in pairs) < min(old for old, _ in pairs)
 
 
 def test_a_change_that_needs_another_says_so_and_takes_it_along_when_asked(api: APIClient, ada: User) -> None:
