@@ -26,6 +26,10 @@ def get(site: Site, path: str) -> tuple[int, dict[str, str], bytes]:
 
 
 def test_it_says_in_one_line_where_to_go(live_site: Site) -> None:
+    # Who asks may be answered a moment before the line is written.
+    deadline = time.monotonic() + 60
+    while "ready" not in live_site.log() and time.monotonic() < deadline:
+        time.sleep(0.05)
     said = [line for line in live_site.log().splitlines() if "ready" in line]
     assert said == [f"agentsite is ready on http://127.0.0.1:{live_site.port}"]
 

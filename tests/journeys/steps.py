@@ -1,6 +1,7 @@
 """What people do on the site, said once for all journeys."""
 
 import re
+import time
 
 from playwright.sync_api import Page, expect
 
@@ -67,10 +68,22 @@ def stored_text(page: Page) -> str:
 
 def wait_until_same(page: Page) -> None:
     """Until the editor shows what the server has stored; a decision is told before its text has come."""
-    page.wait_for_function(
+    assert wait_until(
+        page,
         """async () => (await (await fetch(`/v1/sessions/${location.pathname.split('/')[2]}/document`)).json()).text
-             === document.querySelector('.cm-content').cmTile.view.state.doc.toString()"""
+             === document.querySelector('.cm-content').cmTile.view.state.doc.toString()""",
     )
+
+
+def wait_until(page: Page, condition: str, *, within_s: float = 60.0) -> bool:
+    """Asks again and again, from here: an expression that Playwright asks for inside the page goes by eval() there,
+    which the site's policy forbids from the second time on. False when it did not come true in time."""
+    deadline = time.monotonic() + within_s
+    while not page.evaluate(condition):
+        if time.monotonic() > deadline:
+            return False
+        page.wait_for_timeout(50)
+    return True
 
 
 def type_at_end(page: Page, text: str) -> None:

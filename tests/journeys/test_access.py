@@ -1,7 +1,7 @@
 """Everyone can use it: axe in both themes, widths from 320 px, and a strict security policy that nothing violates."""
 
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page, TimeoutError, expect
+from playwright.sync_api import Page, expect
 
 from tests.journeys import steps
 from tests.journeys.conftest import DESKTOP, PHONE, OpenPage, Problems
@@ -75,9 +75,8 @@ def too_wide(page: Page, place: str, *, shown_whole: str | None = None) -> list[
         page.set_viewport_size(size)  # type: ignore[arg-type]
         if shown_whole is not None:
             expect(page.locator(shown_whole)).to_be_in_viewport(ratio=1)
-        try:  # a layout that is on its way to this width is none yet
-            page.wait_for_function(FITS)
-        except TimeoutError:
+        # A layout that is on its way to this width is none yet.
+        if not steps.wait_until(page, FITS, within_s=30):
             found.append(f"{place} at {size['width']}: by {overflow(page)}")
     return found
 
