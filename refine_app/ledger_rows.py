@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
-from functools import lru_cache, partial
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -19,6 +19,7 @@ from graphs_app import jsontext
 from graphs_app.models import Run
 from refine_app.models import Budget, Endpoint, EndpointState, ModelCall
 from sessions_app.models import new_id
+from sessions_app.plain_sql import identity, with_marks
 
 PLAIN = frozenset({str, int, float, bool})
 
@@ -210,16 +211,11 @@ def _execute(database: BaseDatabaseWrapper, sql: str, values: Sequence[Any] = ()
     """Straight at the driver, whose connections both have an execute(): between us is as much again as they do."""
     database.ensure_connection()
     with database.wrap_database_errors:
-        return database.connection.execute(_in_style(sql, database.vendor), values)
-
-
-@lru_cache(maxsize=64)
-def _in_style(sql: str, vendor: str) -> str:
-    return sql.replace("%s", "?") if vendor == "sqlite" else sql
+        return database.connection.execute(with_marks(sql, database.vendor), values)
 
 
 def _id_for(database: BaseDatabaseWrapper, value: UUID | None) -> UUID | str | None:
-    return value if value is None or database.features.has_native_uuid_field else value.hex
+    return None if value is None else identity(value, database)
 
 
 def _written(field: models.Field[Any, Any], value: Any, database: BaseDatabaseWrapper) -> Any:

@@ -8,7 +8,6 @@ missed what others stored, and any batch that finds somebody else writing.
 import logging
 import sqlite3
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import Any, Protocol
 
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -16,6 +15,7 @@ from django.utils import timezone
 
 from sessions_app import update_sql
 from sessions_app.crdt.store import Batch, Stored, StoreFailed
+from sessions_app.plain_sql import with_marks
 
 log = logging.getLogger(__name__)
 
@@ -76,13 +76,14 @@ class SqliteLine:
         for batch in batches:
             users = update_sql.users_of(batch, self._own)
             allotted = self._connection.execute(
-                _with_marks(update_sql.allot(len(users))), update_sql.allot_values(batch, users, now, self._own)
+                with_marks(update_sql.allot(len(users)), "sqlite"),
+                update_sql.allot_values(batch, users, now, self._own),
             ).fetchone()
             if allotted is None or allotted[0] != batch.known + len(batch.entries):
                 return None
             stored.append(Stored(last=allotted[0]))
             new += update_sql.rows(batch, allotted[0], users, now, self._own)
-        self._connection.executemany(_with_marks(update_sql.insert()), new)
+        self._connection.executemany(with_marks(update_sql.insert(), "sqlite"), new)
         return stored
 
     def _take_back(self) -> None:
@@ -93,9 +94,3 @@ class SqliteLine:
 
     def close(self) -> None:
         self._connection.close()
-
-
-@lru_cache(maxsize=64)
-def _with_marks(sql: str) -> str:
-    """The statement as this driver marks its parameters."""
-    return sql.replace("%s", "?")

@@ -12,17 +12,17 @@ from typing import Any
 from uuid import UUID
 
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.models import DateTimeField, UUIDField
+from django.db.models import DateTimeField
 
 from sessions_app.crdt.store import Batch
 from sessions_app.models import Document, DocumentUpdate, Member, Role, Session, SessionStatus, User
+from sessions_app.plain_sql import identity
 
 EDITORS = (Role.OWNER.value, Role.EDITOR.value)
 EDIT = {"kind": "edit"}
 EDIT_ORIGIN = json.dumps(EDIT)
-ID = UUIDField()
 MOMENT = DateTimeField()
-"""How values of these types are written for the database at hand."""
+"""How a time is written for the database at hand."""
 
 
 @lru_cache(maxsize=64)
@@ -79,12 +79,3 @@ def users_of(batch: Batch, database: BaseDatabaseWrapper) -> dict[UUID, Any]:
 
 def moment(at: datetime, database: BaseDatabaseWrapper) -> Any:
     return MOMENT.get_db_prep_value(at, database)
-
-
-def identity(value: UUID, database: BaseDatabaseWrapper) -> Any:
-    return _identity(value, database.features.has_native_uuid_field)
-
-
-@lru_cache(maxsize=4096)
-def _identity(value: UUID, is_native: bool) -> Any:
-    return value if is_native else value.hex

@@ -38,8 +38,10 @@ def execute(*, run_id: UUID) -> "Future[RunEnded | None] | None":
 
 def execute_each(*, run_ids: Sequence[UUID]) -> dict[UUID, Ending]:
     """The same for many, by one claim; those that are missing in the answer are not to be had."""
+    if worker.is_ending():
+        return {}
     here = worker.current()
-    if worker.is_ending() or here.is_draining:
+    if here.is_draining:
         return {}
     claimed = here.claiming.claim_each(run_ids)
     works = []

@@ -51,14 +51,15 @@ def root_of(run: Run) -> Run:
 def in_force(*, root: Run, now: datetime, lock: bool = False) -> list[InForce]:
     """The budgets of a run, with what is spent of each. lock: nobody else reserves until the transaction ends."""
     found = []
-    whose = root
-    if root.budget_usd is not None:
+    limit = root.budget_usd
+    if limit is not None:
         if lock:
-            root = Run.objects.select_for_update(no_key=True, of=("self",)).only("id", "budget_usd").get(pk=root.pk)
+            locked = Run.objects.select_for_update(no_key=True, of=("self",)).filter(pk=root.pk)
+            limit = locked.values_list("budget_usd", flat=True).get()
         spent = spent_usd(Q(root_run=root.pk))
-        found.append(InForce("run", root.budget_usd or Decimal(0), spent, BudgetPeriod.TOTAL))
-    for budget in _budgets(whose, lock=lock):
-        calls = _calls_of(budget, _subjects(whose)[budget.scope], now)
+        found.append(InForce("run", limit or Decimal(0), spent, BudgetPeriod.TOTAL))
+    for budget in _budgets(root, lock=lock):
+        calls = _calls_of(budget, _subjects(root)[budget.scope], now)
         found.append(InForce(budget.scope, budget.limit_usd, spent_usd(calls), budget.period))
     return found
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from django.core.management import call_command
 
+from tests.faults.field import wait_until
 from tests.servers.site import ROOT, Site, StartSite
 
 
@@ -27,9 +28,7 @@ def get(site: Site, path: str) -> tuple[int, dict[str, str], bytes]:
 
 def test_it_says_in_one_line_where_to_go(live_site: Site) -> None:
     # Who asks may be answered a moment before the line is written.
-    deadline = time.monotonic() + 60
-    while "ready" not in live_site.log() and time.monotonic() < deadline:
-        time.sleep(0.05)
+    wait_until(lambda: "ready" in live_site.log(), "its line")
     said = [line for line in live_site.log().splitlines() if "ready" in line]
     assert said == [f"agentsite is ready on http://127.0.0.1:{live_site.port}"]
 
@@ -53,9 +52,7 @@ def test_the_scaled_out_form_is_ready_with_the_same_parts(scaled_site: Site) -> 
 
 def test_readiness_fails_while_the_worker_is_gone(scaled_site: Site) -> None:
     scaled_site.kill(scaled_site.worker)
-    deadline = time.monotonic() + 60
-    while get(scaled_site, "/api/health/ready")[0] == 200 and time.monotonic() < deadline:
-        time.sleep(0.1)
+    wait_until(lambda: get(scaled_site, "/api/health/ready")[0] != 200, "the worker's absence")
     status, headers, body = get(scaled_site, "/api/health/ready")
     failed = [check["name"] for check in json.loads(body)["checks"] if not check["ok"]]
     assert (status, failed) == (503, ["worker"])

@@ -8,7 +8,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Generator, Iterator
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
@@ -179,6 +179,20 @@ def build(*, scaled: bool = False, environment: dict[str, str] | None = None) ->
     site = Site(port=port, var_dir=var_dir, environment=values | (environment or {}), scaled=scaled)
     _built.append(site)
     return site
+
+
+@contextmanager
+def alone(*, scaled: bool = False) -> Iterator[Site]:
+    """A running site for a program that is not a test; what was started for it is stopped with it."""
+    is_ours = shared.make_folder()
+    site = build(scaled=scaled)
+    try:
+        site.start()
+        yield site
+    finally:
+        tear_down(site)
+        if is_ours:
+            shared.stop_all()
 
 
 def tear_down(site: Site) -> None:

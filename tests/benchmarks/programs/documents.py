@@ -13,14 +13,14 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock
 
 from tests.benchmarks.programs.request_latency import call
-from tests.servers import shared, site
+from tests.servers import site
 from tests.servers.ports import free_port
 
 HERE = Path(__file__).resolve().parents[1] / "documents"
@@ -69,19 +69,13 @@ def cpu_of(pid: int) -> float:
 @contextmanager
 def agentsite(rooms: int, clients: int) -> Iterator[tuple[int, dict[str, Any]]]:
     """Our site, embedded; each client comes with a ticket of its own person."""
-    is_ours = shared.make_folder()
-    place = site.build()
-    try:
+    with ExitStack() as stack:
         with on_core(SERVER_CORE):
-            place.start()
+            place = stack.enter_context(site.alone())
         assert place.web is not None
         people = [call(place.url, "POST", "/v1/auth/guest", {"name": f"P{n}"}) for n in range(clients)]
         told = [_room(place, people) for _ in range(rooms)]
         yield place.web.pid, {"framing": "agentsite", "rooms": told}
-    finally:
-        site.tear_down(place)
-        if is_ours:
-            shared.stop_all()
 
 
 def _room(place: site.Site, people: list[dict[str, Any]]) -> dict[str, Any]:

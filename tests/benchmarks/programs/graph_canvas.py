@@ -17,7 +17,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.benchmarks.programs.graph_layout import graph
 from tests.benchmarks.programs.page_ready import ARGUMENTS, CHROMIUM
-from tests.servers import shared, site
+from tests.servers import site
 
 NODES, LARGE, STEPS = 500, 5000, 10_000
 FRAMES = 180
@@ -227,18 +227,10 @@ def measure(browser: Browser, base: str) -> dict[str, float]:
 
 
 def main() -> None:
-    is_ours = shared.make_folder()
-    place = site.build()
-    try:
-        place.start()
-        with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-            figures = measure(browser, place.url)
-            browser.close()
-    finally:
-        site.tear_down(place)
-        if is_ours:
-            shared.stop_all()
+    with site.alone() as place, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        figures = measure(browser, place.url)
+        browser.close()
     print(json.dumps(figures))
 
 

@@ -8,7 +8,7 @@ import json
 
 from playwright.sync_api import Response, sync_playwright
 
-from tests.servers import shared, site
+from tests.servers import site
 
 CHROMIUM = "/usr/bin/chromium"
 ARGUMENTS = [
@@ -57,15 +57,8 @@ def measure(base: str) -> dict[str, float]:
 
 
 def main() -> None:
-    is_ours = shared.make_folder()
-    place = site.build()
-    try:
-        place.start()
+    with site.alone() as place:
         figures = measure(place.url)
-    finally:
-        site.tear_down(place)
-        if is_ours:
-            shared.stop_all()
     print(json.dumps(figures))
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import websockets
 
-from tests.servers import shared, site
+from tests.servers import site
 
 REQUESTS = 40
 CODE = "import os\n\n\ndef area(radius):\n    return 3.14159 * radius * radius\n"
@@ -69,15 +69,8 @@ async def measure(base: str, socket_base: str) -> list[float]:
 
 
 def main(form: str) -> None:
-    is_ours = shared.make_folder()
-    place = site.build(scaled=form == "scaled")
-    try:
-        place.start()
+    with site.alone(scaled=form == "scaled") as place:
         times = sorted(asyncio.run(measure(place.url, place.socket_url)))
-    finally:
-        site.tear_down(place)
-        if is_ours:
-            shared.stop_all()
     print(json.dumps({"p50": times[len(times) // 2], "p95": times[int(len(times) * 0.95)]}))
 
 
