@@ -228,8 +228,9 @@ class LoopLimitError(EngineError):
     code = "loop_limit"
 
 
-class LoopStuckError(EngineError):
-    """Raised when a run is back at a node with the very same state, and nothing in between could go otherwise."""
+class LoopStuckError(LoopLimitError):
+    """Raised when a run is back at a node with the very same state, and nothing in between could go otherwise; only in
+    graphs that allow more rounds than usual."""
 
     code = "loop_stuck"
 

@@ -29,6 +29,7 @@ from graphs_app.engine.errors import (
     error_json,
 )
 from graphs_app.engine.executor import NodeRun, Outcome
+from graphs_app.engine.graph import MAX_ITERATIONS
 from graphs_app.engine.limits import Limits
 from graphs_app.engine.planner import Activation
 from graphs_app.engine.registry import Clock
@@ -64,7 +65,9 @@ class Progress:
         self._history = history
         self.parked: dict[int, NodeRun] = {}
         """Node runs that wait for a sub-run that waits for a person, by activation."""
-        self._circles = Circles() if any(compiled.topology.loops.inside) else None
+        # Fewer rounds are soon over, and then the count names the edge.
+        many_rounds = compiled.topology.max_iterations > MAX_ITERATIONS
+        self._circles = Circles() if many_rounds and any(compiled.topology.loops.inside) else None
 
     def begin(self) -> list[NodeRun]:
         """The node runs to start with: what was active and is not done."""

@@ -120,6 +120,7 @@ async def test_a_loop_that_changes_nothing_is_stopped_by_what_it_does_and_not_by
             "end",
         ],
         ["begin -> look", "look -> wait", edge("wait -> look", "good == false"), "wait -> end"],
+        max_iterations=1_000,
     )
     stored = await Stage().run(graph)
     assert error(stored)["code"] == "loop_stuck"
@@ -130,11 +131,21 @@ async def test_a_loop_that_changes_nothing_is_stopped_by_what_it_does_and_not_by
 
 async def test_a_circle_is_found_also_where_the_state_is_the_same_only_after_several_rounds() -> None:
     graph = definition(
-        [node("turn", "compute", config={"set": {"at": "(at + 1) % 3"}})], [edge("turn -> turn", "at < 9")]
+        [node("turn", "compute", config={"set": {"at": "(at + 1) % 3"}})],
+        [edge("turn -> turn", "at < 9")],
+        max_iterations=1_000,
     )
     stored = await Stage().run(graph, {"at": 0})
     assert error(stored)["code"] == "loop_stuck"
     assert len(trace(stored)) <= 8
+
+
+async def test_a_loop_that_changes_nothing_ends_by_its_count_where_a_graph_allows_no_more_rounds_than_usual() -> None:
+    graph = definition([node("body", "set_state", config={"values": {"n": 1}})], [edge("body -> body", "n == 1")])
+    stored = await Stage().run(graph)
+    assert error(stored)["type"] == "LoopLimitError"
+    assert "'body' -> 'body'" in error(stored)["message"]
+    assert len(trace(stored)) == 101
 
 
 async def test_a_loop_with_a_tool_that_may_do_otherwise_the_next_time_is_no_circle() -> None:
