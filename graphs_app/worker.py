@@ -74,6 +74,7 @@ class Worker:
         self.name = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
         self.loop = uvloop.new_event_loop()
         self.is_draining = False
+        self._is_over = False
         self.claiming = Claiming(self.name)
         self._active: dict[UUID, Active] = {}
         self._upkeep = ThreadPoolExecutor(max_workers=1, thread_name_prefix="upkeep")
@@ -92,7 +93,8 @@ class Worker:
         watching = self.loop.create_task(self._watch_for_people())
         self.loop.call_soon(self._ready.set)
         try:
-            self.loop.run_forever()
+            while not self._is_over:
+                self._turn()
         finally:
             watchdog.stop()
             for task in (keeping, watching):
@@ -100,6 +102,14 @@ class Worker:
             self.loop.run_until_complete(asyncio.gather(keeping, watching, return_exceptions=True))
             self.loop.run_until_complete(self.loop.shutdown_default_executor())
             self.loop.close()
+
+    def _turn(self) -> None:
+        """Runs the loop until it stops, which a tool can bring about: asyncio lets SystemExit and KeyboardInterrupt
+        out of the loop when a task or a callback that a tool has made raises one. The other runs must go on."""
+        try:
+            self.loop.run_forever()
+        except (SystemExit, KeyboardInterrupt):
+            logger.exception("worker %s: something that a tool had started wanted to end the process", self.name)
 
     # From any thread -------------------------------------------------------------------------------
 
@@ -131,6 +141,7 @@ class Worker:
             return
         grace = settings.RUN_DRAIN_S if grace_s is None else grace_s
         asyncio.run_coroutine_threadsafe(self._drain(grace), self.loop).result()
+        self._is_over = True
         self.loop.call_soon_threadsafe(self.loop.stop)
         self._thread.join()
         self._upkeep.submit(_say_goodbye, self.name)

@@ -20,6 +20,7 @@ from graphs_app.engine.errors import (
     InputsMismatch,
     NodeBlockedLoop,
     NodeCancelledItself,
+    NodeError,
     NodeIgnoredCancel,
     NodeRaisedExit,
     NodeRecursed,
@@ -239,9 +240,9 @@ class Executor:
             if node_run.stop or node_run.blocked_s:
                 return await self._late(node_run, writes)
             return Outcome("completed", writes)
-        except GeneratorExit:
-            raise
         except BaseException as error:
+            if isinstance(error, GeneratorExit) and _is_thrown_away(node_run):
+                raise
             return await self._raised(node_run, error)
         finally:
             if node_run.timer is not None:
@@ -308,8 +309,21 @@ def left_behind(node_run: NodeRun, grace_s: float) -> Outcome:
     return Outcome("failed", error=error)
 
 
+def _is_thrown_away(node_run: NodeRun) -> bool:
+    """Whether Python closes the coroutine, which must end then. A tool that raises by itself does so in its own task."""
+    try:
+        task = asyncio.current_task()
+    except RuntimeError:
+        return True
+    return task is None or node_run_of(task) is not node_run
+
+
 def _named(node_run: NodeRun, error: BaseException) -> BaseException:
     """The error, or where it does not say enough, one that names run, node and attempt."""
+    try:
+        str(error)
+    except Exception:  # the words of a tool's own class of errors are the tool's code as well
+        return NodeError(f"The tool raised {type(error).__name__}, whose message cannot be read ({node_run})")
     if isinstance(error, WritesInvalid):
         return WritesInvalid(f"{error} ({node_run})")
     if isinstance(error, RecursionError):

@@ -12,7 +12,7 @@ from graphs_app.engine.errors import ReducerMismatch, StateTooLarge, WritesInval
 from graphs_app.engine.limits import MAX_STATE_BYTES
 from graphs_app.engine.operations import kind_of
 from graphs_app.engine.reducers import BY_NAME, GROWING, REPLACE, Reducer
-from graphs_app.engine.values import FrozenDict, frozen, frozen_object
+from graphs_app.engine.values import FrozenDict, frozen, frozen_object, is_text
 
 View = Mapping[str, Any]
 
@@ -39,7 +39,7 @@ def check_writes(returned: Any) -> Writes:
     values: dict[str, Any] = {}
     sizes: dict[str, int] = {}
     for key, value in returned.items():
-        if type(key) is not str or "\0" in key:
+        if type(key) is not str or not is_text(key):
             raise WritesInvalid(f"the key {key!r:.80} of the writes is not a string that a store keeps")
         try:
             values[key], size = frozen(value, 1)

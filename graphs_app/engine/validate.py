@@ -12,6 +12,7 @@ from graphs_app.engine.limits import MAX_DEFINITION_BYTES, MAX_DEPTH, MAX_EDGES,
 from graphs_app.engine.registry import Registry
 from graphs_app.engine.schema import escape, problems_with
 from graphs_app.engine.shape import endless_cycles, unreachable
+from graphs_app.engine.values import is_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +96,9 @@ def _own_size(value: Any) -> int:
 
 def _not_json(pointer: str, value: Any) -> Problem | None:
     if isinstance(value, str):
-        fits = _is_text(value)
+        fits = is_text(value)
     elif isinstance(value, dict):
-        fits = all(isinstance(key, str) and _is_text(key) for key in value)
+        fits = all(isinstance(key, str) and is_text(key) for key in value)
     elif isinstance(value, float):
         return None if isfinite(value) else Problem(pointer, "not_a_number", f"{value} is not a JSON number")
     else:
@@ -105,10 +106,6 @@ def _not_json(pointer: str, value: Any) -> Problem | None:
     return (
         None if fits else Problem(pointer, "not_text", "There is a NUL, half of a surrogate pair, or what is not JSON")
     )
-
-
-def _is_text(value: str) -> bool:
-    return "\0" not in value and (value.isascii() or not any("\ud800" <= one <= "\udfff" for one in value))
 
 
 class _Checks:

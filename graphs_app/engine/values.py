@@ -101,6 +101,11 @@ def _frozen_list(value: list[Any] | tuple[Any, ...], depth: int) -> tuple[Frozen
     return FrozenList(items), total
 
 
+def is_text(value: str) -> bool:
+    """Whether stores keep it: no NUL, no half of a surrogate pair."""
+    return "\0" not in value and (value.isascii() or not any("\ud800" <= one <= "\udfff" for one in value))
+
+
 def _string_size(text: str) -> int:
     if "\0" in text:
         raise WritesInvalid("a string holds a NUL character, which no store keeps")

@@ -1,5 +1,8 @@
 """A run from start_run to its end, on a worker's own loop, as Celery's task would have it."""
 
+import asyncio
+import sys
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
@@ -7,6 +10,7 @@ import pytest
 from django.core.cache import cache
 
 from graphs_app import definitions, worker
+from graphs_app.engine.registry import REGISTRY, ToolContext, make_tool
 from graphs_app.models import NodeRun, NodeRunStatus, Run, RunStatus
 from graphs_app.services import claims, execution
 from graphs_app.streams import text_key
@@ -151,3 +155,32 @@ def test_a_tool_that_is_not_installed_here_fails_the_run_before_anything_happens
     assert run.status == RunStatus.FAILED
     assert run.error is not None
     assert run.error["code"] == "version_unsupported"
+
+
+@pytest.mark.parametrize("how", ["task", "callback", "stop"])
+def test_what_a_tool_has_started_can_neither_end_nor_stop_the_loop_of_the_other_runs(
+    here: worker.Worker, ada: User, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    async def leave() -> None:
+        raise KeyboardInterrupt
+
+    async def ends_the_process(context: ToolContext, state: Mapping[str, Any]) -> dict[str, Any]:
+        loop = asyncio.get_running_loop()
+        match how:
+            case "task":
+                await asyncio.gather(leave())
+            case "callback":
+                loop.call_soon(sys.exit, 3)
+            case "stop":
+                loop.stop()
+        return {}
+
+    monkeypatch.setitem(REGISTRY._tools, "ends_the_process", make_tool("ends_the_process", ends_the_process))
+    nap = line("Nap", node("nap", "sleep", {"seconds": 0.2}), node("after", "set_state", {"values": {"n": 1}}))
+    other = start(ada, nap)
+    execution.execute(run_id=other.pk)
+    run = execute(start(ada, line("End", node("end", "ends_the_process"))))
+    assert run.status == ("failed" if how == "task" else "completed")
+    wait_until(lambda: Run.objects.filter(pk=other.pk, status="completed").exists(), 60)
+    other.refresh_from_db()
+    assert (other.attempt, other.state) == (1, {"n": 1})

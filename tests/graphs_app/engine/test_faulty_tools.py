@@ -42,6 +42,24 @@ async def raises_interrupt(context: ToolContext, state: Mapping[str, Any]) -> An
     raise KeyboardInterrupt
 
 
+async def raises_generator_exit(context: ToolContext, state: Mapping[str, Any]) -> Any:
+    await asyncio.sleep(0)
+    raise GeneratorExit
+
+
+class Mute(Exception):
+    def __str__(self) -> str:
+        raise RuntimeError("no words")
+
+
+async def raises_what_cannot_be_read(context: ToolContext, state: Mapping[str, Any]) -> Any:
+    raise Mute
+
+
+async def writes_to_half_a_character(context: ToolContext, state: Mapping[str, Any]) -> Any:
+    return {"\ud83d": 1}
+
+
 class Panic(BaseException):
     """As Rust extensions raise them."""
 
@@ -86,6 +104,9 @@ FAULTS: list[tuple[Function, str, bool]] = [
     (returns_nan, "WritesInvalid", True),
     (raises_exit, "NodeRaisedExit", True),
     (raises_interrupt, "NodeRaisedExit", True),
+    (raises_generator_exit, "NodeRaisedExit", True),
+    (raises_what_cannot_be_read, "NodeError", True),
+    (writes_to_half_a_character, "WritesInvalid", True),
     (panics, "NodeRaisedExit", True),
     (raises_cancelled, "NodeCancelledItself", True),
     (cancels_its_task, "NodeCancelledItself", True),
