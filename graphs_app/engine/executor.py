@@ -310,7 +310,7 @@ def left_behind(node_run: NodeRun, grace_s: float) -> Outcome:
 
 
 def _is_thrown_away(node_run: NodeRun) -> bool:
-    """Whether Python closes the coroutine, which must end then. A tool that raises by itself does so in its own task."""
+    """Whether Python closes the coroutine, which must end then. A tool that raises by itself is in its own task."""
     try:
         task = asyncio.current_task()
     except RuntimeError:
