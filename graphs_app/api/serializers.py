@@ -77,7 +77,10 @@ class LayoutShape(serializers.Serializer[Any]):
 class RunErrorShape(serializers.Serializer[Any]):
     type = serializers.CharField()
     message = serializers.CharField()
+    code = serializers.CharField(required=False)
     node_id = serializers.CharField(required=False)
+    attempt = serializers.IntegerField(required=False)
+    run_id = serializers.CharField(required=False)
 
 
 class ProgressShape(serializers.Serializer[Any]):
@@ -167,7 +170,9 @@ class RunShape(serializers.ModelSerializer[Run]):
         return {"done": run.checkpoints, "total": run.progress_total}
 
     def get_interrupts(self, run: Run) -> list[dict[str, Any]]:
-        return [] if run.status in (*TERMINAL, RunStatus.QUEUED) else selectors.waiting_interrupts(run.pk)
+        """Also while it is queued because another of its questions was answered."""
+        is_new = run.status == RunStatus.QUEUED and run.started_at is None
+        return [] if is_new or run.status in TERMINAL else selectors.waiting_interrupts(run.pk)
 
     def to_representation(self, instance: Run) -> dict[str, Any]:
         known: dict[UUID, selectors.Totals] = self.context.get("totals", {})

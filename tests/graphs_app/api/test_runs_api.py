@@ -133,6 +133,41 @@ def test_an_interrupt_is_shown_answered_and_refused_the_second_time(
     assert finish(begun).state == {"n": 3}
 
 
+def test_a_question_is_shown_also_while_its_run_is_queued_for_the_answer_to_another(
+    here: worker.Worker, api: APIClient, ada: User
+) -> None:
+    asks = [node(name, "ask_human", {"question": name, "write": name}) for name in ("one", "two")]
+    edges = [{"from_node": "s", "to_node": name} for name in ("one", "two")]
+    begun = begin(
+        api,
+        ada,
+        {"v": 1, "name": "Two", "entry_node": "s", "nodes": [node("s", "emit", {"text": "s"}), *asks], "edges": edges},
+    )
+    assert begun["interrupts"] == []
+    finish(begun)
+    path = f"/v1/runs/{begun['id']}"
+    ids = {one["node_id"]: one["id"] for one in api.get(path).json()["interrupts"]}
+    first = post(api, f"{path}/resume", {"interrupt": ids["two"], "value": 2}).json()
+    assert (first["status"], [one["node_id"] for one in first["interrupts"]]) == ("queued", ["one"])
+    second = post(api, f"{path}/resume", {"interrupt": ids["one"], "value": 1}).json()
+    assert (second["status"], second["interrupts"]) == ("queued", [])
+    assert finish(begun).state == {"one": 1, "two": 2}
+
+
+def test_a_failed_runs_error_names_run_node_and_attempt(here: worker.Worker, api: APIClient, ada: User) -> None:
+    retry = {"max_attempts": 2, "backoff_s": 0}
+    begun = begin(api, ada, line("Bad", node("bad", "fail", {"message": "no paper"}, retry=retry)))
+    finish(begun)
+    assert api.get(f"/v1/runs/{begun['id']}").json()["error"] == {
+        "type": "ToolError",
+        "message": "no paper",
+        "code": "tool_error",
+        "node_id": "bad",
+        "attempt": 2,
+        "run_id": begun["id"],
+    }
+
+
 def test_fork_and_retry_make_new_runs(here: worker.Worker, api: APIClient, ada: User) -> None:
     begun = begin(api, ada)
     finish(begun)
