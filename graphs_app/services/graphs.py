@@ -32,29 +32,37 @@ SLUG_MAX = 72
 """Room is left for a number that tells graphs of one name apart."""
 
 
-def problems_of(*, definition: Any, user: User | None = None) -> list[FieldProblem]:
-    """Everything that is wrong with a definition, sub-graphs that this person cannot run among it."""
+def problems_of(*, definition: Any, user: User | None = None, name: str = "") -> list[FieldProblem]:
+    """Everything that is wrong with a definition, sub-graphs that this person cannot run among it.
+
+    The name is what it will be kept under, where that is not its own.
+    """
     found = validate.problems(definition, REGISTRY)
     pointers = {problem.pointer for problem in found}
-    found += [problem for problem in _unknown_sub_graphs(definition, user) if problem.pointer not in pointers]
+    found += [problem for problem in _unknown_sub_graphs(definition, user, name) if problem.pointer not in pointers]
     return [FieldProblem(pointer=one.pointer, code=one.code, message=one.message) for one in found]
 
 
-def _unknown_sub_graphs(definition: Any, user: User | None) -> Iterator[Problem]:
-    nodes = definition.get("nodes") if isinstance(definition, dict) else None
+def _unknown_sub_graphs(definition: Any, user: User | None, name: str) -> Iterator[Problem]:
+    if not isinstance(definition, dict):
+        return
+    own = _slug_of(name or str(definition.get("name") or ""))
+    nodes = definition.get("nodes")
     for index, node in enumerate(nodes if isinstance(nodes, list) else ()):
         config = (
             node.get("config") if isinstance(node, dict) and node.get("tool") in snapshots.SUB_GRAPH_TOOLS else None
         )
         slug = config.get("graph") if isinstance(config, dict) else None
-        if isinstance(slug, str) and not selectors.graphs_for(user).filter(slug=slug).exists():
+        if not isinstance(slug, str) or selectors.graphs_for(user).filter(slug=slug).exists():
+            continue
+        if slug != own or Graph.objects.filter(slug=slug).exists():  # a graph may call itself from its first version on
             yield Problem(
                 f"/nodes/{index}/config/graph", "graph_unknown", f"there is no graph {slug!r} that you can run"
             )
 
 
-def checked_definition(definition: Any, user: User | None) -> dict[str, Any]:
-    problems = problems_of(definition=definition, user=user)
+def checked_definition(definition: Any, user: User | None, name: str = "") -> dict[str, Any]:
+    problems = problems_of(definition=definition, user=user, name=name)
     if problems:
         raise InvalidGraph(
             f"The graph has {len(problems)} problem(s); the first: {problems[0]['message']}", errors=problems
@@ -99,16 +107,20 @@ def _create(user: User, name: str, checked: dict[str, Any], facts: dict[str, Any
 
 def save_graph(*, user: User, name: str, definition: Any) -> Graph:
     """The person's graph of a name with this definition: a new graph, or a new version of the one there is."""
-    slug = slugify(name)[:SLUG_MAX] or "graph"
+    slug = _slug_of(name)
     graph = Graph.objects.filter(slug=slug, created_by=user, built_in=False, deleted_at__isnull=True).first()
     if graph is not None:
         add_version(user=user, graph=graph, definition=definition)
         return graph
-    return _create(user, name, checked_definition(definition, user), {})
+    return _create(user, name, checked_definition(definition, user, name), {})
+
+
+def _slug_of(name: str) -> str:
+    return slugify(name)[:SLUG_MAX] or "graph"
 
 
 def _free_slugs(name: str) -> Iterator[str]:
-    base = slugify(name)[:SLUG_MAX] or "graph"
+    base = _slug_of(name)
     taken = set(Graph.objects.filter(slug__startswith=base).values_list("slug", flat=True))
     if base not in taken:
         yield base

@@ -1,11 +1,15 @@
 """`manage.py run_graph FILE_OR_SLUG --input STATE.json`: runs a graph in this process, by the services of the site.
 
 The final state goes to stdout, progress (--follow) to stderr. Exit codes: 0 completed; 1 the run failed or was
-cancelled; 2 the graph or the state cannot be used; 3 it waits for a person; 130 stopped by Ctrl-C.
+cancelled; 2 the graph, the state or an answer cannot be used; 3 it waits for a person; 130 stopped by Ctrl-C.
+
+Sub-graphs of a file are found by their slug: in files beside it, else among the graphs that are kept. Questions are
+answered by --answer NODE=VALUE; one whose time is over within a minute is waited for.
 """
 
 import json
 import sys
+import time
 from argparse import ArgumentParser
 from concurrent.futures import Future, wait
 from pathlib import Path
@@ -15,18 +19,23 @@ from django.contrib.auth.hashers import make_password
 from django.core.management.base import BaseCommand, CommandError
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import OperationalError, ProgrammingError
+from django.utils import timezone
 
-from graphs_app import selectors, worker
+from graphs_app import selectors, snapshots, worker
+from graphs_app.engine import validate
 from graphs_app.engine.checkpoint import RunEnded
+from graphs_app.engine.registry import REGISTRY
 from graphs_app.errors import RunFinished
 from graphs_app.following import Follower
-from graphs_app.models import Run, RunStatus
+from graphs_app.models import Interrupt, InterruptStatus, Run, RunStatus
 from graphs_app.services import execution, graphs, runs
 from sessions_app.errors import DomainError
 from sessions_app.models import User
 
 FAILED, UNUSABLE, WAITS, STOPPED = 1, 2, 3, 130
 LOOK_AGAIN_S = 0.1
+PATIENCE_S = 60.0
+"""A question whose time is over within this is waited for."""
 USERNAME = "command-line"
 
 
@@ -36,15 +45,24 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("graph", help="A file with a definition, or the slug or id of a graph.")
         parser.add_argument("--input", type=Path, help="A file with the initial state, a JSON object; - reads stdin.")
+        parser.add_argument(
+            "--answer",
+            action="append",
+            default=[],
+            metavar="NODE=VALUE",
+            help="What a node that asks is answered, JSON or text. Several answer in turn, the last of them all further ones.",
+        )
         parser.add_argument("--follow", action="store_true", help="Tell of each node on stderr.")
         parser.add_argument("--json", action="store_true", dest="as_json", help="Print the whole run as JSON.")
 
     def handle(self, *args: Any, **options: Any) -> None:
         state = self._json(options["input"]) if options["input"] else {}
+        answers = self._answers(options["answer"])
         try:
             user = _operator()
             run = runs.start_run(user=user, graph=self._slug(options["graph"], user), initial_state=state)
-            self._show(self._to_its_end(run, follow=options["follow"]), as_json=options["as_json"])
+            self._to_its_end(run, user, answers, follow=options["follow"])
+            self._show(selectors.runs_with_graph().get(pk=run.pk), as_json=options["as_json"])
         except DomainError as error:
             for problem in error.errors:
                 self.stderr.write(f"{problem['pointer'] or '/'}: {problem['message']}")
@@ -59,7 +77,32 @@ class Command(BaseCommand):
         path = Path(given)
         if path.suffix != ".json" and not path.is_file():
             return given
-        return graphs.save_graph(user=user, name=path.stem, definition=self._json(path)).slug
+        return self._keep(path, user, set())
+
+    def _keep(self, path: Path, user: User, kept: set[Path]) -> str:
+        """Keeps the graph of a file, its sub-graphs that lie beside it first."""
+        kept.add(path)
+        definition = self._json(path)
+        sound = not validate.problems(definition, REGISTRY)
+        for slug in snapshots.used_sub_graphs(definition) if sound else ():
+            beside = path.with_name(f"{slug}.json")
+            if beside not in kept and beside.is_file():
+                self._keep(beside, user, kept)
+        return graphs.save_graph(user=user, name=path.stem, definition=definition).slug
+
+    def _answers(self, given: list[str]) -> dict[str, list[Any]]:
+        """By node, what it is to be answered, in turn."""
+        answers: dict[str, list[Any]] = {}
+        for one in given:
+            node_id, sign, text = one.partition("=")
+            if not sign:
+                self._fail(f"--answer {one!r} must be NODE=VALUE.", UNUSABLE)
+            try:
+                value = json.loads(text)
+            except (ValueError, RecursionError):
+                value = text
+            answers.setdefault(node_id, []).append(value)
+        return answers
 
     def _json(self, path: Path) -> Any:
         try:
@@ -70,14 +113,39 @@ class Command(BaseCommand):
         except (ValueError, RecursionError) as error:
             self._fail(f"{str(path)!r} is not JSON: {error}", UNUSABLE)
 
-    def _to_its_end(self, run: Run, *, follow: bool) -> Run:
+    def _to_its_end(self, run: Run, user: User, answers: dict[str, list[Any]], *, follow: bool) -> None:
         follower = Follower(run.pk)
         try:
             self._work(run, follower, follow=follow)
+            while self._answer(run, user, answers) or self._wait_for_defaults(run):
+                follower.is_over = False
+                self._work(run, follower, follow=follow)
         except KeyboardInterrupt:
             self._cancel(run, follower, follow=follow)
             self._fail(f"Stopped; run {run.pk} is cancelled.", STOPPED)
-        return selectors.runs_with_graph().get(pk=run.pk)
+
+    def _answer(self, run: Run, user: User, answers: dict[str, list[Any]]) -> bool:
+        """Answers a question that an answer was given for; whether there was one."""
+        for asked in selectors.waiting_interrupts(run.pk):
+            values = answers.get(asked["node_id"])
+            if values:
+                value = values.pop(0) if len(values) > 1 else values[0]
+                runs.resume_run(user=user, run=run, interrupt_id=asked["id"], value=value)
+                return True
+        return False
+
+    def _wait_for_defaults(self, run: Run) -> bool:
+        """Waits for the first question whose time is nearly over; whether there was one."""
+        waiting = Interrupt.objects.filter(run__in=selectors.family(run.pk), status=InterruptStatus.WAITING)
+        first = waiting.filter(expires_at__isnull=False).select_related("run").order_by("expires_at").first()
+        if first is None or first.expires_at is None:
+            return False
+        left_s = (first.expires_at - timezone.now()).total_seconds()
+        if left_s > PATIENCE_S:
+            return False
+        time.sleep(max(0.0, left_s))
+        runs.expire_interrupt(interrupt=first)
+        return True
 
     def _work(self, run: Run, follower: Follower, *, follow: bool) -> None:
         """Executes the run here, unless a worker elsewhere is quicker, until it is over or waits."""

@@ -105,6 +105,17 @@ def test_two_graphs_of_one_name_get_slugs_of_their_own(api: APIClient, eve: APIC
     assert [post(one, "/v1/graphs", cast.SUM).json()["slug"] for one in (api, eve, api)] == ["sum", "sum-2", "sum-3"]
 
 
+def test_a_graph_may_call_itself_from_its_first_version_on(api: APIClient, eve: APIClient) -> None:
+    def calls(slug: str, name: str) -> dict[str, Any]:
+        return cast.line(name, cast.node("down", "graph", {"graph": slug}))
+
+    assert post(api, "/v1/graphs/validate", calls("count-down", "Count down")).json()["valid"]
+    assert post(api, "/v1/graphs", calls("count-down", "Count down")).json()["slug"] == "count-down"
+    other = post(api, "/v1/graphs", calls("nowhere", "Other"))
+    assert (other.status_code, other.json()["errors"][0]["code"]) == (422, "graph_unknown")
+    assert post(eve, "/v1/graphs", calls("count-down", "Count down")).status_code == 422  # it would be count-down-2
+
+
 def test_another_persons_graph_is_not_there(api: APIClient, eve: APIClient) -> None:
     graph_id = post(api, "/v1/graphs", cast.SUM).json()["id"]
     for path in (f"/v1/graphs/{graph_id}", "/v1/graphs/sum", "/v1/graphs/sum/versions", "/v1/graphs/sum/layout"):

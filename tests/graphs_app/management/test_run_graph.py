@@ -5,12 +5,14 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
+import pytest
 from django.core.management import CommandError, call_command
 
 from graphs_app import worker
 from graphs_app.models import Graph
 from tests.graphs_app import cast
 from tests.graphs_app.cast import line, node
+from tests.graphs_app.engine.test_patterns import INDEX, PATTERNS
 
 
 def run_graph(*arguments: str) -> tuple[int, str, str]:
@@ -57,6 +59,41 @@ def test_a_run_that_fails_and_one_that_waits_have_codes_of_their_own(here: worke
     code, _, err = run_graph(ask)
     assert code == 3
     assert "Well?" in err
+
+
+def test_questions_are_answered_in_turn_by_what_was_given(here: worker.Worker, tmp_path: Path) -> None:
+    ask = node("ask", "ask_human", {"question": "How many?", "schema": {"type": "integer"}, "write": "n"})
+    again = {"from_node": "ask", "to_node": "ask", "type": "conditional", "condition": "n < 3"}
+    graph = keep(tmp_path, "ask.json", {**line("Ask", ask), "edges": [again]})
+    code, out, err = run_graph(graph, "--answer", "ask=2", "--answer", "ask=4", "--follow")
+    assert (code, json.loads(out)) == (0, {"n": 4})
+    assert err.count("ask completed") == 2
+    code, _, err = run_graph(graph, "--answer", "ask=many")
+    assert code == 2
+    assert "'many' is not of type 'integer'" in err
+    assert run_graph(graph, "--answer", "4")[0] == 2
+
+
+def test_a_question_whose_time_is_nearly_over_is_waited_for(here: worker.Worker, tmp_path: Path) -> None:
+    config = {"question": "Well?", "timeout_s": 0.05, "default": "yes", "write": "x"}
+    code, out, _ = run_graph(keep(tmp_path, "ask.json", line("Ask", node("ask", "ask_human", config))))
+    assert (code, json.loads(out)) == (0, {"x": "yes"})
+
+
+def test_every_patterns_graph_is_run_with_the_sub_graphs_that_lie_beside_it(
+    here: worker.Worker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "stop", lambda grace_s=None: None)  # one worker runs them all
+    for pattern in INDEX:
+        if pattern["supported"]:
+            case = pattern["cases"][0]
+            state = keep(tmp_path, "state.json", case.get("state") or {})
+            answers = [f"--answer=ask={json.dumps(answer)}" for answer in case.get("answers", ())]
+            for given in ([], ["--input", state]):
+                code, out, err = run_graph(str(PATTERNS / pattern["graph"]), *given, *answers)
+                assert code == 0, (pattern["number"], err)
+            final = case.get("final", {})
+            assert {key: json.loads(out)[key] for key in final} == final, pattern["number"]
 
 
 def test_what_cannot_be_used_is_said(here: worker.Worker, tmp_path: Path) -> None:
