@@ -50,7 +50,7 @@ class Command(BaseCommand):
             action="append",
             default=[],
             metavar="NODE=VALUE",
-            help="What a node that asks is answered, JSON or text. Several answer in turn, the last of them all further ones.",
+            help="What to answer a node, JSON or text. Several answer in turn, the last of them all further questions.",
         )
         parser.add_argument("--follow", action="store_true", help="Tell of each node on stderr.")
         parser.add_argument("--json", action="store_true", dest="as_json", help="Print the whole run as JSON.")
