@@ -13,6 +13,9 @@ from graphs_app.engine.registry import Clock
 from graphs_app.engine.values import frozen_object
 
 NO_ANSWER = object()
+HIDDEN = "[secret]"
+LEAST_SECRET = 4
+"""Characters. A shorter one would be found in half of all words."""
 
 
 class Context:
@@ -33,6 +36,7 @@ class Context:
         "config",
         "effects",
         "node_id",
+        "secrets",
         "usage",
     )
 
@@ -64,6 +68,8 @@ class Context:
         self._closed = False
         self._texts: list[str] = []
         self._length = 0
+        self.secrets: tuple[str, ...] = ()
+        """What the tool was given, which must not be written down."""
 
     @property
     def run_id(self) -> UUID:
@@ -84,7 +90,7 @@ class Context:
     @property
     def text(self) -> str:
         """What was streamed, as far as it is kept."""
-        return clean_text("".join(self._texts)[: self._max_text]) if self._texts else ""
+        return clean_text(hidden("".join(self._texts), self.secrets)[: self._max_text]) if self._texts else ""
 
     def close(self) -> None:
         self._closed = True
@@ -92,6 +98,7 @@ class Context:
     def emit_text(self, text: str) -> None:
         if self._closed or not text:
             return
+        text = hidden(text, self.secrets)
         offset = self._length
         self._length = offset + len(text)
         if offset < self._max_text:
@@ -101,7 +108,7 @@ class Context:
     def emit(self, type: str, data: Json) -> None:
         if not self._closed:
             # A copy: it is stored later, when the tool may have changed what it gave.
-            payload, _ = frozen_object(data)
+            payload, _ = frozen_object(hidden(data, self.secrets))
             self._note(Emitted(self._activation, self.node_id, type, payload, self.clock.now()))
 
     def progress(self, done: int, total: int | None = None) -> None:
@@ -113,7 +120,7 @@ class Context:
             return
         if self.dry_run:
             raise ToolError(f"A dry run writes nothing outside itself: effect {name!r}", retryable=False)
-        copied, _ = frozen_object(payload)
+        copied, _ = frozen_object(hidden(payload, self.secrets))
         self.effects.append(Effect(name, copied, also_on_failure))
 
     @property
@@ -126,7 +133,10 @@ class Context:
         self._host.spend(self._activation, usage)
 
     def secret(self, name: str) -> str:
-        return self._host.secret(name)
+        value = self._host.secret(name)
+        if len(value) >= LEAST_SECRET:
+            self.secrets = (*self.secrets, value)
+        return value
 
     async def ask(
         self, question: str, *, schema: Json | None, default: Any, has_default: bool, timeout_s: float | None
@@ -136,9 +146,10 @@ class Context:
         self._asked = True
         if self._answer is not NO_ANSWER:
             return self._answer
-        raise Asked(Question(question, schema, default, has_default, timeout_s))
+        raise Asked(Question(hidden(question, self.secrets), schema, default, has_default, timeout_s))
 
     async def sub_run(self, key: str, graph: str, version: int | None, initial_state: Json) -> Json:
+        initial_state = hidden(initial_state, self.secrets)
         return await self._host.sub_run(self._activation, key, graph, version, initial_state)
 
     def listen(self) -> "asyncio.Queue[str]":
@@ -146,6 +157,21 @@ class Context:
 
     def unlisten(self) -> None:
         self._host.unlisten(self._activation)
+
+
+def hidden(value: Any, secrets: tuple[str, ...]) -> Any:
+    """The value without the secrets; the same object where there are none."""
+    if not secrets:
+        return value
+    if isinstance(value, str):
+        for secret in secrets:
+            value = value.replace(secret, HIDDEN)
+        return value
+    if isinstance(value, dict):
+        return {hidden(key, secrets): hidden(item, secrets) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [hidden(item, secrets) for item in value]
+    return value
 
 
 def _sum(one: Usage, other: Usage) -> Usage:

@@ -6,6 +6,7 @@ the node run's error.
 
 import asyncio
 import logging
+import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,7 +15,7 @@ from typing import Any, Literal, Protocol
 
 from graphs_app.engine.checkpoint import Entry, Json, NodeRetried, NodeStarted
 from graphs_app.engine.compiled import Step
-from graphs_app.engine.context import NO_ANSWER, Context
+from graphs_app.engine.context import NO_ANSWER, Context, hidden
 from graphs_app.engine.errors import (
     EngineError,
     InputsMismatch,
@@ -34,9 +35,11 @@ from graphs_app.engine.interrupt import Asked, Question, SubRunInterrupted
 from graphs_app.engine.limits import Limits
 from graphs_app.engine.registry import Clock, Timer
 from graphs_app.engine.retry import delay_s
-from graphs_app.engine.state import Writes, check_writes
+from graphs_app.engine.state import NO_WRITES, Writes, check_writes
 
 logger = logging.getLogger(__name__)
+
+NOT_CALLED = "Not called: this is a dry run, and the tool writes outside it."
 
 
 @dataclass(slots=True)
@@ -103,7 +106,8 @@ class NodeRun:
         return f"run {self.run_id}, node {self.step.node.node_id!r}, attempt {self.attempt}"
 
     def error_json(self, error: BaseException) -> Json:
-        return error_json(error, run_id=self.run_id, node_id=self.step.node.node_id, attempt=self.attempt)
+        body = error_json(error, run_id=self.run_id, node_id=self.step.node.node_id, attempt=self.attempt)
+        return body if self.context is None else {**body, "message": hidden(body["message"], self.context.secrets)}
 
 
 class Occupant(Protocol):
@@ -146,6 +150,7 @@ class Executor:
         self.expire = expire
         self.is_let_go = is_let_go
         self.is_draining = is_draining
+        self.is_dry = host.dry_run
 
     async def execute(self, node_run: NodeRun) -> Outcome:
         """All attempts. Raises only what the journal raises, and CancelledError when the whole run is let go."""
@@ -234,7 +239,12 @@ class Executor:
         try:
             if step.check_inputs is not None and (problem := step.check_inputs(node_run.view)) is not None:
                 raise InputsMismatch(f"The state is not what tool {step.tool.name!r} needs: {problem} ({node_run})")
+            if self.is_dry and step.tool.effects and not step.tool.rehearses:
+                context.emit_text(NOT_CALLED)
+                return Outcome("completed", NO_WRITES)
             writes = check_writes(await step.tool.function(context, node_run.view))
+            if context.secrets:
+                writes = check_writes(hidden(writes.values, context.secrets))
             if step.check_outputs is not None and (problem := step.check_outputs(writes.values)) is not None:
                 raise OutputsMismatch(f"Tool {step.tool.name!r} breaks its declared outputs: {problem} ({node_run})")
             if node_run.stop or node_run.blocked_s:
@@ -287,14 +297,16 @@ class Executor:
 
     def _failed(self, node_run: NodeRun, error: BaseException) -> Outcome:
         expected = isinstance(error, EngineError)
+        secrets = () if node_run.context is None else node_run.context.secrets
+        told = str(error) if expected or not secrets else "".join(traceback.format_exception(error))
         logger.warning(
             "Node %s of run %s failed at attempt %d: %s: %s",
             node_run.step.node.node_id,
             node_run.run_id,
             node_run.attempt,
             type(error).__name__,
-            error,
-            exc_info=None if expected else error,
+            hidden(told, secrets),
+            exc_info=None if expected or secrets else error,
         )
         return Outcome("failed", error=error)
 

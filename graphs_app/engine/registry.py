@@ -123,6 +123,8 @@ class Tool:
     """JSON Schema of its node's config; checked when a graph is saved."""
     effects: bool = False
     """Whether it writes outside the run, which a dry run must not do."""
+    rehearses: bool = False
+    """Whether a dry run calls it although it has effects: it asks `context.dry_run`, and leaves them out."""
     deterministic: bool = False
     """Whether it always does the same with the same state: a loop of such tools that changes nothing has no end."""
     config_check: ConfigCheck | None = None
@@ -184,6 +186,8 @@ def register(
     outputs: Json | None = None,
     config: Json | None = None,
     effects: bool = False,
+    rehearses: bool | None = None,
+    deterministic: bool = False,
     config_check: ConfigCheck | None = None,
     registry: Registry | None = None,
 ) -> Callable[[Callable[..., Any]], Tool]:
@@ -198,6 +202,8 @@ def register(
             outputs=outputs,
             config=config,
             effects=effects,
+            rehearses=rehearses,
+            deterministic=deterministic,
             config_check=config_check,
         )
         return (REGISTRY if registry is None else registry).add(tool)
@@ -214,10 +220,11 @@ def make_tool(
     outputs: Json | None = None,
     config: Json | None = None,
     effects: bool = False,
+    rehearses: bool | None = None,
     deterministic: bool = False,
     config_check: ConfigCheck | None = None,
 ) -> Tool:
-    """A tool of an async function; what is not said is taken from its annotations and its docstring."""
+    """A tool of an async function; what is not said is taken from its annotations, its docstring and its code."""
     if not (inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(getattr(function, "__call__", None))):  # noqa: B004
         raise ToolMisdeclared(f"Tool {name!r} must be an async function, {function!r} is not")
     call, inferred = _adapted(name, function)
@@ -229,6 +236,7 @@ def make_tool(
         outputs=outputs if outputs is not None else _returned(function),
         config=config or {},
         effects=effects,
+        rehearses=_asks_dry_run(function) if rehearses is None else rehearses,
         deterministic=deterministic,
         config_check=config_check,
     )
@@ -289,6 +297,12 @@ def _returned(function: Callable[..., Any]) -> Json:
         return {}
     schema = schema_of(returned)
     return schema if schema.get("properties") else {}
+
+
+def _asks_dry_run(function: Callable[..., Any]) -> bool:
+    """Whether the function's own code names `dry_run`; one that has a helper ask says rehearses=True."""
+    code = getattr(inspect.unwrap(function), "__code__", None)
+    return code is not None and "dry_run" in code.co_names
 
 
 def _first_line(function: Callable[..., Any]) -> str:

@@ -21,7 +21,8 @@ from graphs_app.engine.checkpoint import (
     Usage,
 )
 from graphs_app.engine.errors import PermanentError, RetryableError
-from graphs_app.engine.registry import ToolContext
+from graphs_app.engine.executor import NOT_CALLED
+from graphs_app.engine.registry import ToolContext, make_tool
 from tests.graphs_app.engine.cast import (
     Stage,
     chain,
@@ -565,6 +566,28 @@ async def test_what_is_paid_for_is_journaled_with_every_attempt_however_it_ends(
     assert [effect.payload["attempt"] for one in told[:3] for effect in one.effects[:1]] == [1, 2, 3]
 
 
+@pytest.mark.parametrize("dry", [False, True])
+async def test_a_dry_run_does_not_call_what_has_effects_unless_it_asks_whether_the_run_is_dry(dry: bool) -> None:
+    called: list[str] = []
+
+    async def send(context: ToolContext, state: Mapping[str, Any]) -> dict[str, Any]:
+        called.append("send")
+        return {"sent": True}
+
+    async def rehearse(context: ToolContext, state: Mapping[str, Any]) -> dict[str, Any]:
+        called.append("rehearse")
+        return {"rehearsed": context.dry_run}
+
+    stage = Stage(make_tool("send", send, effects=True), make_tool("rehearse", rehearse, effects=True))
+    stage.store.save("main", definition([node("send", "send"), node("rehearse", "rehearse")], ["send -> rehearse"]))
+    stored = stage.store.create("main", {})
+    stored.dry_run = dry
+    await stage.go_on(stored)
+    assert final(stored) == ({"rehearsed": True} if dry else {"sent": True, "rehearsed": False})
+    assert called == (["rehearse"] if dry else ["send", "rehearse"])
+    assert entries(stored, NodeDone)[0].text == (NOT_CALLED if dry else "")
+
+
 async def test_a_dry_run_writes_nothing_outside() -> None:
     async def writer(context: ToolContext, state: Mapping[str, Any]) -> dict[str, Any]:
         context.effect("x", {})
@@ -576,6 +599,25 @@ async def test_a_dry_run_writes_nothing_outside() -> None:
     stored.dry_run = True
     await stage.go_on(stored)
     assert "dry run" in error(stored)["message"]
+
+
+async def test_a_secret_that_a_tool_was_given_is_written_nowhere(caplog: pytest.LogCaptureFixture) -> None:
+    async def careless(context: ToolContext, state: Mapping[str, Any]) -> dict[str, Any]:
+        token = context.secret("token")
+        context.emit_text(f"asking with {token}")
+        context.emit("cost.updated", {"by": token})
+        if context.attempt < 3:
+            raise ValueError(f"https://example.org/?key={token} does not answer")
+        return {"url": [f"https://example.org/?key={token}"], token: 1}
+
+    stage = Stage(tool(careless))
+    graph = definition([node("a", "careless", retry={"max_attempts": 3, "backoff_s": 0})], [])
+    stored = await stage.run(graph)
+    assert final(stored) == {"url": ["https://example.org/?key=[secret]"], "[secret]": 1}
+    assert entries(stored, NodeRetried)[0].error["message"] == "https://example.org/?key=[secret] does not answer"
+    assert entries(stored, NodeDone)[0].text == "asking with [secret]"
+    assert "s3cret" not in repr(stored.journal.entries) + repr(stored.streamed) + caplog.text
+    assert "raise ValueError" in caplog.text
 
 
 async def test_a_secret_that_is_missing_is_named_and_not_retried() -> None:
