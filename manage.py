@@ -4,6 +4,8 @@
 import os
 import sys
 
+import agentsite  # noqa: F401  # first: it says which modules are loaded only when they are used
+
 
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "agentsite.settings")

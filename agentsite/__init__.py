@@ -2,9 +2,8 @@
 
 import gc
 
+from agentsite import lazy_modules
+
 # Loading leaves next to no garbage, and looking for it was a third of a start. AgentsiteConfig.ready turns it on again.
 gc.disable()
-
-from agentsite.celery import app as celery_app  # noqa: E402
-
-__all__ = ["celery_app"]
+lazy_modules.install()

@@ -9,9 +9,10 @@ class AgentsiteConfig(AppConfig):
     name = "agentsite"
 
     def ready(self) -> None:
-        from agentsite import checks, heartbeat  # here: the models they know are loaded now
+        from agentsite import celery, checks  # here: the models they know are loaded now
+        from graphs_app import dispatch
 
+        dispatch.through(celery)
         checks.install()
-        heartbeat.install()
         gc.freeze()  # what is loaded stays: no collection needs to walk through it
         gc.enable()

@@ -1,24 +1,8 @@
 """Static files under a path that names their content, so that browsers may keep every one of them for good."""
 
-import hashlib
-from pathlib import Path
-
 from django.http import HttpRequest, HttpResponse
 from whitenoise.middleware import WhiteNoiseMiddleware
 from whitenoise.responders import StaticFile
-
-LIBRARIES = ("django", "drf-spectacular-sidecar")
-"""Whose files are served as well; their versions count as content."""
-
-
-def digest(folder: Path, versions: tuple[str, ...]) -> str:
-    """A short name for what the folder holds: another content, another path, nothing stale in a browser."""
-    content = hashlib.sha256("\n".join(versions).encode())
-    for path in sorted(folder.rglob("*")):
-        if path.is_file():
-            content.update(path.relative_to(folder).as_posix().encode() + b"\0")
-            content.update(path.read_bytes())
-    return content.hexdigest()[:12]
 
 
 class StaticFiles(WhiteNoiseMiddleware):

@@ -19,7 +19,7 @@ from graphs_app import selectors
 from graphs_app.errors import GraphNotFound
 from graphs_app.following import Follower
 from graphs_app.services import runs
-from graphs_app.wakeups import woken_by
+from graphs_app.waiting import woken_by
 from sessions_app.consumers import Refused, accepted, identify
 from sessions_app.errors import DomainError
 from sessions_app.models import User

@@ -2,11 +2,11 @@
 
 import logging
 from functools import partial
+from typing import Any, Protocol
 from uuid import UUID
 
-from celery import current_app
+import kombu.exceptions as broker_errors
 from django.db import transaction
-from kombu.exceptions import OperationalError
 
 logger = logging.getLogger(__name__)
 
@@ -14,14 +14,31 @@ EXECUTE = "graphs_app.tasks.execute_run"
 HIGHEST_PRIORITY = 9
 
 
+class Broker(Protocol):
+    """A module with a Celery application, which is loaded when the first run is sent."""
+
+    app: Any
+
+
+_broker: Broker | None = None
+
+
+def through(broker: Broker) -> None:
+    """By which application runs are sent; the composition root says so when it is ready."""
+    global _broker
+    _broker = broker
+
+
 def send(run_id: UUID, priority: int = 0) -> bool:
     """Sends the run to a worker; False when the broker cannot be reached, which the sweeper makes good."""
+    if _broker is None:
+        raise RuntimeError("Nobody has said by dispatch.through() how runs are sent")
     try:
         # Kombu's virtual transports (Redis, memory) take 0 for the most urgent.
-        current_app.send_task(
+        _broker.app.send_task(
             EXECUTE, [str(run_id)], priority=HIGHEST_PRIORITY - priority, retry=False, ignore_result=True
         )
-    except (OperationalError, OSError) as error:
+    except (broker_errors.OperationalError, OSError) as error:
         logger.warning(
             "run %s is queued, but the broker does not take it (%s); the sweeper will send it", run_id, error
         )

@@ -67,7 +67,7 @@ def _described(tool: Tool) -> Json:
     }
 
 
-def _suggestions(state: Mapping[str, Any]) -> redesigns.Suggestions | None:
+def _suggestions(state: Mapping[str, Any]) -> "redesigns.Suggestions | None":
     """What a node before this one has left in the state; None when nobody was asked."""
     found = state.get("suggestions")
     if not isinstance(found, Mapping):
@@ -81,7 +81,7 @@ def _suggestions(state: Mapping[str, Any]) -> redesigns.Suggestions | None:
 
 
 def _planned(
-    run_id: UUID, key: str, suggestions: redesigns.Suggestions | None
+    run_id: UUID, key: str, suggestions: "redesigns.Suggestions | None"
 ) -> tuple[dict[str, Any], Graph, dict[str, Any]]:
     """On a thread of its own: the runs' event loop must not wait for it."""
     close_old_connections()

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from celery import Task, shared_task, signals
 from celery.exceptions import Reject
+from django.conf import settings
 from django.db import connection
 
 from graphs_app import failpoints, worker
@@ -52,6 +53,13 @@ def execute_run(run_id: str) -> None:
 def sweep_runs() -> None:
     """Brings back what got lost on the way; two sweepers at once do no harm."""
     sweeping.sweep()
+
+
+@signals.worker_ready.connect(weak=False)
+def show_that_it_lives(sender: Any, **kwargs: Any) -> None:
+    """From its start on, not from its first run: readiness looks at that. One for upkeep shows nothing of runs."""
+    if settings.CELERY_TASK_DEFAULT_QUEUE in sender.app.amqp.queues.consume_from:
+        worker.current()
 
 
 @signals.worker_shutting_down.connect(weak=False)

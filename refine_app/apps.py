@@ -1,7 +1,19 @@
-"""The top app: it registers its tools, effects and built-in graphs with the apps below."""
+"""The top app: it registers its tools, effects and built-in graphs with the apps below.
+
+What does the work is loaded when it is first asked for: a worker whose graphs ask no model need not load what does.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
 
 from django.apps import AppConfig
 from django.db.models.signals import post_migrate
+
+from graphs_app.engine.registry import REGISTRY, Tool
+from refine_app.tools.names import NAMES
+
+if TYPE_CHECKING:
+    from refine_app.model_clients.desk import Desk
 
 
 class RefineConfig(AppConfig):
@@ -11,29 +23,47 @@ class RefineConfig(AppConfig):
     def ready(self) -> None:
         # Models can be imported only now.
         from graphs_app import effects, snapshots
-        from graphs_app.engine.registry import REGISTRY
         from refine_app.model_clients import desk
-        from refine_app.services import (
-            built_in_graphs,
-            handing_over,
-            ledger,
-            prompts,
-            proposals,
-            ready_made,
-            snapshot_prompts,
-            stuck,
-        )
-        from refine_app.services.desk import DatabaseDesk
-        from refine_app.tools.catalogue import TOOLS
 
-        for tool in TOOLS:
-            REGISTRY.add(tool)
-        effects.register(proposals.EFFECT, proposals.create_proposal)
-        effects.register(ledger.EFFECT, ledger.record_model_call)
-        effects.register(handing_over.EFFECT, handing_over.hand_over)
-        effects.register(stuck.EFFECT, stuck.roll_back)
-        snapshots.register_part(snapshot_prompts.PART, snapshot_prompts.prompts_of)
-        desk.use(DatabaseDesk())
-        post_migrate.connect(ready_made.install_after_migrate, sender=self, dispatch_uid="ready-made-endpoints")
-        post_migrate.connect(prompts.install_after_migrate, sender=self, dispatch_uid="built-in-prompts")
-        post_migrate.connect(built_in_graphs.install_after_migrate, sender=self, dispatch_uid="built-in-graphs")
+        REGISTRY.promise(NAMES, _tools)
+        effects.register_from(_effects)
+        snapshots.register_part("prompts", _prompts_of)
+        desk.use_by_default(_desk)
+        post_migrate.connect(_install, sender=self, dispatch_uid="what-comes-with-the-product")
+
+
+def _tools() -> Iterable[Tool]:
+    from refine_app.tools import catalogue
+
+    return catalogue.TOOLS
+
+
+def _effects() -> Mapping[str, Any]:
+    from refine_app.services import handing_over, ledger, proposals, stuck
+
+    return {
+        proposals.EFFECT: proposals.create_proposal,
+        ledger.EFFECT: ledger.record_model_call,
+        handing_over.EFFECT: handing_over.hand_over,
+        stuck.EFFECT: stuck.roll_back,
+    }
+
+
+def _desk() -> "Desk":
+    from refine_app.services.desk import DatabaseDesk
+
+    return DatabaseDesk()
+
+
+def _install(sender: AppConfig, **kwargs: Any) -> None:
+    """What comes with the product, after its tables were made."""
+    from refine_app.services import built_in_graphs, prompts, ready_made
+
+    for module in (ready_made, prompts, built_in_graphs):
+        module.install_after_migrate(**kwargs)
+
+
+def _prompts_of(definition: Mapping[str, Any]) -> dict[str, Any]:
+    from refine_app.services import snapshot_prompts
+
+    return snapshot_prompts.prompts_of(definition)

@@ -24,12 +24,12 @@ from sessions_app.plain_sql import identity, with_marks
 PLAIN = frozenset({str, int, float, bool})
 
 
-def _columns(model: type[models.Model], names: Sequence[str] = ()) -> list[models.Field[Any, Any]]:
+def _columns(model: type[models.Model], names: Sequence[str] = ()) -> "list[models.Field[Any, Any]]":
     fields = {field.attname: field for field in model._meta.concrete_fields}
     return [fields[name] for name in names] if names else list(fields.values())
 
 
-def _listed(fields: Sequence[models.Field[Any, Any]], prefix: str = "") -> str:
+def _listed(fields: "Sequence[models.Field[Any, Any]]", prefix: str = "") -> str:
     return ", ".join(f'{prefix}"{field.column}"' for field in fields)
 
 
@@ -218,7 +218,7 @@ def _id_for(database: BaseDatabaseWrapper, value: UUID | None) -> UUID | str | N
     return None if value is None else identity(value, database)
 
 
-def _written(field: models.Field[Any, Any], value: Any, database: BaseDatabaseWrapper) -> Any:
+def _written(field: "models.Field[Any, Any]", value: Any, database: BaseDatabaseWrapper) -> Any:
     """A value as the database takes it; most are what they are."""
     return value if value is None or type(value) in PLAIN else field.get_db_prep_save(value, database)
 

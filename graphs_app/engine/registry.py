@@ -15,6 +15,7 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from importlib.metadata import EntryPoint, entry_points
+from threading import RLock
 from typing import Any, Protocol, cast, get_type_hints
 from uuid import UUID
 
@@ -134,17 +135,29 @@ class Tool:
         return self.function(context, state)
 
 
+Promise = Callable[[], Iterable[Tool]]
+"""Makes the tools that were promised."""
+
+
 class Registry:
     """Tools by name."""
 
     def __init__(self, tools: Iterable[Tool] = ()) -> None:
         self._tools: dict[str, Tool] = {}
+        self._promised: dict[str, Promise] = {}
+        self._lock = RLock()
         for tool in tools:
             self.add(tool)
 
+    def promise(self, names: Iterable[str], promise: Promise) -> None:
+        """Tools by their names, which are made when one of them is first asked for: to load them may take long."""
+        self._promised |= dict.fromkeys(names, promise)
+
     def add(self, tool: Tool) -> Tool:
         """Adds a tool; adding the same again changes nothing."""
-        known = self._tools.get(tool.name)
+        return self._put(tool, self._find(tool.name))
+
+    def _put(self, tool: Tool, known: Tool | None) -> Tool:
         if known is not None and not _same(known, tool):
             raise ToolTwice(
                 f"A tool named {tool.name!r} is registered already ({_place(known)}); {_place(tool)} needs another name"
@@ -159,18 +172,40 @@ class Registry:
         return tool
 
     def get(self, name: str) -> Tool:
-        tool = self._tools.get(name)
+        tool = self._find(name)
         if tool is None:
-            raise ToolUnknown(f"No tool is named {name!r}; there are {', '.join(sorted(self._tools)) or 'none'}")
+            there_are = ", ".join(sorted({*self._tools, *self._promised})) or "none"
+            raise ToolUnknown(f"No tool is named {name!r}; there are {there_are}")
         return tool
 
+    def _find(self, name: str) -> Tool | None:
+        tool = self._tools.get(name)
+        if tool is None and (promise := self._promised.get(name)) is not None:
+            self._keep(promise)
+            tool = self._tools.get(name)
+        return tool
+
+    def _keep(self, promise: Promise) -> None:
+        with self._lock:
+            if promise in self._promised.values():
+                for tool in promise():
+                    self._put(tool, self._tools.get(tool.name))
+                # Only now: who asks meanwhile must find it in one or the other.
+                self._promised = {name: other for name, other in self._promised.items() if other is not promise}
+
+    def _keep_all(self) -> None:
+        for promise in set(self._promised.values()):
+            self._keep(promise)
+
     def __contains__(self, name: object) -> bool:
-        return name in self._tools
+        return name in self._tools or name in self._promised
 
     def __iter__(self) -> Iterator[Tool]:
+        self._keep_all()
         return iter(sorted(self._tools.values(), key=lambda tool: tool.name))
 
     def __len__(self) -> int:
+        self._keep_all()
         return len(self._tools)
 
 

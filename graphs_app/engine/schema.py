@@ -9,8 +9,7 @@ import typing
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Literal, NotRequired, Required, Union, get_args, get_origin, is_typeddict
 
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import SchemaError
+import jsonschema
 
 Json = dict[str, Any]
 Check = Callable[[Any], str | None]
@@ -47,8 +46,8 @@ def schema_problem(schema: Any) -> str | None:
     if _is_surely_sound(schema):
         return None
     try:
-        Draft202012Validator.check_schema(schema)
-    except SchemaError as error:
+        jsonschema.Draft202012Validator.check_schema(schema)
+    except jsonschema.SchemaError as error:
         return str(error.message)
     return None
 
@@ -89,7 +88,7 @@ def _distinct_words(words: Any) -> set[str] | None:
 
 def problems_with(value: Any, schema: Json) -> Iterator[tuple[str, str]]:
     """(JSON pointer, message) for each fault of the value."""
-    for error in Draft202012Validator(schema).iter_errors(value):
+    for error in jsonschema.Draft202012Validator(schema).iter_errors(value):
         yield "".join(f"/{escape(str(step))}" for step in error.absolute_path), _shortened(error.message)
 
 
@@ -103,7 +102,7 @@ def _shortened(message: str) -> str:
 
 
 def _full_check(schema: Json) -> Check:
-    validator = Draft202012Validator(schema)
+    validator = jsonschema.Draft202012Validator(schema)
 
     def check(value: Any) -> str | None:
         # A tool's view of the state is a read-only proxy, which jsonschema does not take for an object.

@@ -6,10 +6,10 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+import jsonschema
 from django.conf import settings
 from django.db import transaction
 from django.db.models.functions import Now
-from jsonschema import Draft202012Validator
 
 from graphs_app import aftermath, definitions, dispatch, events, selectors, wakeups
 from graphs_app.engine.errors import StateTooLarge
@@ -61,7 +61,7 @@ def start_run(
 ) -> Run:
     """Queues a run of a graph's version and hands it to the broker once it is committed.
 
-    One that is followed wakes who waits for it by wakeups.woken_by(). is_permitted says that permissions.require() has
+    One that is followed wakes who waits for it by waiting.woken_by(). is_permitted says that permissions.require() has
     been asked already, for the same person and session.
     Raises GraphNotFound, InvalidState, and what permissions.require raises for a session.
     """
@@ -191,7 +191,9 @@ def _check_answer(interrupt: Interrupt, value: Any) -> None:
         raise InvalidAnswer(f"The answer is not plain JSON: {error}") from error
     if interrupt.schema is None:
         return
-    found = sorted(Draft202012Validator(interrupt.schema).iter_errors(value), key=lambda one: list(map(str, one.path)))
+    found = sorted(
+        jsonschema.Draft202012Validator(interrupt.schema).iter_errors(value), key=lambda one: list(map(str, one.path))
+    )
     if found:
         errors = [
             FieldProblem(

@@ -193,16 +193,26 @@ class StaticDesk:
         return {name: built_in_prompt(name) for name in names}
 
 
-_desk: Desk = StaticDesk(())
+_desk: Desk | None = None
+_make: Callable[[], Desk] = lambda: StaticDesk(())  # noqa: E731
+
+
+def use_by_default(make: Callable[[], Desk]) -> None:
+    """What makes this process's desk when it is first asked for."""
+    global _make
+    _make = make
 
 
 def current() -> Desk:
     """This process's desk."""
+    global _desk
+    if _desk is None:
+        _desk = _make()
     return _desk
 
 
 def use(desk: Desk) -> Desk:
     """Sets this process's desk and returns the one before."""
     global _desk
-    before, _desk = _desk, desk
+    before, _desk = current(), desk
     return before

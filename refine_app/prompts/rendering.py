@@ -10,13 +10,14 @@ import re
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from importlib.resources import files
 from threading import Lock
 from typing import Any
 
-from jinja2 import StrictUndefined, Template, TemplateSyntaxError, UndefinedError, nodes
-from jinja2.exceptions import SecurityError
-from jinja2.sandbox import ImmutableSandboxedEnvironment
+import jinja2.exceptions
+import jinja2.nodes as nodes
+import jinja2.sandbox
 
 MAX_TEMPLATE = 50_000
 MAX_OUTPUT = 4_000_000
@@ -27,11 +28,6 @@ CACHE_SIZE = 500
 FILTERS = frozenset({"trim", "upper", "lower", "title", "capitalize", "length", "join", "default", "first", "last",
                      "indent", "truncate", "tojson"})  # fmt: skip
 TESTS = frozenset({"defined", "none", "string", "number", "sequence", "mapping"})
-ALLOWED: tuple[type[nodes.Node], ...] = (
-    nodes.Template, nodes.Output, nodes.TemplateData, nodes.Name, nodes.Const, nodes.If, nodes.For, nodes.CondExpr,
-    nodes.Compare, nodes.Operand, nodes.And, nodes.Or, nodes.Not, nodes.Filter, nodes.Test, nodes.Getattr,
-    nodes.Getitem, nodes.Concat, nodes.Keyword,
-)  # fmt: skip
 LISTS = {"agents": "list", "intents": "list", "pairs": "list"}
 """What the product fills in that is no text."""
 TYPES: Mapping[str, tuple[type, ...]] = {
@@ -69,13 +65,32 @@ class PromptText:
         return render(self.content, _checked(self, values), name=self.name)
 
 
-_environment = ImmutableSandboxedEnvironment(
-    undefined=StrictUndefined, autoescape=False, keep_trailing_newline=True, trim_blocks=True, lstrip_blocks=True
-)
-_environment.globals.clear()
-_templates: OrderedDict[bytes, tuple[Template, frozenset[str]]] = OrderedDict()
+_templates: "OrderedDict[bytes, tuple[jinja2.Template, frozenset[str]]]" = OrderedDict()
 _lock = Lock()
 _hits = _misses = 0
+
+
+@cache
+def _environment() -> "jinja2.sandbox.ImmutableSandboxedEnvironment":
+    """Made with the first prompt: most processes render none, and need not load Jinja2."""
+    environment = jinja2.sandbox.ImmutableSandboxedEnvironment(
+        undefined=jinja2.StrictUndefined,
+        autoescape=False,
+        keep_trailing_newline=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals.clear()
+    return environment
+
+
+@cache
+def _allowed() -> "tuple[type[nodes.Node], ...]":
+    return (
+        nodes.Template, nodes.Output, nodes.TemplateData, nodes.Name, nodes.Const, nodes.If, nodes.For, nodes.CondExpr,
+        nodes.Compare, nodes.Operand, nodes.And, nodes.Or, nodes.Not, nodes.Filter, nodes.Test, nodes.Getattr,
+        nodes.Getitem, nodes.Concat, nodes.Keyword,
+    )  # fmt: skip
 
 
 def render_prompt(name: str, values: Mapping[str, Any]) -> str:
@@ -96,7 +111,7 @@ def render(template: str, values: Mapping[str, Any], *, name: str = "template") 
             length += len(part)
             if length > MAX_OUTPUT:
                 raise PromptError(f"Prompt {name!r} becomes longer than {MAX_OUTPUT} characters.")
-    except (UndefinedError, SecurityError, TypeError, ValueError) as error:
+    except (jinja2.UndefinedError, jinja2.exceptions.SecurityError, TypeError, ValueError) as error:
         raise PromptError(f"Prompt {name!r} cannot be rendered: {error}") from error
     return "".join(parts)
 
@@ -135,7 +150,7 @@ def built_in_names() -> list[str]:
     return sorted(one.name.removesuffix(".md") for one in folder.iterdir() if one.name.endswith(".md"))
 
 
-def _compiled(template: str, name: str) -> tuple[Template, frozenset[str]]:
+def _compiled(template: str, name: str) -> "tuple[jinja2.Template, frozenset[str]]":
     global _hits, _misses
     key = hashlib.blake2b(template.encode("utf-8", "surrogatepass"), digest_size=16).digest()
     with _lock:
@@ -153,25 +168,25 @@ def _compiled(template: str, name: str) -> tuple[Template, frozenset[str]]:
     return made
 
 
-def _compile(template: str, name: str) -> tuple[Template, frozenset[str]]:
+def _compile(template: str, name: str) -> "tuple[jinja2.Template, frozenset[str]]":
     if len(template) > MAX_TEMPLATE:
         raise PromptError(f"Prompt {name!r} has {len(template)} characters, at most {MAX_TEMPLATE} are read.")
     try:
-        tree = _environment.parse(template)
+        tree = _environment().parse(template)
         places = frozenset(_check(tree, name))
-        return _environment.from_string(template), places
-    except TemplateSyntaxError as error:
+        return _environment().from_string(template), places
+    except jinja2.TemplateSyntaxError as error:
         raise PromptError(f"Prompt {name!r}, line {error.lineno}: {error.message}") from error
     except (RecursionError, MemoryError, OverflowError) as error:
         raise PromptError(f"Prompt {name!r} is nested too deeply to be read.") from error
 
 
-def _check(tree: nodes.Template, name: str) -> set[str]:
+def _check(tree: "nodes.Template", name: str) -> set[str]:
     """Every node is of those allowed; returns the variables that are read and not made by a loop."""
     made: set[str] = set()
     read: set[str] = set()
     for node, depth in _walk(tree, 0):
-        if not isinstance(node, ALLOWED):
+        if not isinstance(node, _allowed()):
             raise _refused(name, node, f"{type(node).__name__.lower()} is not allowed in prompts")
         if isinstance(node, nodes.Name):
             (made if node.ctx == "store" else read).add(node.name)
@@ -191,13 +206,13 @@ def _check(tree: nodes.Template, name: str) -> set[str]:
     return read - made
 
 
-def _walk(node: nodes.Node, loops: int) -> Iterator[tuple[nodes.Node, int]]:
+def _walk(node: "nodes.Node", loops: int) -> "Iterator[tuple[nodes.Node, int]]":
     yield node, loops
     for child in node.iter_child_nodes():
         yield from _walk(child, loops + isinstance(node, nodes.For))
 
 
-def _check_call(node: nodes.Filter | nodes.Test, name: str) -> None:
+def _check_call(node: "nodes.Filter | nodes.Test", name: str) -> None:
     allowed = FILTERS if isinstance(node, nodes.Filter) else TESTS
     kind = "filter" if isinstance(node, nodes.Filter) else "test"
     if node.name not in allowed or node.dyn_args or node.dyn_kwargs:
@@ -209,13 +224,13 @@ def _check_call(node: nodes.Filter | nodes.Test, name: str) -> None:
             raise _refused(name, node, f"what the {kind} {node.name!r} is given must be a short constant")
 
 
-def _is_path(node: nodes.Node | None) -> bool:
+def _is_path(node: "nodes.Node | None") -> bool:
     while isinstance(node, nodes.Getattr | nodes.Getitem):
         node = node.node
     return isinstance(node, nodes.Name)
 
 
-def _refused(name: str, node: nodes.Node, why: str) -> PromptError:
+def _refused(name: str, node: "nodes.Node", why: str) -> PromptError:
     return PromptError(f"Prompt {name!r}, line {node.lineno}: {why}.")
 
 

@@ -8,7 +8,6 @@ from refine_app.prompts import refine
 from refine_app.services import prompts
 from refine_app.tools.building import STEPS
 
-PART = "prompts"
 PROMPTS_OF: dict[str, tuple[str, ...]] = {
     "answer_question": ("answer_question",),
     "choose_intent": ("choose_intent",),

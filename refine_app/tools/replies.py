@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from jsonschema import Draft202012Validator
+import jsonschema
 
 from graphs_app.engine.registry import ToolContext
 from refine_app.diffs.errors import excerpt
@@ -110,7 +110,7 @@ def read_data(text: str, schema: Mapping[str, Any]) -> tuple[dict[str, Any] | No
         except (ValueError, RecursionError) as error:
             problem = f"it is not JSON: {excerpt(str(error), 120)}."
             continue
-        fault = next(Draft202012Validator(dict(schema)).iter_errors(data), None)
+        fault = next(jsonschema.Draft202012Validator(dict(schema)).iter_errors(data), None)
         if fault is None and isinstance(data, dict):
             return data, ""
         problem = "it is no object." if fault is None else f"{fault.json_path}: {excerpt(fault.message, 200)}."

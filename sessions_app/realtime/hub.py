@@ -113,7 +113,7 @@ class Hub:
                 async with asyncio.timeout(RESUBSCRIBE_EVERY_S):
                     while True:
                         self.deliver(await layer.receive(channel))
-            except layer.DOWN:
+            except layer.down():
                 self.listening.clear()
                 await asyncio.sleep(layer.RETRY_AFTER_S)
             finally:

@@ -9,20 +9,24 @@ import uuid
 from collections.abc import Sequence
 from typing import Any
 
+import redis.exceptions
 from channels.layers import get_channel_layer
-from redis.exceptions import RedisError
 
 log = logging.getLogger(__name__)
 
 GROUP = "agentsite.sessions"
 PROCESS = uuid.uuid4().hex
-DOWN = (OSError, TimeoutError, RedisError)
 SEND_TIMEOUT_S = 2.0
 RETRY_AFTER_S = 1.0
 
 Item = tuple[str, str | None]
 """A session's id, with an encoded frame for its sockets, or with the rows that its log has grown by, or with None: it
 has grown, by more than goes with the word of it."""
+
+
+def down() -> tuple[type[BaseException], ...]:
+    """What a layer raises that is down. Asked for only then: who has no Redis need not load its client."""
+    return (OSError, TimeoutError, redis.exceptions.RedisError)
 
 
 class Sender:
@@ -40,7 +44,7 @@ class Sender:
         message = {"type": "sessions.items", "from": PROCESS, "items": [list(item) for item in items]}
         try:
             await asyncio.wait_for(_layer().group_send(GROUP, message), SEND_TIMEOUT_S)
-        except DOWN as error:
+        except down() as error:
             if not self._is_down:
                 log.warning("the channel layer is down (%s); other processes poll until it is back", error)
             self._is_down, self._down_until = True, loop.time() + RETRY_AFTER_S
@@ -71,7 +75,7 @@ async def unsubscribe(channel: str) -> None:
     """Leaves the group; nobody is to go on sending to a channel that nobody reads."""
     try:
         await asyncio.wait_for(_layer().group_discard(GROUP, channel), SEND_TIMEOUT_S)
-    except DOWN as error:
+    except down() as error:
         log.info("the channel %s is left to expire: %s", channel, error)
 
 

@@ -7,7 +7,8 @@ from uuid import UUID
 import pytest
 from django.utils import timezone
 
-from graphs_app import dispatch, selectors, worker
+from agentsite import celery
+from graphs_app import selectors, worker
 from graphs_app.models import Interrupt, Run, RunStatus
 from graphs_app.services import claims, sweeping
 from sessions_app.models import User
@@ -25,7 +26,7 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[UUID]:
     def send_task(name: str, arguments: list[Any], **options: Any) -> None:
         ids.append(UUID(arguments[0]))
 
-    monkeypatch.setattr(dispatch.current_app, "send_task", send_task)
+    monkeypatch.setattr(celery.app, "send_task", send_task)
     return ids
 
 
