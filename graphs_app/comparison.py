@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from graphs_app.engine.schema import escape
-from graphs_app.layout.drawing import pinned
+from graphs_app.layout import drawing  # by its package, which must be loaded first: they need each other
 
 Json = dict[str, Any]
 Bump = Literal["major", "minor", "patch"]
@@ -79,7 +79,7 @@ def compare(old: Mapping[str, Any], new: Mapping[str, Any]) -> Comparison:
     before = {node["node_id"]: node for node in old.get("nodes") or ()}
     after = {node["node_id"]: node for node in new.get("nodes") or ()}
     old_edges, new_edges = _edges(old), _edges(new)
-    pins, new_pins = pinned(old), pinned(new)
+    pins, new_pins = drawing.pinned(old), drawing.pinned(new)
     return Comparison(
         nodes_added=[node_id for node_id in after if node_id not in before],
         nodes_removed=[node_id for node_id in before if node_id not in after],
