@@ -76,7 +76,9 @@ class HostOf:
             raise SecretMissing(f"There is no secret {name!r}; the operator sets it as {SECRET_PREFIX}{name.upper()}")
         return value
 
-    async def sub_run(self, activation: int, key: str, graph: str, version: int | None, initial_state: Json) -> Json:
+    async def sub_run(
+        self, activation: int, key: str, graph: str, version: int | None, initial_state: Json, tries: int
+    ) -> Json:
         """Finds, makes or resumes the sub-run of this key, and waits for its end."""
         if self._depth >= MAX_NESTING:
             raise NestingTooDeep(f"Graph {graph!r} would be nested deeper than {MAX_NESTING} levels")
@@ -88,6 +90,7 @@ class HostOf:
                 graph=graph,
                 version=version,
                 initial_state=initial_state,
+                tries=tries,
             )
         )
         if opened.work is not None:

@@ -31,6 +31,7 @@ class Context:
         "_max_text",
         "_note",
         "_texts",
+        "_tries",
         "attempt",
         "clock",
         "config",
@@ -52,6 +53,7 @@ class Context:
         config: Mapping[str, Any],
         answer: Any,
         max_text: int,
+        tries: int,
     ) -> None:
         self.node_id = node_id
         self.attempt = attempt
@@ -64,6 +66,7 @@ class Context:
         self._activation = activation
         self._answer = answer
         self._max_text = max_text
+        self._tries = tries
         self._asked = False
         self._closed = False
         self._texts: list[str] = []
@@ -150,7 +153,7 @@ class Context:
 
     async def sub_run(self, key: str, graph: str, version: int | None, initial_state: Json) -> Json:
         initial_state = hidden(initial_state, self.secrets)
-        return await self._host.sub_run(self._activation, key, graph, version, initial_state)
+        return await self._host.sub_run(self._activation, key, graph, version, initial_state, self._tries)
 
     def listen(self) -> "asyncio.Queue[str]":
         return self._host.listen(self._activation)

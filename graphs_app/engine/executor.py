@@ -232,6 +232,7 @@ class Executor:
             config=node.config,
             answer=node_run.answer,
             max_text=self.limits.max_text,
+            tries=min(node_run.attempt, node.retry.max_attempts),  # an attempt after a crash is no second try
         )
         node_run.blocked_s = 0.0
         if node.timeout_s is not None:

@@ -33,11 +33,14 @@ class Host(Protocol):
     def secret(self, name: str) -> str:
         """Raises SecretMissing."""
 
-    async def sub_run(self, activation: int, key: str, graph: str, version: int | None, initial_state: Json) -> Json:
+    async def sub_run(
+        self, activation: int, key: str, graph: str, version: int | None, initial_state: Json, tries: int
+    ) -> Json:
         """Runs another graph for a node run and returns its final state.
 
         The same (activation, key) always means the same sub-run, also after a crash or a resume: one that has
-        completed gives its state at once, one that has not goes on. Raises SubRunFailed when it failed or was
+        completed gives its state at once, one that has not goes on; in the place of one that failed another is made,
+        up to `tries` of them (see `keys_of_tries`). Raises SubRunFailed when it failed or was
         cancelled, and interrupt.SubRunInterrupted when it waits for a person: the node run then waits too. When it
         gets CancelledError it cancels the sub-run, unless the run's Control says that it was only let go.
         """
@@ -47,6 +50,11 @@ class Host(Protocol):
 
     def unlisten(self, activation: int) -> None:
         """Nobody takes them any more; the node run as a whole is woken again."""
+
+
+def keys_of_tries(key: str, tries: int) -> list[str]:
+    """The keys under which the sub-runs of a node run's attempts are found, in their order."""
+    return [key, *(f"{key}~{number}" for number in range(2, tries + 1))]
 
 
 class Control:

@@ -27,7 +27,7 @@ from graphs_app.engine.checkpoint import (
 from graphs_app.engine.compiled import Compiled, compile_definition
 from graphs_app.engine.durability import Durability
 from graphs_app.engine.errors import EngineError, NestingTooDeep, SecretMissing, SubRunFailed
-from graphs_app.engine.host import Control
+from graphs_app.engine.host import Control, keys_of_tries
 from graphs_app.engine.interrupt import SubRunInterrupted
 from graphs_app.engine.limits import DEFAULT_LIMITS, MAX_NESTING, Limits
 from graphs_app.engine.loop import CHANCE, SYSTEM_CLOCK, run
@@ -124,8 +124,10 @@ class MemoryHost:
             raise SecretMissing(f"There is no secret {name!r}")
         return self.store.secrets[name]
 
-    async def sub_run(self, activation: int, key: str, graph: str, version: int | None, initial_state: Json) -> Json:
-        stored = self.store.sub_run(self.stored, activation, key, graph, version, initial_state)
+    async def sub_run(
+        self, activation: int, key: str, graph: str, version: int | None, initial_state: Json, tries: int
+    ) -> Json:
+        stored = self.store.sub_run(self.stored, activation, key, graph, version, initial_state, tries)
         ended = stored.ended
         if ended is None or ended.status == "interrupted":
             ended = await self._go_on(stored)
@@ -221,12 +223,24 @@ class MemoryStore:
         return stored.ended
 
     def sub_run(
-        self, parent: StoredRun, activation: int, key: str, graph: str, version: int | None, initial_state: Json
+        self,
+        parent: StoredRun,
+        activation: int,
+        key: str,
+        graph: str,
+        version: int | None,
+        initial_state: Json,
+        tries: int,
     ) -> StoredRun:
-        """The sub-run of a node run, made when there is none yet."""
-        known = parent.sub_runs.get((activation, key))
-        if known is not None:
-            return self.runs[known]
+        """The sub-run of a node run, made when there is none yet, or none of the tries before came to an end."""
+        keys = keys_of_tries(key, tries)
+        for key in keys:
+            known = parent.sub_runs.get((activation, key))
+            if known is None:
+                break
+            ended = self.runs[known].ended
+            if key == keys[-1] or ended is None or ended.status not in ("failed", "cancelled"):
+                return self.runs[known]
         if parent.depth >= MAX_NESTING:
             raise NestingTooDeep(f"Graph {graph!r} would be nested deeper than {MAX_NESTING} levels")
         stored = self.create(graph, initial_state, version)

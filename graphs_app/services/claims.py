@@ -226,7 +226,7 @@ def answered_below(*, run_ids: Iterable[UUID]) -> list[tuple[UUID, int, str]]:
         level = []
         for run_id, parent_id, parent_key in paused.values_list("pk", "parent_id", "parent_key"):
             if parent_id is not None:
-                activation, _, key = parent_key.partition(":")
+                activation, _, key = parent_key.partition("~")[0].partition(":")
                 above[run_id] = above.get(parent_id) or (parent_id, int(activation), key)
                 level.append(run_id)
     answered = selectors.unused_answers_of(above).values_list("run_id", flat=True)

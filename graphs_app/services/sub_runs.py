@@ -10,6 +10,7 @@ from django.db.models.functions import Coalesce, Now
 from graphs_app import aftermath, definitions, selectors
 from graphs_app.definitions import LoadedGraph
 from graphs_app.engine.checkpoint import History
+from graphs_app.engine.host import keys_of_tries
 from graphs_app.models import GraphVersion, Run, RunStatus
 from graphs_app.services import claims, graphs
 
@@ -24,20 +25,21 @@ class SubRun:
 
 
 def open_sub_run(
-    *, parent: Run, parent_key: str, graph: str, version: int | None, initial_state: dict[str, Any]
+    *, parent: Run, parent_key: str, graph: str, version: int | None, initial_state: dict[str, Any], tries: int = 1
 ) -> SubRun:
     """Finds or makes the sub-run of a key, and claims it for the parent's worker unless it is over or waits.
 
+    One that failed is left as it is, and another is made, up to the number of tries that its node run may have made.
     Its lease needs no waiting for: whoever holds the parent's lease is the only one who may work on what hangs on it.
     Raises LeaseLost when that is no longer the caller.
     """
     if not claims.fenced(parent).select_for_update(of=("self",)).exists():
         raise aftermath.lease_lost(parent.pk)
-    run = Run.objects.filter(parent_id=parent.pk, parent_key=parent_key).first()
+    key, run = _latest(parent, keys_of_tries(parent_key, tries))
     if run is None:
         run = _make(
             parent,
-            parent_key,
+            key,
             graphs.version_to_run(graph=graph, number=version, user_id=parent.user_id),
             initial_state,
         )
@@ -56,6 +58,16 @@ def open_sub_run(
     )
     run.refresh_from_db()
     return SubRun(run, (definitions.load_for(run), claims.history_of(run)))
+
+
+def _latest(parent: Run, keys: list[str]) -> tuple[str, Run | None]:
+    """The key of the present try, with its run if there is one."""
+    known = {run.parent_key: run for run in Run.objects.filter(parent_id=parent.pk, parent_key__in=keys)}
+    for key in keys:
+        run = known.get(key)
+        if run is None or run.status not in (RunStatus.FAILED, RunStatus.CANCELLED):
+            break
+    return key, run
 
 
 def _make(parent: Run, parent_key: str, version: GraphVersion, initial_state: dict[str, Any]) -> Run:

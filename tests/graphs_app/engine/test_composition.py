@@ -8,7 +8,7 @@ import pytest
 
 from graphs_app.engine.checkpoint import NodeDone
 from graphs_app.engine.limits import MAX_NESTING
-from graphs_app.engine.registry import ToolContext
+from graphs_app.engine.registry import ToolContext, make_tool
 from tests.graphs_app.engine.cast import Stage, definition, edge, entries, error, final, node, status, tool, trace
 
 
@@ -94,6 +94,22 @@ async def test_a_sub_run_that_fails_fails_its_node_which_may_go_on() -> None:
     (recorded,) = final(stored)["errors"]
     assert recorded["type"] == "SubRunFailed"
     assert "deep trouble" in recorded["message"]
+
+
+async def test_another_attempt_runs_a_sub_graph_that_failed_again() -> None:
+    calls: list[int] = []
+
+    async def flaky(context: ToolContext, state: Mapping[str, Any]) -> dict[str, Any]:
+        calls.append(context.attempt)
+        if len(calls) < 3:
+            raise ValueError("not yet")
+        return {"calls": len(calls)}
+
+    stage = Stage(make_tool("flaky", flaky))
+    stage.store.save("part", definition([node("x", "flaky")], []))
+    sub = node("sub", "graph", config={"graph": "part"}, retry={"max_attempts": 3, "backoff_s": 0})
+    assert final(await stage.run(definition([sub], []))) == {"calls": 3}
+    assert sorted(status(one) for one in stage.store.runs.values() if one.parent) == ["completed", "failed", "failed"]
 
 
 async def test_an_unknown_sub_graph_is_the_nodes_error() -> None:

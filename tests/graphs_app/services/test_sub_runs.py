@@ -1,8 +1,12 @@
 """Runs inside runs: sub-graphs and maps, their failures, their people, their cancellation, and what a crash leaves."""
 
+from collections.abc import Mapping
 from typing import Any
 
+import pytest
+
 from graphs_app import selectors, worker
+from graphs_app.engine.registry import REGISTRY, ToolContext, make_tool
 from graphs_app.models import NodeRun, Run, RunStatus
 from graphs_app.services import claims, execution, runs
 from sessions_app.models import User
@@ -36,6 +40,27 @@ def test_a_sub_run_that_fails_fails_its_node(here: worker.Worker, ada: User) -> 
     assert run.error is not None
     assert "no luck" in run.error["message"]
     assert Run.objects.get(parent=run).status == RunStatus.FAILED
+
+
+def test_another_attempt_of_a_node_makes_new_sub_runs_for_those_that_failed_and_keeps_the_others(
+    here: worker.Worker, ada: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    busy = ["b"]
+
+    async def endpoint(context: ToolContext, state: Mapping[str, Any]) -> dict[str, Any]:
+        if state["item"] in busy:
+            busy.remove(state["item"])
+            raise ValueError("busy")
+        return {"n": state["item"].upper()}
+
+    monkeypatch.setitem(REGISTRY._tools, "endpoint", make_tool("endpoint", endpoint))
+    cast.keep(ada, line("Asks", node("ask", "endpoint")))
+    graph = mapping(graph="asks", max_parallel=1)
+    graph["nodes"][0]["retry"] = {"max_attempts": 3, "backoff_s": 0}
+    run = cast.execute(cast.start(ada, graph, initial_state={"items": ["a", "b", "c"]}))
+    assert (run.status, run.state["doubled"]) == ("completed", ["A", "B", "C"])
+    below = Run.objects.filter(parent=run).order_by("parent_key").values_list("parent_key", "status")
+    assert list(below) == [("1:0", "completed"), ("1:1", "failed"), ("1:1~2", "completed"), ("1:2", "completed")]
 
 
 def test_people_are_asked_by_sub_runs_each_by_its_own_interrupt(here: worker.Worker, ada: User) -> None:
