@@ -69,6 +69,9 @@ def sign_in(request: HttpRequest) -> HttpResponse:
 def join(request: HttpRequest, token: str) -> HttpResponse:
     """An invitation: what it leads to, and the way in, for strangers as guests."""
     try:
+        here = invites.joined(user=request.user, token=token) if isinstance(request.user, User) else None
+        if here is not None and request.method != "POST":
+            return HttpResponseRedirect(reverse("workspace", args=[here]))
         invite = invites.look(token=token)
     except (NotFound, InviteOver) as error:
         return render(request, "sessions_app/join.html", {"invite": None, "reason": str(error)}, status=404)

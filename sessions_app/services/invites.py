@@ -74,26 +74,32 @@ def revoke(*, user: User, session_id: UUID, invite_id: UUID, now: datetime | Non
 
 def look(*, token: str, now: datetime | None = None) -> Invite:
     """What a link leads to, before somebody accepts it. Raises NotFound, or InviteOver."""
-    invite = Invite.objects.select_related("session", "created_by").filter(digest=_digest(token)).first()
-    if invite is None:
-        raise NotFound("invitation", token[:8] + "…")
+    invite = _find(token)
     _require_standing(invite, now or timezone.now())
     return invite
 
 
+def joined(*, user: User, token: str) -> UUID | None:
+    """The session that a link leads to, for somebody to whom it gives nothing more, whatever became of it."""
+    invite = _find(token)
+    member = Member.objects.filter(session=invite.session_id, user=user).first()
+    return invite.session_id if member is not None and _has_as_much(member, invite) else None
+
+
 def accept(*, user: User, token: str, now: datetime | None = None) -> Member:
-    """Lets somebody in by a link. A member stays one, and gets the role if that is the higher one, without using it up.
+    """Lets somebody in by a link. Who is in with as high a role stays so, uses nothing up, and may come by an old link.
 
     The UPDATE that counts the use decides who of two people gets the last place.
     """
     now = now or timezone.now()
-    invite = look(token=token, now=now)
+    invite = _find(token)
     with transaction.atomic():
         session = lock_session(invite.session_id)
         require_active(session, Action.MANAGE)
         member = Member.objects.select_related("user").filter(session=session, user=user).first()
-        if member is not None and RANK[Role(member.role)] >= RANK[Role(invite.role)]:
+        if member is not None and _has_as_much(member, invite):
             return member
+        _require_standing(invite, now)
         left = Q(max_uses=None) | Q(uses__lt=F("max_uses"))
         if not Invite.objects.filter(left, pk=invite.pk, revoked_at=None).update(uses=F("uses") + 1):
             raise InviteOver("was used as often as it may be, or was revoked")
@@ -105,6 +111,17 @@ def accept(*, user: User, token: str, now: datetime | None = None) -> Member:
             member = Member.objects.create(session=session, user=user, role=invite.role, joined_at=now)
             events.append(session.pk, [MemberJoined(user=user.pk, name=str(user), role=invite.role)])
     return member
+
+
+def _find(token: str) -> Invite:
+    invite = Invite.objects.select_related("session", "created_by").filter(digest=_digest(token)).first()
+    if invite is None:
+        raise NotFound("invitation", token[:8] + "…")
+    return invite
+
+
+def _has_as_much(member: Member, invite: Invite) -> bool:
+    return RANK[Role(member.role)] >= RANK[Role(invite.role)]
 
 
 def _standing(found: QuerySet[Invite], now: datetime) -> QuerySet[Invite]:

@@ -94,6 +94,9 @@ def test_close_codes_and_reasons_reach_the_client(person: Person, session: str) 
     with person.socket(session) as opened:
         opened.send("x" * 5000)
         assert closed_with(opened)[0] == 4413
+    with person.socket(f"{session}/document") as opened:
+        opened.send(b"\x00\x02" + bytes(2 * 1024 * 1024))
+        assert closed_with(opened)[0] == 4413
     with person.socket(session) as opened:
         with suppress(ConnectionClosed):  # while it is sending still, or soon after
             for _ in range(2_000):
@@ -120,7 +123,7 @@ BROKEN = {
     "bad opcode": (b"\x83\x80" + MASK, 1002),
     "invalid UTF-8": (b"\x81\x82" + MASK + masked(b"\xff\xfe"), 1007),
     "long control frame": (b"\x89\xfe" + struct.pack("!H", 200) + MASK + masked(b"x" * 200), 1002),
-    "over a megabyte": (b"\x81\xff" + struct.pack("!Q", 2**21) + MASK, 1009),
+    "over four megabytes": (b"\x81\xff" + struct.pack("!Q", 2**23) + MASK, 1009),
     "fragments without end": (b"\x01\x80" + MASK + (b"\x00\x80" + MASK) * 5000, 1009),
     "a flood of pings": ((b"\x89\x80" + MASK) * 500, 1008),
 }

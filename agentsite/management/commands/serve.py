@@ -21,7 +21,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from agentsite.embedded import EmbeddedCelery
 from agentsite.quick_sockets import QuickSockets
 
-SOCKET_FRAME_MAX_BYTES = 1024 * 1024 + 1024
+SOCKET_FRAME_MAX_BYTES = 4 * 1024 * 1024
+"""Well over the largest update, so that the room can say 4413 and why; more than this ends the connection by 1009."""
 GARBAGE_AFTER = 10_000
 """So many new objects are looked through for cycles at once; the usual 700 come with every few keystrokes."""
 CONNECTIONS_CLOSE_WITHIN_S = 5

@@ -2,11 +2,12 @@
 
 from collections.abc import Callable
 
+from django.test import Client
 from rest_framework.test import APIClient
 
 from sessions_app.models import User
 from sessions_app.services import documents
-from tests.sessions_app.conftest import Cast
+from tests.sessions_app.conftest import Cast, make_user
 
 AsUser = Callable[[User], APIClient]
 
@@ -32,6 +33,19 @@ def test_an_invitation_goes_from_its_owner_to_a_new_member(cast: Cast, as_user: 
     assert stranger.get(f"/v1/sessions/{cast.session.pk}").status_code == 200
     over = as_user(cast.ben).get(f"/v1/invites/{token}")
     assert (over.status_code, over.data["code"]) == (409, "invite_over")
+
+
+def test_who_is_in_already_is_led_into_the_session_by_a_link_that_is_used_up(
+    cast: Cast, as_user: AsUser, client: Client
+) -> None:
+    invited = {"role": "viewer", "max_uses": 1}
+    token = as_user(cast.ana).post(f"/v1/sessions/{cast.session.pk}/invites", invited, format="json").data["token"]
+    for _ in range(2):
+        assert as_user(cast.eve).post(f"/v1/invites/{token}/accept").status_code == 200
+    client.force_login(cast.eve)
+    assert client.get(f"/join/{token}/").headers["Location"] == f"/sessions/{cast.session.pk}/"
+    client.force_login(make_user("finn"))
+    assert client.get(f"/join/{token}/").status_code == 404
 
 
 def test_invitations_are_listed_without_their_tokens_and_revoked(cast: Cast, as_user: AsUser) -> None:

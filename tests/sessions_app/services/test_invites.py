@@ -77,6 +77,16 @@ def test_a_member_keeps_the_higher_role_and_uses_nothing_up(cast_at_noon: Cast) 
     assert sorted(Invite.objects.values_list("uses", flat=True)) == [0, 1]
 
 
+def test_who_is_in_already_may_come_again_by_a_link_that_lets_nobody_else_in(cast_at_noon: Cast) -> None:
+    cast = cast_at_noon
+    token = invite(cast, Role.VIEWER, max_uses=1)
+    invites.accept(user=cast.eve, token=token, now=NOON)
+    assert invites.accept(user=cast.eve, token=token, now=after(hours=2)).role == Role.VIEWER
+    assert invites.joined(user=cast.eve, token=token) == cast.session.pk
+    assert invites.joined(user=make_user("finn"), token=token) is None
+    assert Invite.objects.get().uses == 1
+
+
 def test_nobody_joins_an_expired_session(cast_at_noon: Cast) -> None:
     cast = cast_at_noon
     token = invite(cast)
