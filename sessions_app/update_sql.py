@@ -47,6 +47,12 @@ def allot_values(batch: Batch, users: Mapping[UUID, Any], now: Any, database: Ba
 
 
 @lru_cache(maxsize=1)
+def set_number() -> str:
+    """Raises the document's number where it is known that all may edit."""
+    return f"UPDATE {Document._meta.db_table} SET revision = %s, updated_at = %s WHERE id = %s"  # noqa: S608  # the same
+
+
+@lru_cache(maxsize=1)
 def insert() -> str:
     return (
         f"INSERT INTO {DocumentUpdate._meta.db_table} "  # noqa: S608  # the name of our own table

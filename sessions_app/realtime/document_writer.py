@@ -1,10 +1,11 @@
 """Group commit: what all rooms of an event loop have to store, on its own connection or by one thread.
 
-The loop's own connection, where the database offers one, takes what is plain, unless the disk is slow just now.
-Everything else is the thread's. What else has to be written about documents is done by the same thread between two
-commits: two threads that write at once would wait for each other in the database, and some databases make them wait
-much longer than they have to. While one commit is on its way to the disk, what comes in waits together, and then
-shares the next. A batch that cannot be stored must not take the others down, so after a failure each is tried alone.
+The loop's own connection, where the database offers one, takes what is plain; while the disk is slow, a second thread
+waits for it there. Everything else is the thread's. What else has to be written about documents is done by that thread
+between two commits: two threads that write at once would wait for each other in the database, and some databases make
+them wait much longer than they have to. While one commit is on its way to the disk, what comes in waits together, and
+then shares the next. A batch that cannot be stored must not take the others down, so after a failure each is tried
+alone.
 """
 
 import asyncio
@@ -14,9 +15,11 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
-from sessions_app.crdt.store import Batch, Outcome, StoreFailed, UpdateStore
+from sessions_app.crdt.store import Batch, Outcome, Stored, StoreFailed, UpdateStore
 from sessions_app.update_line import Line
 
 log = logging.getLogger(__name__)
@@ -30,8 +33,9 @@ BATCHES_WITHIN_S = 0.2
 """At more than a hundred batches a second a commit waits a little for others to share it: one costs as much as ten."""
 
 SLOW_S = 0.005
-RESTS_S = 1.0
-"""A commit that took the loop so long is the last one on it for a while: nothing else happens there meanwhile."""
+SLOW_FOR_S = 1.0
+"""A commit that took the loop so long is the last one that it waits for itself: nothing else happens there meanwhile.
+The disk is taken for slow for a while."""
 
 Waiting = tuple[Batch, "asyncio.Future[Outcome]"]
 Answer = tuple["asyncio.Future[Any]", Any]
@@ -57,7 +61,14 @@ class Writer:
         self._line: Line | None = None
         """The loop's connection; it is opened by the thread after its first commit."""
         self._wants_line = True
-        self._line_rests_until = float("-inf")
+        self._line_leaves: Line | None = None
+        """One that is given back when what it is doing is done."""
+        self._disk_is_slow_until = float("-inf")
+        self._disk: ThreadPoolExecutor | None = None
+        """Waits for the disk while it is slow; not the thread above, which may itself be waiting for what is written
+        here."""
+        self._at_disk = False
+        """The loop's connection is in use there."""
         self._gathered: list[Waiting] = []
         """What waits for company on the loop."""
         self._waiting: deque[Waiting] = deque()
@@ -76,7 +87,7 @@ class Writer:
         answer: asyncio.Future[Outcome] = loop.create_future()
         now = self._clock()
         self._came.append(now)
-        if self._line is None or now < self._line_rests_until:
+        if self._line is None:
             self._hand_over([(batch, answer)])
         else:
             self._gathered.append((batch, answer))
@@ -89,9 +100,13 @@ class Writer:
     def rest(self) -> None:
         """Nobody is there any more: the loop's connection is given back, until there is something to store again."""
         self._wants_line = True
-        if self._line is not None:
-            self._line.close()
-            self._line = None
+        line, self._line = self._line, None
+        if line is None:
+            return
+        if self._at_disk:
+            self._line_leaves = line
+        else:
+            line.close()
 
     async def between_commits(self, work: Callable[[], None]) -> None:
         """Returns when some blocking work was done, at most one piece of it after each commit."""
@@ -102,23 +117,53 @@ class Writer:
 
     def _commit_here(self) -> None:
         """Stores what was gathered, on the loop; the thread takes what cannot be stored without waiting or asking."""
-        taken, self._gathered = self._gathered, []
-        if not taken:
+        if self._at_disk or not self._gathered:
             return
+        taken, self._gathered = self._gathered, []
         began = self._clock()
-        outcomes: list[Outcome | StoreFailed] | None = None
-        try:
-            if self._line is not None:
-                outcomes = self._line.append([batch for batch, _ in taken])  # type: ignore[assignment]
-        except StoreFailed as error:
-            self.rest()
-            outcomes = [error] * len(taken)
-        if (now := self._clock()) - began > SLOW_S:
-            self._line_rests_until = now + RESTS_S
-        if outcomes is None:
+        stored = self._line.write([batch for batch, _ in taken]) if self._line is not None else None
+        if stored is None or self._line is None:
             self._hand_over(taken)
-        else:
-            _answer([(answer, outcome) for (_, answer), outcome in zip(taken, outcomes, strict=True)])
+            return
+        if began < self._disk_is_slow_until:
+            self._go_to_disk(self._line.commit, partial(self._committed, taken, stored, began))
+            return
+        error: StoreFailed | None = None
+        try:
+            self._line.commit()
+        except StoreFailed as failed:
+            error = failed
+        self._committed(taken, stored, began, error)
+        self._tidy()
+
+    def _tidy(self) -> None:
+        if self._line is not None and self._line.is_log_long() and not self._at_disk:
+            self._go_to_disk(self._line.move_log, lambda error: None)
+
+    def _committed(self, taken: list[Waiting], stored: list[Stored], began: float, error: StoreFailed | None) -> None:
+        if (now := self._clock()) - began > SLOW_S:
+            self._disk_is_slow_until = now + SLOW_FOR_S
+        if error is not None:
+            self.rest()
+        _answer([(answer, error or outcome) for (_, answer), outcome in zip(taken, stored, strict=True)])
+
+    def _go_to_disk(self, work: Callable[[], None], done: Callable[[StoreFailed | None], None]) -> None:
+        """Has the loop's connection do something that takes long; what is to be stored meanwhile is gathered."""
+        if self._disk is None:
+            self._disk = ThreadPoolExecutor(1, thread_name_prefix="document-disk")
+        self._at_disk = True
+
+        def came_back(working: "asyncio.Future[None]") -> None:
+            error = working.exception()
+            self._at_disk = False
+            if self._line_leaves is not None:
+                self._line_leaves.close()
+                self._line_leaves = None
+            done(error if error is None or isinstance(error, StoreFailed) else StoreFailed(repr(error)))
+            self._tidy()
+            self._commit_here()
+
+        asyncio.get_running_loop().run_in_executor(self._disk, work).add_done_callback(came_back)
 
     def _hand_over(self, waiting: list[Waiting]) -> None:
         self._waiting.extend(waiting)

@@ -1,15 +1,19 @@
 """What every store of updates promises; `--only-database` runs the same on PostgreSQL."""
 
+import shutil
+import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
 from django.db import connection, connections, transaction
 from django.utils import timezone
 
-from sessions_app import update_log
+from sessions_app import update_line, update_log
 from sessions_app.crdt import edits
 from sessions_app.crdt.kinds import TEXT
 from sessions_app.crdt.replica import Replica
@@ -22,6 +26,7 @@ from sessions_app.models import (
     Member,
     QuarantinedUpdate,
     Role,
+    User,
 )
 from sessions_app.services import compaction, lifetimes
 from sessions_app.update_line import Line, SqliteLine
@@ -282,12 +287,19 @@ def line(store: update_log.DatabaseStore) -> Iterator[Line]:
     opened.close()
 
 
+def stored_by(line: Line, batches: list[Batch]) -> list[Stored] | None:
+    stored = line.write(batches)
+    if stored is not None:
+        line.commit()
+    return stored
+
+
 def test_the_loops_connection_stores_what_is_plain_and_everybody_sees_it(
     cast: Cast, store: UpdateStore, line: Line
 ) -> None:
     typist = Typist()
-    assert line.append([batch(cast, typist.types("a"), typist.types("b"))]) == [Stored(last=2)]
-    assert line.append([batch(cast, typist.types("c"), known=2)]) == [Stored(last=3)]
+    assert stored_by(line, [batch(cast, typist.types("a"), typist.types("b"))]) == [Stored(last=2)]
+    assert stored_by(line, [batch(cast, typist.types("c"), known=2)]) == [Stored(last=3)]
     assert store.append([batch(cast, typist.types("d"), known=3)]) == [Stored(last=4)]
     loaded = store.load(cast.document.pk)
     assert update_log.build(loaded).text() == "abcd"
@@ -310,9 +322,9 @@ def test_the_loops_connection_stores_nothing_of_what_takes_more_than_storing(cas
         gone,
         claiming,
     ):
-        assert line.append([plain, other]) is None
-    assert line.append([plain]) == [Stored(last=1)]
-    assert line.append([batch(cast, typist.types("d"), known=0)]) is None, "what was missed has to be given back"
+        assert stored_by(line, [plain, other]) is None
+    assert stored_by(line, [plain]) == [Stored(last=1)]
+    assert stored_by(line, [batch(cast, typist.types("d"), known=0)]) is None, "what was missed has to be given back"
     assert [row.number for row in update_log.rows(cast.document.pk, after=0)] == [1]
 
 
@@ -320,5 +332,61 @@ def test_the_loops_connection_does_not_wait_for_another_writer(cast: Cast, line:
     plain = batch(cast, Typist().types("a"))
     with transaction.atomic():
         Document.objects.filter(pk=cast.document.pk).update(name="main")
-        assert line.append([plain]) is None
-    assert line.append([plain]) == [Stored(last=1)]
+        assert stored_by(line, [plain]) is None
+    assert stored_by(line, [plain]) == [Stored(last=1)]
+
+
+def test_what_the_loop_has_written_is_there_for_others_when_a_thread_has_committed_it(cast: Cast, line: Line) -> None:
+    assert line.write([batch(cast, Typist().types("a"))]) == [Stored(last=1)]
+    assert not update_log.rows(cast.document.pk, after=0)
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(line.commit).result(60)
+    assert [row.number for row in update_log.rows(cast.document.pk, after=0)] == [1]
+
+
+CHANGES: dict[str, Callable[[Cast], object]] = {
+    "a role was taken away": lambda cast: Member.objects.filter(user=cast.ben).update(role=Role.VIEWER),
+    "the person was shut out": lambda cast: User.objects.filter(pk=cast.ben.pk).update(is_active=False),
+    "the session expired": lambda cast: lifetimes.expire_now(session_id=cast.session.pk, now=timezone.now()),
+    "the history began anew": lambda cast: Document.objects.filter(pk=cast.document.pk).update(epoch=2),
+    "somebody else stored": lambda cast: Document.objects.filter(pk=cast.document.pk).update(revision=3),
+    "the session is gone": lambda cast: cast.session.delete(),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_what_the_loop_knows_of_a_document_is_forgotten_with_any_other_commit(
+    cast: Cast, line: Line, change: str
+) -> None:
+    typist = Typist()
+    batches = [batch(cast, typist.types("a"), known=number, user=cast.ben.pk) for number in range(3)]
+    for each in batches[:2]:  # asked about the first time, and known the second
+        assert stored_by(line, [each])
+    CHANGES[change](cast)
+    assert line.write(batches[2:]) is None
+
+
+def test_what_the_loop_did_not_store_it_does_not_know_of(cast: Cast, line: Line) -> None:
+    typist = Typist()
+    assert stored_by(line, [batch(cast, typist.types("a"))])
+    ahead = Batch(uuid4(), 1, 0, [Entry(b"update", cast.ana.pk)])
+    assert stored_by(line, [batch(cast, typist.types("b"), known=1), ahead]) is None
+    assert stored_by(line, [batch(cast, typist.types("b"), known=1)]) == [Stored(last=2)]
+    assert cast.document.revision == 2
+
+
+def test_the_loop_begins_with_a_log_as_long_as_it_gets(cast: Cast, line: SqliteLine, tmp_path: Path) -> None:
+    """So that a commit never waits for the file's new length; and what was made long in advance is no data."""
+    database = Path(str(connection.settings_dict["NAME"]))
+    written = Path(f"{database}-wal")
+    assert written.stat().st_size == update_line.LOG_BYTES
+    typist = Typist()
+    for number in range(3):
+        assert stored_by(line, [batch(cast, typist.types("a"), known=number)])
+        line.move_log()
+    assert written.stat().st_size == update_line.LOG_BYTES
+    for path in (database, written):  # as a killed process leaves them
+        shutil.copy(path, tmp_path / path.name)
+    with closing(sqlite3.connect(tmp_path / database.name)) as found:
+        assert found.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        assert found.execute("SELECT MAX(number) FROM sessions_app_documentupdate").fetchone() == (3,)

@@ -20,6 +20,10 @@ class Shelf:
         self.commit_s = 0.0
         self.commits: list[tuple[str, int]] = []
         """Who committed how many batches."""
+        self.disk = threading.Event()
+        """Set while the disk answers those who wait for it in a thread."""
+        self.disk.set()
+        self.log_is_long = False
         self.is_locked = False
         self.fails = False
         self.closed = 0
@@ -54,17 +58,40 @@ class LineToShelf:
     def __init__(self, shelf: Shelf) -> None:
         self._shelf = shelf
 
-    def append(self, batches: Sequence[Batch]) -> list[Stored] | None:
-        shelf = self._shelf
-        if shelf.is_locked:
+        self._written = 0
+        """How many batches are to be committed."""
+
+    def write(self, batches: Sequence[Batch]) -> list[Stored] | None:
+        assert threading.current_thread() is threading.main_thread()
+        assert not self._written, "one commit after the other"
+        if self._shelf.is_locked:
             return None
-        shelf.commits.append(("loop", len(batches)))
+        self._written = len(batches)
+        return [Stored(batch.known + len(batch.entries)) for batch in batches]
+
+    def commit(self) -> None:
+        shelf = self._shelf
+        on_loop = threading.current_thread() is threading.main_thread()
+        if not on_loop:
+            assert shelf.disk.wait(60)
+        shelf.commits.append(("loop" if on_loop else "disk", self._written))
+        self._written = 0
         shelf.now += shelf.commit_s
         if shelf.fails:
             raise StoreFailed("the disk is full")
-        return [Stored(batch.known + len(batch.entries)) for batch in batches]
+
+    def is_log_long(self) -> bool:
+        return self._shelf.log_is_long
+
+    def move_log(self) -> None:
+        assert threading.current_thread() is not threading.main_thread()
+        assert not self._written, "not within a commit"
+        self._shelf.log_is_long = False
+        assert self._shelf.disk.wait(60)
+        self._shelf.commits.append(("moved", 0))
 
     def close(self) -> None:
+        assert not self._written, "not within a commit"
         self._shelf.closed += 1
 
 
@@ -101,16 +128,73 @@ async def test_what_the_loop_cannot_store_at_once_the_thread_does() -> None:
     assert shelf.commits == [("thread", 1), ("loop", 1)]
 
 
-async def test_a_slow_disk_holds_up_the_loop_once_and_then_the_thread() -> None:
-    shelf = Shelf()
+async def with_slow_disk(shelf: Shelf) -> Writer:
+    """A writer whose loop has just waited long for a commit."""
     writer = await with_line(shelf)
     shelf.commit_s = 2 * document_writer.SLOW_S
     await writer.append(batch())
     shelf.commit_s = 0.0
+    assert shelf.commits == [("loop", 1)]
+    shelf.commits.clear()
+    return writer
+
+
+async def test_a_slow_disk_holds_up_the_loop_once_and_then_a_thread() -> None:
+    shelf = Shelf()
+    writer = await with_slow_disk(shelf)
     await writer.append(batch())
-    shelf.now += document_writer.RESTS_S
+    shelf.now += document_writer.SLOW_FOR_S
     await writer.append(batch())
-    assert [who for who, _ in shelf.commits] == ["loop", "thread", "loop"]
+    assert [who for who, _ in shelf.commits] == ["disk", "loop"]
+
+
+async def test_what_comes_while_a_commit_is_on_its_way_to_a_slow_disk_shares_the_next() -> None:
+    shelf = Shelf()
+    writer = await with_slow_disk(shelf)
+    shelf.disk.clear()
+    waiting = [asyncio.ensure_future(writer.append(batch())) for _ in range(4)]
+    await asyncio.sleep(0)  # all have come
+    shelf.disk.set()
+    assert await asyncio.gather(*waiting) == [Stored(1)] * 4
+    assert shelf.commits == [("disk", 1), ("disk", 3)]
+
+
+async def test_who_leaves_while_a_commit_is_on_its_way_takes_the_connection_along_afterwards() -> None:
+    shelf = Shelf()
+    writer = await with_slow_disk(shelf)
+    shelf.disk.clear()
+    waiting = [asyncio.ensure_future(writer.append(batch())) for _ in range(2)]
+    await asyncio.sleep(0)
+    writer.rest()
+    assert shelf.closed == 0
+    shelf.disk.set()
+    assert await asyncio.gather(*waiting) == [Stored(1)] * 2
+    assert (shelf.commits, shelf.closed) == ([("disk", 1), ("thread", 1)], 1)
+
+
+async def test_a_commit_that_failed_at_a_slow_disk_is_in_doubt_as_well() -> None:
+    shelf = Shelf()
+    writer = await with_slow_disk(shelf)
+    shelf.fails = True
+    with pytest.raises(StoreFailed, match="full"):
+        await writer.append(batch())
+    assert shelf.closed == 1
+    assert await writer.append(batch()) == Stored(1)
+    assert [who for who, _ in shelf.commits] == ["disk", "thread"]
+
+
+async def test_a_long_log_is_moved_between_two_commits_and_what_comes_meanwhile_is_stored_after_it() -> None:
+    shelf = Shelf()
+    writer = await with_line(shelf)
+    shelf.log_is_long = True
+    shelf.disk.clear()
+    await writer.append(batch())
+    waiting = [asyncio.ensure_future(writer.append(batch())) for _ in range(2)]
+    await asyncio.sleep(0)
+    assert shelf.commits == [("loop", 1)]
+    shelf.disk.set()
+    assert await asyncio.gather(*waiting) == [Stored(1)] * 2
+    assert shelf.commits == [("loop", 1), ("moved", 0), ("loop", 2)]
 
 
 async def test_many_at_once_share_a_commit_on_the_loop() -> None:
