@@ -20,7 +20,7 @@ from graphs_app.models import (
     Run,
     WorkerHeartbeat,
 )
-from graphs_app.services import claims, runs
+from graphs_app.services import runs
 from sessions_app.admin import ReadOnlyAdmin, link_to, link_to_list
 from sessions_app.models import SessionEvent
 
@@ -211,8 +211,10 @@ class RunAdmin(ReadOnlyAdmin[Run]):
 
     @admin.action(description="Release the lease of a worker that is gone", permissions=["change"])
     def release_lease(self, request: HttpRequest, chosen: QuerySet[Run]) -> None:
-        done = sum(claims.release_lease(run=run) for run in chosen)
-        self._tell(request, "given back to the queue", done, chosen.count(), "not held by a worker")
+        done = sum(runs.release_run(run=run) for run in chosen)
+        self._tell(
+            request, "given back to the queue", done, chosen.count(), "not held by a worker, or part of another run"
+        )
 
     def _tell(self, request: HttpRequest, what: str, done: int, asked: int, otherwise: str) -> None:
         if done:

@@ -19,7 +19,7 @@ from django.db.models.functions import Greatest, Now
 from graphs_app import aftermath, dispatch, events, selectors, wakeups
 from graphs_app.engine.checkpoint import Done, History
 from graphs_app.jsontext import storable
-from graphs_app.models import Interrupt, InterruptStatus, NodeRun, Run, RunStatus, WorkerHeartbeat
+from graphs_app.models import Interrupt, InterruptStatus, NodeRun, NodeRunStatus, Run, RunStatus, WorkerHeartbeat
 from sessions_app.services.events import append
 
 POISON = "poison"
@@ -133,11 +133,17 @@ def _claimed(run_ids: Sequence[UUID], owner: str, spared: int) -> list[Run]:
 
 
 def _poison_error(run: Run) -> dict[str, Any]:
+    """Names the nodes that were at work, as far as it was written down that they had begun."""
+    begun = NodeRun.objects.filter(run=run, number__isnull=True, status=NodeRunStatus.STARTED).order_by("activation")
+    at_work = list(begun.values_list("node_id", "attempt"))
+    nodes = ", ".join(f"{node_id!r} (attempt {attempt})" for node_id, attempt in at_work[:10])
     return {
         "type": "PoisonRun",
         "code": POISON,
+        **({"node_id": at_work[0][0], "attempt": at_work[0][1]} if len(at_work) == 1 else {}),
         "message": f"Run {str(run.pk)!r} ended {run.crashes} workers in a row without a new checkpoint; it is not "
-        "tried again. What it had done until then is kept; retry it on a mended graph.",
+        f"tried again. {f'At work were: {nodes}. ' if nodes else ''}"
+        "What it had done until then is kept; retry it on a mended graph.",
         "run_id": str(run.pk),
     }
 
@@ -163,14 +169,21 @@ def fail_run(*, run: Run, error: dict[str, Any]) -> bool:
 
 
 def release_lease(*, run: Run, worked_ms: int = 0) -> bool:
-    """Gives a claimed run back to the queue, from where any worker goes on with it; says how long it was worked on."""
+    """Gives a claimed run back to the queue, from where any worker goes on with it; says how long it was worked on.
+
+    Nobody holds one that has ended, and nothing brings it back.
+    """
     with transaction.atomic():
-        released = fenced(run).update(
-            status=RunStatus.QUEUED,
-            lease_owner="",
-            lease_until=None,
-            queued_at=Now(),
-            worked_ms=Greatest(F("worked_ms"), worked_ms),
+        released = (
+            fenced(run)
+            .filter(status=RunStatus.RUNNING)
+            .update(
+                status=RunStatus.QUEUED,
+                lease_owner="",
+                lease_until=None,
+                queued_at=Now(),
+                worked_ms=Greatest(F("worked_ms"), worked_ms),
+            )
         )
         if released and run.parent_id is None:
             dispatch.send_on_commit(run.pk, run.priority)

@@ -31,7 +31,7 @@ from graphs_app.models import (
     Run,
     RunStatus,
 )
-from graphs_app.services import graphs
+from graphs_app.services import claims, graphs
 from sessions_app import permissions
 from sessions_app.errors import FieldProblem
 from sessions_app.models import User, new_id
@@ -252,6 +252,11 @@ def _fail_idle(root: Run, interrupt: Interrupt) -> None:
     aftermath.end_below([root.pk])
     if root.session_id is not None:
         append(root.session_id, [events.RunFailed(run=root.pk, error=error)])
+
+
+def release_run(*, run: Run) -> bool:
+    """For operators: gives a run back that is held by a worker which is gone. What is part of it comes with it."""
+    return run.parent_id is None and claims.release_lease(run=run)
 
 
 def requeue_run(*, run: Run) -> bool:

@@ -210,6 +210,13 @@ def test_a_lease_is_released(operator: Client, run: Run) -> None:
     assert (run.status, run.lease_owner) == (RunStatus.QUEUED, "")
 
 
+def test_what_has_ended_is_not_brought_back_by_releasing_its_lease(operator: Client, run: Run) -> None:
+    Run.objects.filter(pk=run.pk).update(status=RunStatus.COMPLETED, lease_epoch=1)
+    assert "1 left alone: not held" in act(operator, "release_lease", run)
+    run.refresh_from_db()
+    assert run.status == RunStatus.COMPLETED
+
+
 def test_a_session_is_extended_by_an_operator_who_is_no_member(operator: Client, session: Session) -> None:
     Session.objects.filter(pk=session.pk).update(expires_at=timezone.now() + timedelta(minutes=1))
     assert "1 of 1 sessions extended" in act(operator, "extend", session)
