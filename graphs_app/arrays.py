@@ -46,32 +46,32 @@ LITERALS: dict[str, Callable[[Iterable[Any]], str]] = {
 """How a column of a type is written as an array."""
 
 
-_int4, _int8, _float8 = Struct(">i").pack, Struct(">q").pack, Struct(">d").pack
+int4, int8, float8 = Struct(">i").pack, Struct(">q").pack, Struct(">d").pack
 EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 """PostgreSQL's."""
 
 
-def _time(value: datetime) -> bytes:
+def timestamptz(value: datetime) -> bytes:
     since = value - EPOCH
-    return _int8((since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds)
+    return int8((since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds)
 
 
 def _digits(value: object) -> bytes:
     return str(value).encode()
 
 
-def _json(value: str) -> bytes:
+def jsonb(value: str) -> bytes:
     return b"\1" + value.encode()
 
 
 ENCODERS: dict[str, Callable[[Any], bytes]] = {
     "uuid": lambda value: value.bytes,
     "text": str.encode,
-    "jsonb": _json,
-    "timestamptz": _time,
-    "int": _int4,
-    "bigint": _int8,
-    "float8": _float8,
+    "jsonb": jsonb,
+    "timestamptz": timestamptz,
+    "int": int4,
+    "bigint": int8,
+    "float8": float8,
     "numeric": _digits,
 }
 """How a single value of a type is written. Neither side has to read a number's digits, and a NUL ends no text."""

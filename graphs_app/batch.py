@@ -16,6 +16,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from itertools import count
 from operator import attrgetter
+from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -25,6 +26,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from graphs_app import aftermath, failpoints, wakeups
 from graphs_app.engine.checkpoint import Entry, Interrupted, NodeDone, NodeFailed, NodeRetried
 from graphs_app.errors import EffectFailed, JournalClosed, JournalRefused, UnknownEffect
+from graphs_app.line import Answer, first_column
 from graphs_app.models import NodeRun, node_run_id
 from graphs_app.rows import RunRow
 from graphs_app.store import Fenced, Store
@@ -79,24 +81,14 @@ class Part:
 
     def is_stored(self) -> None:
         """All of it is durable now."""
-        self.journal.stored(self.fold())
+        self.journal.stored(self.row or self.fold())
 
     def fold(self) -> RunRow:
         """The part as rows; folded once, however often the batch is tried."""
         if self.row is None:
-            run = self.journal.run
-            row = RunRow(
-                run.id,
-                run.lease_epoch,
-                run.lease_owner,
-                self.journal.journaled + len(self.entries),
-                self.journal.checkpoints,
-                self.journal.worked_ms,
-            )
+            row = self.journal.new_row(len(self.entries))
             row.take_all(self.entries)
             row.is_fresh = self.journal.with_rows.isdisjoint(row.nodes)
-            if self.journal.counters_are_due():
-                row.is_plain = False
             self.row = row
         return self.row
 
@@ -131,6 +123,26 @@ class Flushed:
     """Whether it was tried already, and may have been written."""
     count: int = 1
     """How often something was given that is one batch now."""
+
+
+def gather(first: Flushed, queue: SimpleQueue[Flushed | None]) -> Flushed:
+    """All that came while the last batch was written, as one batch; a run has one part in it."""
+    if first.in_doubt or queue.empty():
+        return first
+    parts = {part.journal: part for part in first.parts}
+    gathered = Flushed([], list(first.calls), count=first.count)
+    while not queue.empty():
+        flushed = queue.get()
+        if flushed is None:
+            queue.put(None)
+            break
+        for part in flushed.parts:
+            if parts.setdefault(part.journal, part) is not part:
+                parts[part.journal].join(part)
+        gathered.calls.extend(flushed.calls)
+        gathered.count += flushed.count
+    gathered.parts = list(parts.values())
+    return gathered
 
 
 class Writing:
@@ -325,25 +337,39 @@ def _has_rows(row: RunRow) -> bool:
 
 def is_one_statement(parts: Sequence[Part]) -> bool:
     """Whether nothing is to be written but rows: no session is told, no effect happens, no end concerns others."""
-    return not any(part.journal.is_in_session or part.fold().has_more for part in parts)
+    # A loop: for the batch of one, a generator takes as long as all else here.
+    for part in parts:  # noqa: SIM110
+        if part.journal.is_in_session or (part.row or part.fold()).has_more:
+            return False
+    return True
+
+
+def fits_line(parts: Sequence[Part]) -> bool:
+    """Whether a batch is one statement. What cannot be folded into rows is the thread's to refuse."""
+    try:
+        return is_one_statement(parts)
+    except (ValueError, TypeError, RecursionError):
+        return False
 
 
 def in_order(parts: Sequence[Part]) -> list[RunRow]:
     """The rows by the ids of their runs, as everybody locks runs: whatever crosses it would deadlock."""
-    rows = [part.fold() for part in parts]
+    rows = [part.row or part.fold() for part in parts]
     if len(rows) > 1:
         rows.sort(key=ROW_ID)
     return rows
 
 
-def take_answer(parts: Sequence[Part], written: Sequence[str]) -> None:
+def take_answer(parts: Sequence[Part], answer: Answer) -> None:
     """What a line's answer means for each run: its rows are written, or it is another worker's now."""
-    held = None if len(written) == len(parts) else {UUID(run_id) for run_id in written}
+    # The rows of the answer, or of an INSERT that returns none: one for each run that is still held.
+    held = None if answer.command_tuples == len(parts) else {UUID(run_id) for run_id in first_column(answer)}
     for part in parts:
         run = part.journal.run
         if held is None or run.id in held:
             part.is_stored()
-            wakeups.wake(run)
+            if run.is_followed:
+                wakeups.wake(run)
         else:
             part.failure = aftermath.lease_lost(run.id)
 

@@ -25,13 +25,13 @@ from typing import Any
 from django.db import DatabaseError, InterfaceError, connection
 
 from graphs_app import failpoints
-from graphs_app.batch import Call, Flushed, Part, Writing, in_order, is_one_statement, take_answer
+from graphs_app.batch import Call, Flushed, Part, Writing, fits_line, gather, in_order, take_answer
 from graphs_app.definitions import LoadedGraph
 from graphs_app.diff_pace import DiffPace
 from graphs_app.engine.checkpoint import Emitted, Entry, Interrupted, NodeDone, NodeFailed, NodeStarted, RunEnded
 from graphs_app.engine.errors import LeaseLost
 from graphs_app.errors import JournalClosed
-from graphs_app.line import Line
+from graphs_app.line import Answer, Line
 from graphs_app.models import Run
 from graphs_app.rows import RunRow
 from graphs_app.store import Store
@@ -103,7 +103,8 @@ class JournalOf:
         self._part: Part | None = None
         self._counted_at = 0.0
         self._began = monotonic()
-        self._pace = DiffPace(writer.loop, self._keep)
+        self._pace: DiffPace | None = None
+        """Made when the run first says how its diff changes."""
 
     def note(self, entry: Entry) -> None:
         """Keeps the entry with the next commit; does not wait. Raises LeaseLost if the run is another's now."""
@@ -112,6 +113,8 @@ class JournalOf:
         if self.draining and isinstance(entry, NodeStarted):
             raise LeaseLost(f"run {self.run.pk}: the worker is stopping, so node {entry.node_id!r} starts elsewhere")
         if isinstance(entry, Emitted):
+            if self._pace is None:
+                self._pace = DiffPace(self._writer.loop, self._keep)
             self._pace.take(entry)
             return
         self._before(entry)
@@ -133,7 +136,8 @@ class JournalOf:
         await done
 
     def _before(self, entry: Entry) -> None:
-        self._pace.before(entry)
+        if self._pace is not None:
+            self._pace.before(entry)
         if self.on_node_end is not None and isinstance(entry, NODE_ENDS):
             self.on_node_end(entry.activation)
 
@@ -148,11 +152,24 @@ class JournalOf:
     @property
     def worked_ms(self) -> int:
         """How long workers have worked on the run until now, this claim included."""
-        return self.run.worked_ms + round((monotonic() - self._began) * 1000)
+        return self._worked_ms(monotonic())
 
-    def counters_are_due(self) -> bool:
-        """Whether the run's row is to tell its progress again. Called by the writer, as is stored()."""
-        return monotonic() - self._counted_at > COUNT_EVERY_S
+    def _worked_ms(self, now: float) -> int:
+        return self.run.worked_ms + round((now - self._began) * 1000)
+
+    def new_row(self, entries: int) -> RunRow:
+        """The run as so many entries will find it. Called by the writer, as is stored()."""
+        run, now = self.run, monotonic()
+        row = RunRow(
+            run.id,
+            run.lease_epoch,
+            run.lease_owner,
+            self.journaled + entries,
+            self.checkpoints,
+            self._worked_ms(now),
+        )
+        row.is_plain = now - self._counted_at <= COUNT_EVERY_S
+        return row
 
     def stored(self, row: RunRow) -> None:
         """This is durable now."""
@@ -187,8 +204,10 @@ class Writer:
         self._line: Line | None = None
         self._line_is_missing = True
         """Tells the thread to open one."""
-        self._on_line: asyncio.Future[None] | None = None
-        """Done once the batch on the line is answered."""
+        self._line_is_busy = False
+        """Whether a batch on the line is not answered yet."""
+        self._line_is_free: asyncio.Future[None] | None = None
+        """Made by who waits for that answer, and done by it."""
         self._more_is_due = False
         """Whether what has gathered since is to follow it at once."""
         self._is_lonely = False
@@ -237,14 +256,14 @@ class Writer:
     def _hand_over(self) -> None:
         if not self._parts and not self._calls:
             return
-        if self._on_line is not None:
+        if self._line_is_busy:
             self._more_is_due = True
             self._look()
             return
         line = self._free_line()
         if line is not None and not self._calls:
             parts = self._detached(AT_ONCE)
-            if _fits_line(parts):
+            if fits_line(parts):
                 self._is_lonely = len(parts) == 1
                 # What is more than that follows as soon as this is answered.
                 self._more_is_due = bool(self._parts)
@@ -258,7 +277,10 @@ class Writer:
 
     def _detached(self, count: int) -> list[Part]:
         """Takes so many parts out; what their runs say from now on belongs to other ones."""
-        parts, self._parts = self._parts[:count], self._parts[count:]
+        if len(self._parts) <= count:
+            parts, self._parts = self._parts, []
+        else:
+            parts, self._parts = self._parts[:count], self._parts[count:]
         for part in parts:
             part.journal.detach()
         return parts
@@ -270,8 +292,9 @@ class Writer:
     async def close(self) -> None:
         """Writes what has gathered, and ends the thread."""
         line, self._line = self._line, None
-        if self._on_line is not None:
-            await self._on_line
+        if self._line_is_busy:
+            self._line_is_free = self.loop.create_future()
+            await self._line_is_free
         if line is not None:
             line.close()
         self._flush()
@@ -295,23 +318,23 @@ class Writer:
 
     def _send(self, line: Line, parts: list[Part]) -> None:
         rows = in_order(parts)
-        if any(row.has_checkpoint for row in rows):
+        if failpoints.CRASH_AT and any(row.has_checkpoint for row in rows):
             failpoints.reach("before_checkpoint")
-        self._on_line = self.loop.create_future()
+        self._line_is_busy = True
         line.write(rows, partial(self._answered, parts))
 
-    def _answered(self, parts: list[Part], held: list[str] | None) -> None:
-        """The runs whose rows are written; None when nobody knows, which the thread will find out."""
-        on_line, self._on_line = self._on_line, None
-        if held is None:
+    def _answered(self, parts: list[Part], answer: Answer | None) -> None:
+        """Tells which runs' rows are written; None when nobody knows, which the thread will find out."""
+        self._line_is_busy = False
+        if answer is None:
             self._give_to_thread(Flushed(parts, [], in_doubt=True))
         else:
             failpoints.reach("in_checkpoint")
-            take_answer(parts, held)
+            take_answer(parts, answer)
             failpoints.reach("after_checkpoint")
-            self._settle(parts, [])
-        if on_line is not None:
-            on_line.set_result(None)
+            self._settle(parts, ())
+        if self._line_is_free is not None:
+            self._line_is_free.set_result(None)
         if self._more_is_due:
             self._more_is_due = False
             self.flush_soon()
@@ -330,7 +353,7 @@ class Writer:
         writing = Writing(connection, store, self._stopping)
         try:
             while (flushed := self._queue.get()) is not None:
-                flushed = self._gather(flushed)
+                flushed = gather(flushed, self._queue)
                 writing.write(flushed.parts, flushed.calls, in_doubt=flushed.in_doubt)
                 self._tell(self._take_back, flushed)
                 if self._line_is_missing and not self._stopping.is_set():
@@ -338,25 +361,6 @@ class Writer:
                     self._open_line(store)
         finally:
             connection.close()
-
-    def _gather(self, first: Flushed) -> Flushed:
-        """All that came while the last batch was written, as one batch; a run has one part in it."""
-        if first.in_doubt or self._queue.empty():
-            return first
-        parts = {part.journal: part for part in first.parts}
-        gathered = Flushed([], list(first.calls), count=first.count)
-        while not self._queue.empty():
-            flushed = self._queue.get()
-            if flushed is None:
-                self._queue.put(None)
-                break
-            for part in flushed.parts:
-                if parts.setdefault(part.journal, part) is not part:
-                    parts[part.journal].join(part)
-            gathered.calls.extend(flushed.calls)
-            gathered.count += flushed.count
-        gathered.parts = list(parts.values())
-        return gathered
 
     def _open_line(self, store: Store) -> None:
         """Tried again after the next batch; until then the thread writes everything."""
@@ -389,11 +393,3 @@ class Writer:
             part.settle()
         for call in calls:
             call.settle()
-
-
-def _fits_line(parts: Sequence[Part]) -> bool:
-    """Whether a batch is one statement. What cannot be folded into rows is the thread's to refuse."""
-    try:
-        return is_one_statement(parts)
-    except (ValueError, TypeError, RecursionError):
-        return False

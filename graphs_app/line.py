@@ -18,8 +18,9 @@ from graphs_app.rows import RunRow
 
 logger = logging.getLogger(__name__)
 
-Answered = Callable[[list[str] | None], None]
-"""Told the first column of the rows; None when the statement was refused, or nobody knows what became of it."""
+Answer = psycopg.pq.abc.PGresult
+Answered = Callable[[Answer | None], None]
+"""Told what the server answered; None when the statement was refused, or nobody knows what became of it."""
 
 
 class Statement(NamedTuple):
@@ -34,6 +35,11 @@ class Statement(NamedTuple):
 Stating = Callable[[Sequence[RunRow]], Statement]
 
 DONE = (ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK)
+
+
+def first_column(answer: Answer) -> list[str]:
+    """Of its rows, in text form."""
+    return [(answer.get_value(row, 0) or b"").decode() for row in range(answer.ntuples)]
 
 
 class Line:
@@ -53,7 +59,7 @@ class Line:
         self._then: Answered | None = None
         self._next: tuple[bytes, list[bytes | None], tuple[int, ...] | None] | None = None
         """What is executed once it is prepared."""
-        self._rows: list[str] | None = None
+        self._answered: Answer | None = None
         self.is_open = True
 
     def attach(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -121,26 +127,26 @@ class Line:
 
     def _take(self, result: psycopg.pq.abc.PGresult) -> None:
         if result.status in DONE:
-            self._rows = [(result.get_value(row, 0) or b"").decode() for row in range(result.ntuples)]
+            self._answered = result
             return
         # The writer tries again and finds out whose fault it is; if it is the plan's, the next one is another.
         logger.warning("journal: a batch was refused: %s", result.error_message.decode(errors="replace").strip())
-        self._rows = self._next = None
+        self._answered = self._next = None
         self._names.pop(self._sql, None)
 
     def _over(self) -> None:
         """The server has said all about the statement."""
         following, self._next = self._next, None
         if following is None:
-            self._answer(self._rows)
+            self._answer(self._answered)
             return
         self._libpq.send_query_prepared(*following)
         self._flush()
 
-    def _answer(self, rows: list[str] | None) -> None:
-        then, self._then, self._rows, self._next = self._then, None, None, None
+    def _answer(self, answer: Answer | None) -> None:
+        then, self._then, self._answered, self._next = self._then, None, None, None
         if then is not None:
-            then(rows)
+            then(answer)
 
     def _lose(self, error: psycopg.Error) -> None:
         if self.is_open:

@@ -115,10 +115,13 @@ class RunRow:
 
     def take_done(self, entry: NodeDone) -> None:
         self.has_checkpoint = True
-        self.checkpoints = max(self.checkpoints, entry.number)
-        self._spend(entry.usage)
+        if entry.number > self.checkpoints:
+            self.checkpoints = entry.number
+        if entry.usage is not None:
+            self._spend(entry.usage)
         self.nodes[entry.activation] = _done_row(self.id, entry)
-        self._ask(entry.effects)
+        if entry.effects:
+            self._ask(entry.effects)
 
     def take_started(self, entry: NodeStarted) -> None:
         known = self.nodes.get(entry.activation)
@@ -201,6 +204,8 @@ def _done_row(run_id: UUID, entry: NodeDone) -> NodeRow:
         entry.finished_at,
         entry.duration_ms,
     )
+    if entry.error is None and entry.usage is None and not entry.text:
+        return row
     return row.add(entry.error, entry.text, entry.usage)
 
 

@@ -20,7 +20,7 @@ import psycopg
 from django.conf import settings
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from graphs_app.arrays import ENCODERS, IN_TEXT, LITERALS, uuids
+from graphs_app.arrays import ENCODERS, IN_TEXT, LITERALS, float8, int4, int8, jsonb, timestamptz, uuids
 from graphs_app.line import Line, Statement
 from graphs_app.rows import NodeRow, RunRow
 from graphs_app.store import (
@@ -61,9 +61,6 @@ class Form(NamedTuple):
         if not self.has_nodes:
             return ()
         return PLAIN_NODE if self.is_plain_node else NODE_COLUMNS
-
-
-FRESH = Form(is_single=True, is_plain_run=True, has_nodes=True, is_plain_node=True, is_fresh=True)
 
 
 def form_of(runs: Sequence[RunRow], nodes: Sequence[NodeRow]) -> Form:
@@ -112,12 +109,12 @@ HELD = "(v.run_id IN (SELECT id FROM fenced)) IS TRUE"
 
 
 @cache
-def postgres_sql(form: Form) -> str:
+def postgres_sql(form: Form, told: str = "*") -> str:
     """Fence, counters and node runs of a batch of this form, as one statement."""
     source = _source(form.run_columns, RUN_TYPES, form.is_single)
     fence = (PLAIN_FENCE if form.is_plain_run else FENCE).format(source=source)
     if not form.has_nodes:
-        return fence
+        return fence if told == "*" else f"WITH fenced AS ({fence}) SELECT {told} FROM fenced"  # noqa: S608
     columns = form.node_columns
     defaults = DEFAULTS if form.is_plain_node else {}
     insert = f"""
@@ -127,23 +124,52 @@ FROM {_source(columns, NODE_TYPES, form.is_single)} WHERE {HELD}"""  # noqa: S60
     if not form.is_fresh:
         newer = updates(columns[2:], "n")
         insert += f" ON CONFLICT (run_id, activation) DO UPDATE SET {newer} WHERE n.number IS NULL"
-    return f"WITH fenced AS ({fence}), written AS ({insert}) SELECT * FROM fenced"  # noqa: S608
+    return f"WITH fenced AS ({fence}), written AS ({insert}) SELECT {told} FROM fenced"  # noqa: S608
 
 
 FRESH_NODE = f"""
 INSERT INTO graphs_app_noderun ({names((*PLAIN_NODE, *DEFAULTS))})
 SELECT {{values}}, {", ".join(DEFAULTS.values())}
-FROM (SELECT r.id FROM graphs_app_run r WHERE r.id = {{fence[0]}} AND r.lease_epoch = {{fence[1]}}
-  AND r.lease_owner = {{fence[2]}} FOR SHARE OF r) AS fenced
-RETURNING run_id"""  # noqa: S608
-"""What a step of one run is nearly always: fence and row in one pass, without the two CTEs between them."""
+FROM (SELECT r.id FROM graphs_app_run r WHERE r.id = {{run_id}}
+  AND r.lease_epoch = {{lease_epoch}} AND r.lease_owner = {{lease_owner}} FOR SHARE OF r) AS fenced"""  # noqa: S608
+"""What a step of one run is nearly always: fence and row in one pass, without the two CTEs between them. It returns no
+rows: how many it inserted tells whether the run is still held."""
 
 
 def _fresh_sql() -> str:
-    """FRESH_NODE with the parameters of Form(True, True, True, True, True) in their order."""
-    numbers = (f"${number}::{type_}" for number, type_ in enumerate(_types(FRESH), start=1))
-    fence = [next(numbers) for _ in PLAIN_RUN]
-    return FRESH_NODE.format(values=", ".join(numbers), fence=fence)
+    """FRESH_NODE with the parameters that _fresh_values() gives: the node run's, and the rest of the fence."""
+    types = {**{name: NODE_TYPES[name] for name in PLAIN_NODE}, **{name: RUN_TYPES[name] for name in PLAIN_RUN[1:]}}
+    numbers = {name: f"${number}::{type_}" for number, (name, type_) in enumerate(types.items(), start=1)}
+    return FRESH_NODE.format(values=", ".join(numbers[name] for name in PLAIN_NODE), **numbers)
+
+
+def _fresh_values(run: RunRow, node: NodeRow) -> list[bytes | None]:
+    """One after the other: going through the columns by their names takes twice as long."""
+    number, writes, edges_taken = node.number, node.writes, node.edges_taken
+    started_at, finished_at, duration_ms = node.started_at, node.finished_at, node.duration_ms
+    return [
+        node.id.bytes,
+        run.id.bytes,
+        int4(node.activation),
+        None if number is None else int4(number),
+        int4(node.seen),
+        node.node_id.encode(),
+        node.tool.encode(),
+        node.status.encode(),
+        int4(node.attempt),
+        None if writes is None else jsonb(writes),
+        None if edges_taken is None else jsonb(edges_taken),
+        None if started_at is None else timestamptz(started_at),
+        None if finished_at is None else timestamptz(finished_at),
+        None if duration_ms is None else float8(duration_ms),
+        int8(run.lease_epoch),
+        run.lease_owner.encode(),
+    ]
+
+
+FRESH_SQL = _fresh_sql()
+FRESH_FORMATS = (1,) * (len(PLAIN_NODE) + len(PLAIN_RUN) - 1)
+"""All of its parameters are in binary form."""
 
 
 def _source(columns: Sequence[str], types: dict[str, str], is_single: bool) -> str:
@@ -159,9 +185,7 @@ def _source(columns: Sequence[str], types: dict[str, str], is_single: bool) -> s
 @cache
 def line_sql(form: Form) -> str:
     """The same as libpq takes it, with numbered parameters."""
-    if form == FRESH:
-        return _fresh_sql()
-    first, *others = postgres_sql(form).split("%s")
+    first, *others = postgres_sql(form, "id").split("%s")
     return first + "".join(f"${number}{part}" for number, part in enumerate(others, start=1))
 
 
@@ -264,6 +288,10 @@ def _single(form: Form) -> Single:
 
 def statement_of(runs: Sequence[RunRow]) -> Statement:
     """What write() does, for a line."""
+    if len(runs) == 1 and len(runs[0].nodes) == 1:
+        (run,), (node,) = runs, runs[0].nodes.values()
+        if run.is_plain and run.is_fresh and node.is_plain:
+            return Statement(FRESH_SQL, _fresh_values(run, node), FRESH_FORMATS)
     nodes = [node for run in runs for node in run.nodes.values()]
     form = form_of(runs, nodes)
     if not form.is_single:

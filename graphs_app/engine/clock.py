@@ -3,17 +3,16 @@
 import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from time import monotonic
 
 
 class SystemClock:
     """Time as the machine tells it; timers are those of the running event loop."""
 
-    def now(self) -> datetime:
-        return datetime.now(UTC)
-
-    def monotonic(self) -> float:
-        return monotonic()
+    # Asked four times a step: not by way of a method of Python's.
+    now = staticmethod(partial(datetime.now, UTC))
+    monotonic = staticmethod(monotonic)
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)

@@ -141,6 +141,8 @@ class _Loop:
                 timer.cancel()
             if not self.result.done() or self.result.cancelled() or self.result.exception() is not None:
                 await self._let_go()
+            # The two know each other; what is over is to be freed at once, not by a search through all other runs.
+            del self.executor
 
     # The driver
 

@@ -168,8 +168,8 @@ def fail_run(*, run: Run, error: dict[str, Any]) -> bool:
     return bool(ended)
 
 
-def release_lease(*, run: Run, worked_ms: int = 0) -> bool:
-    """Gives a claimed run back to the queue, from where any worker goes on with it; says how long it was worked on.
+def release_lease(*, run: Run, worked_ms: int = 0, checkpoints: int = 0) -> bool:
+    """Gives a claimed run back to the queue, from where any worker goes on with it; says how far it has come.
 
     Nobody holds one that has ended, and nothing brings it back.
     """
@@ -183,6 +183,7 @@ def release_lease(*, run: Run, worked_ms: int = 0) -> bool:
                 lease_until=None,
                 queued_at=Now(),
                 worked_ms=Greatest(F("worked_ms"), worked_ms),
+                checkpoints=Greatest(F("checkpoints"), checkpoints),
             )
         )
         if released and run.parent_id is None:

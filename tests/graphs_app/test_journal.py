@@ -9,7 +9,7 @@ from uuid import UUID
 
 import pytest
 from asgiref.sync import sync_to_async
-from django.db import OperationalError, connection
+from django.db import OperationalError, connection, transaction
 
 from graphs_app import effects
 from graphs_app.batch import Call, Part, Writing
@@ -260,17 +260,39 @@ async def test_an_entry_that_is_not_json_fails_its_own_run_only(writer: Writer, 
 
 
 async def test_an_entry_the_database_refuses_fails_its_own_run_only(writer: Writer, version: GraphVersion) -> None:
-    bad, good = await claimed(version), await claimed(version)
-    await journal_of(writer, bad, version).commit(cast.done(1))
-    clash = cast.done(2, "b")
-    object.__setattr__(clash, "activation", -1)
+    other, good = await claimed(version), await claimed(version)
+    await journal_of(writer, other, version).commit(cast.done(1))
+    # Its second node run would have the id of the other's first.
+    bad = await claimed(version, id=UUID(int=other.pk.int - 1))
     results = await asyncio.gather(
-        journal_of(writer, await Run.objects.aget(pk=bad.pk), version).commit(clash),
+        journal_of(writer, bad, version).commit(cast.done(2, "b")),
         journal_of(writer, good, version).commit(cast.done(1)),
         return_exceptions=True,
     )
     assert isinstance(results[0], JournalRefused)
     assert results[1] is None
+
+
+async def test_what_a_worker_writes_while_its_run_is_deleted_goes_with_the_run(
+    writer: Writer, version: GraphVersion
+) -> None:
+    run = await claimed(version)
+    journal = journal_of(writer, run, version)
+    await journal.commit(cast.done(1))
+    loop = asyncio.get_running_loop()
+
+    def delete() -> None:
+        with transaction.atomic():
+            NodeRun.objects.filter(run=run).delete()
+            if connection.vendor == "postgresql":  # SQLite lets nobody write until this is over
+                asyncio.run_coroutine_threadsafe(journal.commit(cast.done(2, "b")), loop).result(60)
+            Run.objects.filter(pk=run.pk)._raw_delete(connection.alias)
+
+    await in_database(delete)()
+    assert not await NodeRun.objects.aexists()
+    with pytest.raises(LeaseLost):
+        await journal.commit(cast.done(3))
+    assert not await NodeRun.objects.aexists()
 
 
 async def test_a_completed_node_run_is_never_written_over(writer: Writer, version: GraphVersion) -> None:

@@ -1,6 +1,7 @@
 """What a graph means when it runs: routing, joins in time, errors, retries, timeouts, and what the journal is told."""
 
 import asyncio
+import gc
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
@@ -21,8 +22,10 @@ from graphs_app.engine.checkpoint import (
     Usage,
 )
 from graphs_app.engine.errors import PermanentError, RetryableError
-from graphs_app.engine.executor import NOT_CALLED
+from graphs_app.engine.executor import NOT_CALLED, Executor
+from graphs_app.engine.loop import _Loop
 from graphs_app.engine.registry import ToolContext, make_tool
+from graphs_app.engine.settle import Progress
 from tests.graphs_app.engine.cast import (
     Stage,
     chain,
@@ -43,6 +46,18 @@ async def test_nodes_run_in_sequence_and_their_writes_add_up() -> None:
     stored = await Stage().run(graph, {"n": 5, "other": True})
     assert trace(stored) == ["a", "b", "c"]
     assert final(stored) == {"n": 8, "other": True}
+
+
+async def test_a_run_that_is_over_leaves_nothing_for_the_garbage_collector() -> None:
+    gc.collect()
+    gc.disable()
+    try:
+        stored = await Stage().run(definition(["a", "b"], ["a -> b"]))
+        await asyncio.sleep(0)
+        left = [type(one).__name__ for one in gc.get_objects() if type(one) in (_Loop, Executor, Progress)]
+    finally:
+        gc.enable()
+    assert (trace(stored), left) == (["a", "b"], [])
 
 
 async def test_the_journal_is_told_of_everything_in_order() -> None:
