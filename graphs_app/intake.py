@@ -22,6 +22,7 @@ from celery.worker import strategy as celery_strategy
 from django.db import connection
 
 from graphs_app import failpoints, worker
+from graphs_app.ending import Ending
 from graphs_app.services import execution
 from graphs_app.services.claiming import AT_ONCE
 
@@ -87,20 +88,20 @@ def start(batch: Sequence[Message]) -> None:
         for message in batch:
             message.give_back()
         return
-    futures = execution.execute_each(run_ids=list({message.run_id for message in batch}))
+    endings = execution.execute_each(run_ids=list({message.run_id for message in batch}))
     for message in batch:
         # Of two messages for one run the second does nothing.
-        future = futures.pop(message.run_id, None)
-        if future is None:
+        ending = endings.pop(message.run_id, None)
+        if ending is None:
             message.acknowledge()
         else:
-            future.add_done_callback(partial(_over, message))
+            ending.add_done_callback(partial(_over, message))
 
 
-def _over(message: Message, future: "execution.Ending") -> None:
-    if future.cancelled():
+def _over(message: Message, ending: Ending) -> None:
+    if ending.cancelled():
         logger.info("run %s was handed back", message.run_id)
-    elif (error := future.exception()) is not None:
+    elif (error := ending.exception()) is not None:
         logger.error("run %s ended this worker's part by an error", message.run_id, exc_info=error)
     failpoints.reach("before_ack")
     message.acknowledge()

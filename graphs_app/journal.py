@@ -30,6 +30,7 @@ from graphs_app.definitions import LoadedGraph
 from graphs_app.diff_pace import DiffPace
 from graphs_app.engine.checkpoint import Emitted, Entry, Interrupted, NodeDone, NodeFailed, NodeStarted, RunEnded
 from graphs_app.engine.errors import LeaseLost
+from graphs_app.engine.host import NO_ACTIVATIONS
 from graphs_app.errors import JournalClosed
 from graphs_app.line import Answer, Line
 from graphs_app.models import Run
@@ -91,7 +92,7 @@ class JournalOf:
         """Activations that are not done and have a row already. The writer's."""
         self.failure: BaseException | None = None
         """Why nothing more can be written: the lease is lost, or the database refused an entry."""
-        self.asked: set[int] = set()
+        self.asked = NO_ACTIVATIONS
         """Activations that people were asked in this claim; answers may come while other branches go on."""
         self.draining = False
         """Set when the worker stops: no further node may start."""
@@ -126,7 +127,7 @@ class JournalOf:
             raise self.failure
         self._before(entry)
         if isinstance(entry, Interrupted):
-            self.asked.add(entry.activation)
+            self.asked |= {entry.activation}
         elif isinstance(entry, RunEnded):
             self.is_ending = True
         part = self._keep(entry)

@@ -12,7 +12,7 @@ import socket
 import threading
 import uuid
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import partial
@@ -25,6 +25,7 @@ from django.db import DatabaseError, InterfaceError, connection
 
 from graphs_app import failpoints
 from graphs_app.definitions import LoadedGraph
+from graphs_app.ending import Ending
 from graphs_app.engine import loop as engine
 from graphs_app.engine.checkpoint import History, RunEnded
 from graphs_app.engine.durability import Durability
@@ -114,11 +115,11 @@ class Worker:
 
     # From any thread -------------------------------------------------------------------------------
 
-    def submit(self, works: Sequence[Work]) -> "list[Future[RunEnded | None]]":
+    def submit(self, works: Sequence[Work]) -> list[Ending]:
         """Starts claimed runs on the loop, which is woken once for all of them."""
-        futures: list[Future[RunEnded | None]] = [Future() for _ in works]
-        self.loop.call_soon_threadsafe(self._begin, works, futures)
-        return futures
+        endings = [Ending() for _ in works]
+        self.loop.call_soon_threadsafe(self._begin, works, endings)
+        return endings
 
     @property
     def running(self) -> int:
@@ -150,10 +151,10 @@ class Worker:
 
     # On the loop -----------------------------------------------------------------------------------
 
-    def _begin(self, works: Sequence[Work], futures: "Sequence[Future[RunEnded | None]]") -> None:
-        for work, future in zip(works, futures, strict=True):
+    def _begin(self, works: Sequence[Work], endings: Sequence[Ending]) -> None:
+        for work, ending in zip(works, endings, strict=True):
             task = self.loop.create_task(self.execute(work.run, work.graph, work.history))
-            task.add_done_callback(partial(_hand_over, future))
+            task.add_done_callback(partial(_hand_over, ending))
 
     def gives_back(self, run_id: UUID) -> bool:
         """Whether this run is being handed to another worker, so that nothing of it may be ended here."""
@@ -293,21 +294,20 @@ class Worker:
         for run_id, activation, value in await self._in_upkeep(claims.answers_for, run_ids=asking):
             active = self._active.get(run_id)
             if active is not None and activation in active.journal.asked:
-                active.journal.asked.discard(activation)
+                active.journal.asked -= {activation}
                 active.control.answer(activation, value)
 
     async def _in_upkeep(self, function: Callable[..., Any], **arguments: Any) -> Any:
         return await self.loop.run_in_executor(self._upkeep, _with_fresh_connection, function, arguments)
 
 
-def _hand_over(future: "Future[RunEnded | None]", task: "asyncio.Task[RunEnded | None]") -> None:
+def _hand_over(ending: Ending, task: "asyncio.Task[RunEnded | None]") -> None:
     """Tells the thread that waits what became of its run."""
     if task.cancelled():
-        future.cancel()
-    elif (error := task.exception()) is not None:
-        future.set_exception(error)
+        ending.cancel()
     else:
-        future.set_result(task.result())
+        error = task.exception()
+        ending.settle(None if error is not None else task.result(), error)
 
 
 def _open_activations(history: History) -> set[int]:

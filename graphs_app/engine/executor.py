@@ -127,8 +127,23 @@ def node_run_of(task: asyncio.Task[Any]) -> NodeRun | None:
     return None if occupant is None else occupant.current
 
 
+class Owner(Protocol):
+    """What an executor asks of the run that its nodes belong to."""
+
+    def expire(self, node_run: NodeRun) -> None:
+        """The node's timeout_s is over."""
+
+    def is_let_go(self) -> bool:
+        """Whether the whole run stops here, and nothing more of it is to be written."""
+
+    def is_draining(self) -> bool:
+        """Whether the worker is stopping."""
+
+
 class Executor:
     """Runs the nodes of one run."""
+
+    __slots__ = ("clock", "host", "is_dry", "limits", "note", "owner", "random")
 
     def __init__(
         self,
@@ -138,18 +153,14 @@ class Executor:
         clock: Clock,
         random: Random,
         limits: Limits,
-        expire: Callable[[NodeRun], None],
-        is_let_go: Callable[[], bool],
-        is_draining: Callable[[], bool],
+        owner: Owner,
     ) -> None:
         self.host = host
         self.note = note
         self.clock = clock
         self.random = random
         self.limits = limits
-        self.expire = expire
-        self.is_let_go = is_let_go
-        self.is_draining = is_draining
+        self.owner = owner
         self.is_dry = host.dry_run
 
     async def execute(self, node_run: NodeRun) -> Outcome:
@@ -205,13 +216,13 @@ class Executor:
             # This is told now; should the run end before the next attempt, it must not be told again.
             context.usage = None
             context.effects.clear()
-        if self.is_draining():
+        if self.owner.is_draining():
             return HELD
         node_run.is_at_rest = True
         try:
             await self.clock.sleep(delay)
         except asyncio.CancelledError:
-            if not node_run.stop or self.is_let_go():
+            if not node_run.stop or self.owner.is_let_go():
                 raise
             await self._absorb_cancel()
             return STOPPED if node_run.stop == "stop" else HELD
@@ -236,7 +247,7 @@ class Executor:
         )
         node_run.blocked_s = 0.0
         if node.timeout_s is not None:
-            node_run.timer = self.clock.call_later(node.timeout_s, lambda: self.expire(node_run))
+            node_run.timer = self.clock.call_later(node.timeout_s, lambda: self.owner.expire(node_run))
         try:
             if step.check_inputs is not None and (problem := step.check_inputs(node_run.view)) is not None:
                 raise InputsMismatch(f"The state is not what tool {step.tool.name!r} needs: {problem} ({node_run})")
@@ -287,12 +298,12 @@ class Executor:
 
     async def _absorb_cancel(self) -> None:
         """Takes a cancellation that was meant for the tool away from the task, also one not yet delivered."""
-        if self.is_let_go():
+        if self.owner.is_let_go():
             raise asyncio.CancelledError
         try:
             await asyncio.sleep(0)
         except asyncio.CancelledError:
-            if self.is_let_go():
+            if self.owner.is_let_go():
                 raise
         _uncancel()
 

@@ -7,6 +7,9 @@ from uuid import UUID
 
 from graphs_app.engine.checkpoint import Json, Usage
 
+NO_ACTIVATIONS: frozenset[int] = frozenset()
+"""One for all: an empty set of each run's own takes as much as five of its attributes."""
+
 
 class Host(Protocol):
     """What surrounds one run. All but sub_run are called on the event loop and must return at once."""
@@ -81,7 +84,7 @@ class Control:
         self.parked: Collection[int] = ()
         """Set by the loop: activations that wait because a sub-run of theirs waits for a person."""
         self._answers: dict[int, Any] = {}
-        self._woken: set[int] = set()
+        self._woken = NO_ACTIVATIONS
         self._listening: dict[int, asyncio.Queue[str]] = {}
         self._on_change: Callable[[], None] | None = None
 
@@ -112,7 +115,7 @@ class Control:
         if activation in self._listening:
             self._listening[activation].put_nowait(key)
             return
-        self._woken.add(activation)
+        self._woken |= {activation}
         self._changed()
 
     def listen(self, activation: int) -> "asyncio.Queue[str]":
@@ -123,9 +126,9 @@ class Control:
         """See Host."""
         self._listening.pop(activation, None)
 
-    def take_woken(self) -> set[int]:
+    def take_woken(self) -> frozenset[int]:
         """For the loop: who was woken since the last call."""
-        woken, self._woken = self._woken, set()
+        woken, self._woken = self._woken, NO_ACTIVATIONS
         return woken
 
     def take_answers(self) -> dict[int, Any]:

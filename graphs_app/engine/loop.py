@@ -91,6 +91,27 @@ async def run(
 class _Loop:
     """One call of `run`."""
 
+    __slots__ = (
+        "clock",
+        "control",
+        "driver",
+        "executor",
+        "failure",
+        "finished",
+        "held",
+        "host",
+        "inline",
+        "let_go",
+        "limits",
+        "owner",
+        "progress",
+        "ready",
+        "result",
+        "running",
+        "timeout_s",
+        "wake",
+    )
+
     def __init__(
         self, progress: Progress, host: Host, control: Control, clock: Clock, random: Random, limits: Limits
     ) -> None:
@@ -101,14 +122,7 @@ class _Loop:
         self.host = host
         self.owner = asyncio.current_task()
         self.executor = Executor(
-            host=host,
-            note=progress.recorder.note,
-            clock=clock,
-            random=random,
-            limits=limits,
-            expire=self._expire,
-            is_let_go=self._is_let_go,
-            is_draining=lambda: control.draining,
+            host=host, note=progress.recorder.note, clock=clock, random=random, limits=limits, owner=self
         )
         control.parked = progress.parked.keys()
         self.ready: list[NodeRun] = progress.begin()
@@ -126,15 +140,18 @@ class _Loop:
         self.failure: EngineError | None = None
         """Why the run is to end early, if not by a node's failure."""
         self.let_go = False
+        self.timeout_s: float | None = None
 
     async def run(self, timeout_s: float | None, worked_s: float) -> RunEnded:
         timer = None
         if timeout_s is not None:
-            timer = self.clock.call_later(max(0.0, timeout_s - worked_s), lambda: self._run_out(timeout_s))
+            self.timeout_s = timeout_s
+            timer = self.clock.call_later(max(0.0, timeout_s - worked_s), self._run_out)
         self.control.watch(self._on_control)
         self._spawn_driver(None)
         try:
-            return await asyncio.shield(self.result)
+            # Not shielded: when the owner is cancelled the result is too, and nobody sets it any more.
+            return await self.result
         finally:
             self.control.watch(None)
             if timer is not None:
@@ -314,13 +331,13 @@ class _Loop:
             self.inline = None
             self._spawn_driver((node_run, left_behind(node_run, self.limits.cancel_grace_s)))
 
-    def _expire(self, node_run: NodeRun) -> None:
+    def expire(self, node_run: NodeRun) -> None:
         """The node's timeout_s is over."""
         if node_run is self.inline or node_run in self.running:
             self._stop(node_run, "timeout")
 
-    def _run_out(self, timeout_s: float) -> None:
-        self._fail(RunTimeout(f"Run {self.host.run_id} took longer than its {timeout_s} s"))
+    def _run_out(self) -> None:
+        self._fail(RunTimeout(f"Run {self.host.run_id} took longer than its {self.timeout_s} s"))
 
     def _on_control(self) -> None:
         if self.control.draining:
@@ -355,7 +372,10 @@ class _Loop:
                 self._stop(self.inline, "stop")
             self._wake()
 
-    def _is_let_go(self) -> bool:
+    def is_draining(self) -> bool:
+        return self.control.draining
+
+    def is_let_go(self) -> bool:
         return self.let_go or (self.owner is not None and self.owner.cancelling() > 0)
 
     async def _let_go(self) -> None:

@@ -58,6 +58,21 @@ class _Waiting:
 class Planner:
     """What is active and what waits in one run."""
 
+    __slots__ = (
+        "_first_starts",
+        "_left_edges",
+        "_mask",
+        "_next",
+        "_running",
+        "_topology",
+        "_untouched",
+        "_waiting",
+        "_watchers",
+        "active",
+        "exceeded",
+        "traversals",
+    )
+
     def __init__(self, topology: Topology) -> None:
         self.active: dict[int, Activation] = {}
         """By number, in the order of numbers: ready or running."""

@@ -4,6 +4,7 @@ The schemas that tools usually declare (an object of typed properties) become pl
 under a microsecond a property; anything richer is left to jsonschema.
 """
 
+import operator
 import types
 import typing
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -16,12 +17,18 @@ Check = Callable[[Any], str | None]
 """Says what is wrong with a value, or None."""
 
 NOTES = {"title", "description", "default", "examples", "$schema", "$id", "$comment"}
-PLAIN = NOTES | {"type", "properties", "required", "additionalProperties", "items", "enum", "anyOf"}
 SIZES = ("minLength", "maxLength", "minItems", "maxItems")
 BOUNDS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
+PLAIN = NOTES | {"type", "properties", "required", "additionalProperties", "items", "enum", "anyOf", *SIZES, *BOUNDS}
 JUDGED_HERE = {
     *("title", "description", "default", "type", "properties", "required", "additionalProperties", "items", "enum"),
     *("anyOf", *SIZES, *BOUNDS),
+}
+OUTSIDE: dict[str, tuple[Callable[[Any, Any], bool], str]] = {
+    "minimum": (operator.lt, "less than the minimum of"),
+    "maximum": (operator.gt, "greater than the maximum of"),
+    "exclusiveMinimum": (operator.le, "less than or equal to the minimum of"),
+    "exclusiveMaximum": (operator.ge, "greater than or equal to the maximum of"),
 }
 TYPES: dict[str, tuple[type, ...]] = {
     "string": (str,),
@@ -88,6 +95,9 @@ def _distinct_words(words: Any) -> set[str] | None:
 
 def problems_with(value: Any, schema: Json) -> Iterator[tuple[str, str]]:
     """(JSON pointer, message) for each fault of the value."""
+    check = compile_check(schema)
+    if check is None or check(value) is None:
+        return  # as most are; only who has to tell every fault asks jsonschema, which takes long to load
     for error in jsonschema.Draft202012Validator(schema).iter_errors(value):
         yield "".join(f"/{escape(str(step))}" for step in error.absolute_path), _shortened(error.message)
 
@@ -125,6 +135,8 @@ def _is_plain(schema: Json) -> bool:
         all(one is None or one in TYPES for one in kinds)
         and isinstance(schema.get("additionalProperties", True), bool)
         and all(isinstance(one, str) for one in schema.get("enum", ()))
+        and all(type(schema.get(key, 0)) is int for key in SIZES)
+        and all(type(schema.get(key, 0)) in (int, float) for key in BOUNDS)
         and isinstance(schema.get("items", {}), dict)
         and all(isinstance(one, dict) for one in schema.get("properties", {}).values())
         and all(isinstance(one, dict) for one in schema.get("anyOf", ()))
@@ -144,6 +156,8 @@ def _plain_check(schema: Json) -> Check | None:
         for check in (
             _type_check(schema),
             _enum_check(schema),
+            _bounds_check(schema),
+            _sizes_check(schema),
             _object_check(schema),
             _items_check(schema),
             _any_of_check(schema),
@@ -189,6 +203,35 @@ def _enum_check(schema: Json) -> Check | None:
 
     def check(value: Any) -> str | None:
         return None if value in allowed else f"expected one of {', '.join(map(repr, allowed))}, found {value!r:.80}"
+
+    return check
+
+
+def _bounds_check(schema: Json) -> Check | None:
+    tests = [(OUTSIDE[key], schema[key]) for key in BOUNDS if key in schema]
+    if not tests:
+        return None
+
+    def check(value: Any) -> str | None:
+        if isinstance(value, int | float) and value is not True and value is not False:
+            for (is_outside, words), bound in tests:
+                if is_outside(value, bound):
+                    return f"{value!r} is {words} {bound!r}"
+        return None
+
+    return check
+
+
+def _sizes_check(schema: Json) -> Check | None:
+    tests = [(str if key.endswith("Length") else list, key[:3], schema[key]) for key in SIZES if key in schema]
+    if not tests:
+        return None
+
+    def check(value: Any) -> str | None:
+        for kind, end, size in tests:
+            if isinstance(value, kind) and (len(value) < size if end == "min" else len(value) > size):
+                return f"{_shortened(repr(value))} is {'too short' if end == 'min' else 'too long'}"
+        return None
 
     return check
 

@@ -40,6 +40,21 @@ from graphs_app.engine.state import View, Writes, check_writes
 class Progress:
     """One run's state, plan and number of checkpoints."""
 
+    __slots__ = (
+        "_circles",
+        "_history",
+        "asked",
+        "clock",
+        "compiled",
+        "failure",
+        "number",
+        "parked",
+        "planner",
+        "recorder",
+        "run_id",
+        "state",
+    )
+
     def __init__(
         self,
         compiled: Compiled,

@@ -2,11 +2,10 @@
 
 import logging
 from collections.abc import Sequence
-from concurrent.futures import Future
 from uuid import UUID
 
 from graphs_app import definitions, worker
-from graphs_app.engine.checkpoint import RunEnded
+from graphs_app.ending import Ending
 from graphs_app.engine.errors import DefinitionInvalid, error_json
 from graphs_app.models import Run
 from graphs_app.services import claims
@@ -14,11 +13,8 @@ from graphs_app.services.claiming import AT_ONCE
 
 logger = logging.getLogger(__name__)
 
-Ending = Future[RunEnded | None]
-"""How a run that was started here ends; None when it goes on elsewhere."""
 
-
-def execute(*, run_id: UUID) -> "Future[RunEnded | None] | None":
+def execute(*, run_id: UUID) -> Ending | None:
     """Starts a run that is queued, or that lost its worker; None when there is nothing to do."""
     if worker.is_ending():
         return None
@@ -54,16 +50,16 @@ def execute_each(*, run_ids: Sequence[UUID]) -> dict[UUID, Ending]:
     return dict(zip((work.run.pk for work in works), here.submit(works), strict=True))
 
 
-def execute_all(*, run_ids: Sequence[UUID]) -> "list[Future[RunEnded | None]]":
+def execute_all(*, run_ids: Sequence[UUID]) -> list[Ending]:
     """Starts as many of these runs as are to be had; the first work while the others are claimed."""
     here = worker.current()
-    futures: list[Future[RunEnded | None]] = []
+    endings: list[Ending] = []
     for begin in range(0, len(run_ids), AT_ONCE):
         if worker.is_ending() or here.is_draining:
             break
         claimed = claims.claim_unsuspected(run_ids=run_ids[begin : begin + AT_ONCE], owner=here.name).values()
-        futures += here.submit([work for run in claimed if (work := _work(run)) is not None])
-    return futures
+        endings += here.submit([work for run in claimed if (work := _work(run)) is not None])
+    return endings
 
 
 def _work(run: Run) -> "worker.Work | None":

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, wait
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,7 +11,7 @@ from django.contrib.auth.hashers import make_password
 from django.utils import timezone
 
 from graphs_app import worker
-from graphs_app.engine.checkpoint import RunEnded
+from graphs_app.ending import Ending
 from graphs_app.errors import RunFinished
 from graphs_app.models import TERMINAL, Run, RunStatus
 from graphs_app.services import execution, runs
@@ -58,7 +57,7 @@ class Asked:
     request: Request
     on_event: OnEvent
     seen: int = 0
-    work: "Future[RunEnded | None] | None" = field(default=None, init=False)
+    work: Ending | None = field(default=None, init=False)
 
     @property
     def run_id(self) -> UUID:
@@ -91,7 +90,7 @@ class Asked:
         if self.work is None:
             time.sleep(LOOK_AGAIN_S)  # a worker of another process has the run: only the database tells of it
         else:
-            wait([self.work], timeout=LOOK_AGAIN_S)
+            self.work.wait(LOOK_AGAIN_S)
 
     def proposal(self) -> Proposal | None:
         return Proposal.objects.filter(request=self.request).prefetch_related("hunks").first()

@@ -11,7 +11,6 @@ import json
 import sys
 import time
 from argparse import ArgumentParser
-from concurrent.futures import Future, wait
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -22,8 +21,8 @@ from django.db import OperationalError, ProgrammingError
 from django.utils import timezone
 
 from graphs_app import selectors, snapshots, worker
+from graphs_app.ending import Ending
 from graphs_app.engine import validate
-from graphs_app.engine.checkpoint import RunEnded
 from graphs_app.engine.registry import REGISTRY
 from graphs_app.errors import RunFinished
 from graphs_app.following import Follower
@@ -149,11 +148,14 @@ class Command(BaseCommand):
 
     def _work(self, run: Run, follower: Follower, *, follow: bool) -> None:
         """Executes the run here, unless a worker elsewhere is quicker, until it is over or waits."""
-        work: Future[RunEnded | None] | None = None
+        work: Ending | None = None
         while not follower.is_over:
             if work is None or work.done():
                 work = execution.execute(run_id=run.pk)
-            wait([work] if work else [], timeout=LOOK_AGAIN_S)
+            if work is None:
+                time.sleep(LOOK_AGAIN_S)  # another worker has the run, and only the database tells of it
+            else:
+                work.wait(LOOK_AGAIN_S)
             for frame in follower.look():
                 if follow:
                     self._tell(frame)
