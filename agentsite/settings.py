@@ -163,7 +163,8 @@ CELERY_BROKER_TRANSPORT = {
     "redis": "agentsite.redis_broker:Transport",
 }.get(BROKER_URL.partition(":")[0])
 CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, object] = (
-    {} if BROKER_URL.startswith("memory") else {"visibility_timeout": 2 * 3600}
+    # Redis keeps a list for each step; with its usual four, neighbours would be equal.
+    {} if BROKER_URL.startswith("memory") else {"visibility_timeout": 2 * 3600, "priority_steps": list(range(10))}
 )
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True

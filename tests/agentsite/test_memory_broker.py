@@ -56,6 +56,17 @@ def test_room_made_by_an_acknowledgement_lets_the_next_message_in_at_once(link: 
         acknowledging.join()
 
 
+def test_the_most_urgent_message_comes_first_and_of_equals_the_first(link: Connection) -> None:
+    got: list[object] = []
+    queue = Queue("urgent", channel=link.channel())
+    with link.Consumer(queue, callbacks=[lambda body, message: (got.append(body), message.ack())], accept=["json"]):
+        for n, priority in enumerate((9, 4, 9, 0, 4)):
+            link.Producer().publish(n, routing_key="urgent", priority=priority)
+        for _ in range(5):
+            link.drain_events(timeout=1)
+    assert got == [3, 1, 4, 0, 2]
+
+
 def test_a_ring_between_looking_and_waiting_is_not_missed() -> None:
     bell = Bell()
     seen = bell.rings
