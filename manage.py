@@ -6,8 +6,13 @@ import sys
 
 import agentsite  # noqa: F401  # first: it says which modules are loaded only when they are used
 
+WITHOUT_PAGES = ("run_graph",)
+"""Commands that execute runs, as workers do, and load no more than those."""
+
 
 def main() -> None:
+    if sys.argv[1:2] and sys.argv[1] in WITHOUT_PAGES:
+        os.environ.setdefault("SERVES_PAGES", "no")
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "agentsite.settings")
     from django.core.exceptions import ImproperlyConfigured
     from django.core.management import execute_from_command_line

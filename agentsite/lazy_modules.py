@@ -19,6 +19,7 @@ ON_FIRST_USE = frozenset(
         "agentsite.celery",  # who executes runs without a broker never speaks to one
         "django.core.cache.backends.filebased",  # a system check knows its class
         "django.core.mail",
+        "django.core.management",
         "django.forms",  # models could make some of their fields
         "django.template",
         "django.test",  # it tells who signs tokens of changed settings

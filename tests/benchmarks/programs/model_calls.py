@@ -50,6 +50,7 @@ def prepare(count: int) -> None:
 
 def main(count: int) -> None:
     subprocess.run([sys.executable, "-m", __spec__.name, "prepare", str(count)], check=True)
+    os.environ["SERVES_PAGES"] = "no"  # as the unit of a worker has it, and manage.py run_graph
     set_up()
     from graphs_app import worker
     from graphs_app.models import Run, RunStatus
