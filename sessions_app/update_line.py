@@ -11,12 +11,12 @@ import os
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, Protocol
 from uuid import UUID
 
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.utils import timezone
 
 from sessions_app import update_sql
 from sessions_app.crdt.store import Batch, Stored, StoreFailed
@@ -123,7 +123,7 @@ class SqliteLine:
             log.warning("the write-ahead log could not be moved into the database: %s", error)
 
     def _write(self, batches: Sequence[Batch]) -> list[Stored] | None:
-        now = update_sql.moment(timezone.now(), self._own)
+        now = _now()
         version = self.setting("data_version")
         if version != self._version:
             self._checked.clear()
@@ -201,6 +201,11 @@ class SqliteLine:
 
     def close(self) -> None:
         self._connection.close()
+
+
+def _now() -> str:
+    """As Django writes moments into this database, which takes it as long as a whole statement takes the database."""
+    return str(datetime.now(UTC).replace(tzinfo=None))
 
 
 @lru_cache(maxsize=64)

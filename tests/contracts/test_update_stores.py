@@ -297,7 +297,7 @@ def stored_by(line: Line, batches: list[Batch]) -> list[Stored] | None:
 def test_the_loops_connection_stores_what_is_plain_and_everybody_sees_it(
     cast: Cast, store: UpdateStore, line: Line
 ) -> None:
-    typist = Typist()
+    typist, began = Typist(), timezone.now()
     assert stored_by(line, [batch(cast, typist.types("a"), typist.types("b"))]) == [Stored(last=2)]
     assert stored_by(line, [batch(cast, typist.types("c"), known=2)]) == [Stored(last=3)]
     assert store.append([batch(cast, typist.types("d"), known=3)]) == [Stored(last=4)]
@@ -305,6 +305,9 @@ def test_the_loops_connection_stores_what_is_plain_and_everybody_sees_it(
     assert update_log.build(loaded).text() == "abcd"
     assert [(row.number, row.user) for row in loaded.updates] == [(number, cast.ana.pk) for number in (1, 2, 3, 4)]
     assert cast.document.revision == 4
+    moments = list(DocumentUpdate.objects.order_by("number").values_list("created_at", flat=True))
+    assert moments == sorted(moments), "they are written in the same way, and read as the same"
+    assert began <= moments[0] <= moments[-1] <= timezone.now()
 
 
 def test_the_loops_connection_waits_for_the_disk_as_every_other_does(line: SqliteLine) -> None:
