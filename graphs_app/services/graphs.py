@@ -49,11 +49,16 @@ def _unknown_sub_graphs(definition: Any, user: User | None, name: str) -> Iterat
     own = _slug_of(name or str(definition.get("name") or ""))
     nodes = definition.get("nodes")
     for index, node in enumerate(nodes if isinstance(nodes, list) else ()):
-        config = (
-            node.get("config") if isinstance(node, dict) and node.get("tool") in snapshots.SUB_GRAPH_TOOLS else None
-        )
-        slug = config.get("graph") if isinstance(config, dict) else None
-        if not isinstance(slug, str) or selectors.graphs_for(user).filter(slug=slug).exists():
+        calls = isinstance(node, dict) and node.get("tool") in snapshots.SUB_GRAPH_TOOLS
+        config = node.get("config") if calls else None
+        slug, number = (config.get("graph"), config.get("version")) if isinstance(config, dict) else (None, None)
+        if not isinstance(slug, str):
+            continue
+        called = selectors.graphs_for(user).filter(slug=slug).first()
+        if called is not None:
+            if type(number) is int and not called.graph_versions.filter(number=number).exists():
+                message = f"graph {slug!r} has no version {number}; its current version is {called.version}"
+                yield Problem(f"/nodes/{index}/config/version", "graph_version_unknown", message)
             continue
         if slug != own or Graph.objects.filter(slug=slug).exists():  # a graph may call itself from its first version on
             yield Problem(

@@ -116,6 +116,20 @@ def test_a_graph_may_call_itself_from_its_first_version_on(api: APIClient, eve: 
     assert post(eve, "/v1/graphs", calls("count-down", "Count down")).status_code == 422  # it would be count-down-2
 
 
+def test_a_version_of_a_sub_graph_that_is_not_there_is_refused_when_the_graph_is_saved(api: APIClient) -> None:
+    post(api, "/v1/graphs", cast.SUM)
+    calls = cast.line("Calls", cast.node("down", "graph", {"graph": "sum", "version": 2}))
+    assert post(api, "/v1/graphs/validate", calls).json()["problems"] == [
+        {
+            "pointer": "/nodes/0/config/version",
+            "code": "graph_version_unknown",
+            "message": "graph 'sum' has no version 2; its current version is 1",
+        }
+    ]
+    calls["nodes"][0]["config"]["version"] = 1
+    assert post(api, "/v1/graphs", calls).status_code == 201
+
+
 def test_another_persons_graph_is_not_there(api: APIClient, eve: APIClient) -> None:
     graph_id = post(api, "/v1/graphs", cast.SUM).json()["id"]
     for path in (f"/v1/graphs/{graph_id}", "/v1/graphs/sum", "/v1/graphs/sum/versions", "/v1/graphs/sum/layout"):
