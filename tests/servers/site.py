@@ -87,7 +87,8 @@ class Site:
         arguments = ["--queues", queue, "--hostname", f"{name}@%h", "--loglevel", "INFO"]
         if beat:
             arguments += ["--beat", "--schedule", str(self.var_dir / f"{name}.schedule")]
-        return self._spawn(name, sys.executable, "-m", "celery", "-A", "agentsite", "worker", *arguments)
+        command = (sys.executable, "-m", "celery", "-A", "agentsite", "worker", *arguments)
+        return self._spawn(name, *command, SERVES_PAGES="no")  # as its unit has it
 
     def stop(self) -> int | None:
         """SIGTERM to everything; the web process's exit code."""
@@ -110,10 +111,15 @@ class Site:
                 victim.send_signal(signal.SIGKILL)
             victim.wait()
 
-    def _spawn(self, name: str, *command: str) -> "subprocess.Popen[bytes]":
+    def _spawn(self, name: str, *command: str, **more: str) -> "subprocess.Popen[bytes]":
         with (self.var_dir / f"{name}.log").open("ab") as log:
             process = subprocess.Popen(
-                command, env=self.environment, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT
+                command,
+                env=self.environment | more,
+                cwd=ROOT,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
             )
         self.processes.append(process)
         shared.watch_process(process.pid)
