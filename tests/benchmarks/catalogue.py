@@ -61,6 +61,17 @@ def durable(title: str, database: str, steps: int, runs: int) -> Suite:
     )
 
 
+def durable_long(database: str) -> Suite:
+    """A run of 1,000 steps beside one of 50: what a step costs must not depend on how many went before it."""
+    short = ours("durable", "50", "1", database=database)
+    return Suite(
+        title="durable, PostgreSQL, one run of 1,000 steps",
+        unit="steps/s",
+        ours=ours("durable", "1000", "1", database=database),
+        peers={"one of 50 steps": short},
+    )
+
+
 def together(rooms: int, people: int) -> Suite:
     """Real Yjs clients in a room, or in many; the peers store nothing."""
     size = (str(rooms), str(people))
@@ -116,6 +127,7 @@ SUITES = {
     ),
     "durable-one": durable("durable, PostgreSQL, one run", "postgres", 200, 1),
     "durable-hundred": durable("durable, PostgreSQL, 100 runs", "postgres", 50, 100),
+    "durable-long": durable_long("postgres"),
     "durable-sqlite": durable("durable, SQLite, one run", "sqlite", 200, 1),
     "model-calls": Suite(
         title="1,000 runs of five 1-second calls, PostgreSQL",
