@@ -40,7 +40,7 @@ ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS", default=["localhost", "127.
 CSRF_TRUSTED_ORIGINS: list[str] = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 GUESTS_ALLOWED: bool = env.bool("GUESTS_ALLOWED", default=True)
 
-# A worker has no use for what makes pages, and starts in half the time and memory without it.
+# A worker has no use for what makes pages, and starts with less work and memory without it.
 SERVES_PAGES: bool = env.bool("SERVES_PAGES", default=True)
 
 INSTALLED_APPS = [
