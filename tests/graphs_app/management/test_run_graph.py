@@ -87,10 +87,10 @@ def test_every_patterns_graph_is_run_with_the_sub_graphs_that_lie_beside_it(
     for pattern in INDEX:
         if pattern["supported"]:
             case = pattern["cases"][0]
-            state = keep(tmp_path, "state.json", case.get("state") or {})
+            given = [["--input", keep(tmp_path, "state.json", case["state"])]] if case.get("state") else []
             answers = [f"--answer=ask={json.dumps(answer)}" for answer in case.get("answers", ())]
-            for given in ([], ["--input", state]):
-                code, out, err = run_graph(str(PATTERNS / pattern["graph"]), *given, *answers)
+            for state in ([], *given):
+                code, out, err = run_graph(str(PATTERNS / pattern["graph"]), *state, *answers)
                 assert code == 0, (pattern["number"], err)
             final = case.get("final", {})
             assert {key: json.loads(out)[key] for key in final} == final, pattern["number"]
