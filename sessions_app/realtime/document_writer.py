@@ -152,6 +152,7 @@ class Writer:
         if self._disk is None:
             self._disk = ThreadPoolExecutor(1, thread_name_prefix="document-disk")
         self._at_disk = True
+        loop = asyncio.get_running_loop()
 
         def came_back(working: "asyncio.Future[None]") -> None:
             error = working.exception()
@@ -161,9 +162,12 @@ class Writer:
                 self._line_leaves = None
             done(error if error is None or isinstance(error, StoreFailed) else StoreFailed(repr(error)))
             self._tidy()
-            self._commit_here()
+            if self._is_busy(self._clock()):  # whoever is there by then shares the commit
+                loop.call_later(GATHER_S, self._commit_here)
+            else:
+                self._commit_here()
 
-        asyncio.get_running_loop().run_in_executor(self._disk, work).add_done_callback(came_back)
+        loop.run_in_executor(self._disk, work).add_done_callback(came_back)
 
     def _hand_over(self, waiting: list[Waiting]) -> None:
         self._waiting.extend(waiting)

@@ -159,6 +159,14 @@ async def test_what_comes_while_a_commit_is_on_its_way_to_a_slow_disk_shares_the
     assert shelf.commits == [("disk", 1), ("disk", 3)]
 
 
+async def test_many_at_once_share_a_commit_at_a_slow_disk_too() -> None:
+    shelf = Shelf()
+    writer = await with_slow_disk(shelf)
+    answers = await asyncio.gather(*(writer.append(batch()) for _ in range(100)))
+    assert answers == [Stored(1)] * 100
+    assert shelf.commits == [("disk", 1), ("disk", 99)]
+
+
 async def test_who_leaves_while_a_commit_is_on_its_way_takes_the_connection_along_afterwards() -> None:
     shelf = Shelf()
     writer = await with_slow_disk(shelf)
