@@ -12,7 +12,6 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import lru_cache
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -20,7 +19,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from sessions_app import update_sql
 from sessions_app.crdt.store import Batch, Stored, StoreFailed
-from sessions_app.plain_sql import identity
+from sessions_app.plain_sql import identity, with_marks
 
 log = logging.getLogger(__name__)
 
@@ -69,8 +68,8 @@ class SqliteLine:
     def __init__(self, own: BaseDatabaseWrapper) -> None:
         self._own = own
         self._connection: sqlite3.Connection = own.connection
-        self._insert = _with_marks(update_sql.insert())
-        self._set_number = _with_marks(update_sql.set_number())
+        self._insert = with_marks(update_sql.insert(), "sqlite")
+        self._set_number = with_marks(update_sql.set_number(), "sqlite")
         self._version = -1
         """Of the database: another one as soon as any other connection has committed anything."""
         self._checked: dict[UUID, Checked] = {}
@@ -152,9 +151,8 @@ class SqliteLine:
             self._connection.execute(self._set_number, [last, now, document])
             checked.last = last
             return True
-        allotted = self._connection.execute(
-            _with_marks(update_sql.allot(len(users))), update_sql.allot_values(batch, users, now, self._own)
-        ).fetchone()
+        allot = with_marks(update_sql.allot(len(users)), "sqlite")
+        allotted = self._connection.execute(allot, update_sql.allot_values(batch, users, now, self._own)).fetchone()
         if allotted is None or allotted[0] != last:
             return False
         if checked is None or checked.epoch != batch.epoch:
@@ -206,9 +204,3 @@ class SqliteLine:
 def _now() -> str:
     """As Django writes moments into this database, which takes it as long as a whole statement takes the database."""
     return str(datetime.now(UTC).replace(tzinfo=None))
-
-
-@lru_cache(maxsize=64)
-def _with_marks(sql: str) -> str:
-    """The statement as this driver marks its parameters."""
-    return sql.replace("%s", "?")
