@@ -4,7 +4,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from tests.servers import shared
 from tests.servers.postgres import start_postgres
@@ -23,6 +23,8 @@ class Program:
     database: str = ""
     """postgres or sqlite: an empty one is made for every run, and DATABASE_URL names it."""
     cores: str = "0"
+    with_server: bool = False
+    """PostgreSQL works on the same cores; else it may use any."""
     timeout_s: float = 300
 
 
@@ -51,23 +53,26 @@ def peer(module: str, *arguments: str, database: str = "") -> Program:
 
 
 def durable(title: str, database: str, steps: int, runs: int) -> Suite:
-    """The same chain of nodes on our journal and on LangGraph's checkpointer, both with durability sync."""
+    """The same chain of nodes on our journal and on LangGraph's checkpointer, both with durability sync; all of it, the
+    server too, on one core."""
     size = (str(steps), str(runs))
+    mine, theirs = ours("durable", *size, database=database), peer("langgraph_durable", *size, database=database)
+    shares = database == "postgres"
     return Suite(
         title=title,
         unit="steps/s",
-        ours=ours("durable", *size, database=database),
-        peers={"LangGraph": peer("langgraph_durable", *size, database=database)},
+        ours=replace(mine, with_server=shares),
+        peers={"LangGraph": replace(theirs, with_server=shares)},
     )
 
 
 def durable_long(database: str) -> Suite:
     """A run of 1,000 steps beside one of 50: what a step costs must not depend on how many went before it."""
-    short = ours("durable", "50", "1", database=database)
+    short = replace(ours("durable", "50", "1", database=database), with_server=True)
     return Suite(
         title="durable, PostgreSQL, one run of 1,000 steps",
         unit="steps/s",
-        ours=ours("durable", "1000", "1", database=database),
+        ours=replace(ours("durable", "1000", "1", database=database), with_server=True),
         peers={"one of 50 steps": short},
     )
 

@@ -4,6 +4,7 @@ Usage: python -m tests.benchmarks.run [--rounds N] [--readme] [NAME ...]
 """
 
 import argparse
+import contextlib
 import json
 import os
 import shutil
@@ -53,6 +54,16 @@ def command_of(program: Program) -> list[str]:
     return [sys.executable, "-m", program.module]
 
 
+def pin(server_url: str, cores: set[int]) -> None:
+    """Puts a PostgreSQL on cores: its processes, and with the first of them those that it starts from now on."""
+    folder = Path(server_url.partition("host=")[2])
+    first = (folder / "postmaster.pid").read_text().split()[0]
+    others = Path(f"/proc/{first}/task/{first}/children").read_text().split()
+    for process in (first, *others):
+        with contextlib.suppress(ProcessLookupError):  # it has ended meanwhile
+            os.sched_setaffinity(int(process), cores)
+
+
 def measure(program: Program, servers: dict[str, str]) -> dict[str, float]:
     """Runs one program once on its cores, with an empty database if it needs one; returns its figures."""
     name = uuid.uuid4().hex[:12]
@@ -64,6 +75,9 @@ def measure(program: Program, servers: dict[str, str]) -> dict[str, float]:
         environment["DATABASE_URL"] = url
         if program.peer:
             arguments.insert(0, url)
+        if not is_sqlite:
+            own = {int(core) for core in program.cores.split(",")}
+            pin(servers["POSTGRES"], own if program.with_server else os.sched_getaffinity(0))
     done = subprocess.run(
         ["taskset", "-c", program.cores, *command_of(program), *arguments],
         cwd=ROOT,
