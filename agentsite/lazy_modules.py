@@ -6,13 +6,15 @@ whoever imports it, but that only finds its file. The first attribute that is as
 thread asks; from then on it is a module like any other. `from it import name` asks at once.
 """
 
+import importlib
 import sys
-import threading
 from collections.abc import Sequence
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from types import ModuleType
 from typing import Any
+
+bootstrap: Any = importlib.import_module("importlib._bootstrap")
 
 ON_FIRST_USE = frozenset(
     {
@@ -69,7 +71,6 @@ class OnFirstUse(SourceFileLoader):
 
     def __init__(self, name: str, path: str) -> None:
         super().__init__(name, path)
-        self._lock = threading.RLock()
         self._was_begun = False
 
     def exec_module(self, module: ModuleType) -> None:
@@ -79,8 +80,17 @@ class OnFirstUse(SourceFileLoader):
             module.__class__ = Unused
 
     def run(self, module: Unused) -> None:
-        """Runs the module unless it was; who comes while another thread does it waits."""
-        with self._lock:
+        """Runs the module unless it was; who comes while another thread does it waits.
+
+        The lock is the one that imports of this name take: those know when threads wait for each other in a circle,
+        where a lock of our own would be a part of it that they do not see.
+        """
+        lock = bootstrap._get_module_lock(self.name)
+        try:
+            lock.acquire()
+        except bootstrap._DeadlockError:
+            return  # as an import does in a circle of threads: what is there by now has to do
+        try:
             if self._was_begun:
                 return
             self._was_begun = True
@@ -91,6 +101,8 @@ class OnFirstUse(SourceFileLoader):
                 raise
             if type(module) is Unused:
                 module.__class__ = ModuleType  # type: ignore[assignment]  # it is like any other from now on
+        finally:
+            lock.release()
 
 
 class Finder(MetaPathFinder):

@@ -128,6 +128,33 @@ def test_threads_that_ask_at_once_all_find_it_run_once(lazy: types.ModuleType) -
     assert times_run() == 1
 
 
+def test_threads_that_need_each_others_modules_do_not_wait_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lazy_modules, "ON_FIRST_USE", frozenset({"left", "right"}))
+    monkeypatch.syspath_prepend(str(tmp_path))
+    both: Any = types.ModuleType("both")
+    both.are_there = threading.Barrier(2).wait
+    monkeypatch.setitem(sys.modules, "both", both)
+    for name, other in (("left", "right"), ("right", "left")):
+        body = f"import both\nboth.are_there(60)\nimport {other}\nFOUND = getattr({other}, 'FOUND', 'half')\n"
+        (tmp_path / f"{name}.py").write_text(body)
+        spec = lazy_modules.Finder().find_spec(name, [str(tmp_path)])
+        assert spec is not None
+        assert spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        monkeypatch.setitem(sys.modules, name, module)
+        spec.loader.exec_module(module)
+    threads = [
+        threading.Thread(target=getattr, args=(sys.modules[name], "FOUND"), daemon=True) for name in ("left", "right")
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert [sys.modules[name].FOUND for name in ("left", "right")] == ["half", "half"]
+
+
 def test_what_a_module_does_not_have_is_said_as_by_any_module(lazy: types.ModuleType) -> None:
     with pytest.raises(AttributeError, match="'counted' has no attribute 'nothing'"):
         _ = lazy.nothing
