@@ -9,7 +9,6 @@ from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from graphs_app.errors import RunFinished
 from graphs_app.models import (
     Graph,
     GraphDraft,
@@ -20,7 +19,7 @@ from graphs_app.models import (
     Run,
     WorkerHeartbeat,
 )
-from graphs_app.services import runs
+from graphs_app.services import operating
 from sessions_app.admin import ReadOnlyAdmin, link_to, link_to_list
 from sessions_app.models import SessionEvent
 
@@ -195,32 +194,23 @@ class RunAdmin(ReadOnlyAdmin[Run]):
 
     @admin.action(description="Cancel", permissions=["change"])
     def cancel(self, request: HttpRequest, chosen: QuerySet[Run]) -> None:
-        done = 0
-        for run in chosen:
-            try:
-                runs.cancel_run(run=run)
-            except RunFinished:
-                continue
-            done += 1
-        self._tell(request, "asked to cancel", done, chosen.count(), "over before")
+        self._act(request, chosen, "cancel")
 
     @admin.action(description="Requeue: take from its worker and queue again", permissions=["change"])
     def requeue(self, request: HttpRequest, chosen: QuerySet[Run]) -> None:
-        done = sum(runs.requeue_run(run=run) for run in chosen)
-        self._tell(request, "queued again", done, chosen.count(), "over, waiting for a person, or part of another run")
+        self._act(request, chosen, "requeue")
 
     @admin.action(description="Release the lease of a worker that is gone", permissions=["change"])
     def release_lease(self, request: HttpRequest, chosen: QuerySet[Run]) -> None:
-        done = sum(runs.release_run(run=run) for run in chosen)
-        self._tell(
-            request, "given back to the queue", done, chosen.count(), "not held by a worker, or part of another run"
-        )
+        self._act(request, chosen, "release")
 
-    def _tell(self, request: HttpRequest, what: str, done: int, asked: int, otherwise: str) -> None:
+    def _act(self, request: HttpRequest, chosen: QuerySet[Run], name: str) -> None:
+        action = operating.ACTIONS[name]
+        done, asked = sum(action.act(run) for run in chosen), chosen.count()
         if done:
-            self.message_user(request, f"{done} of {asked} runs {what}.", messages.SUCCESS)
+            self.message_user(request, f"{done} of {asked} runs {action.done}.", messages.SUCCESS)
         if done < asked:
-            self.message_user(request, f"{asked - done} left alone: {otherwise}.", messages.WARNING)
+            self.message_user(request, f"{asked - done} left alone: {action.otherwise}.", messages.WARNING)
 
 
 @admin.register(NodeRun)

@@ -81,7 +81,7 @@ class Part:
 
     def is_stored(self) -> None:
         """All of it is durable now."""
-        self.journal.stored(self.row or self.fold())
+        self.journal.stored(self.fold())
 
     def fold(self) -> RunRow:
         """The part as rows; folded once, however often the batch is tried."""
@@ -339,7 +339,7 @@ def is_one_statement(parts: Sequence[Part]) -> bool:
     """Whether nothing is to be written but rows: no session is told, no effect happens, no end concerns others."""
     # A loop: for the batch of one, a generator takes as long as all else here.
     for part in parts:  # noqa: SIM110
-        if part.journal.is_in_session or (part.row or part.fold()).has_more:
+        if part.journal.is_in_session or part.fold().has_more:
             return False
     return True
 
@@ -354,7 +354,7 @@ def fits_line(parts: Sequence[Part]) -> bool:
 
 def in_order(parts: Sequence[Part]) -> list[RunRow]:
     """The rows by the ids of their runs, as everybody locks runs: whatever crosses it would deadlock."""
-    rows = [part.row or part.fold() for part in parts]
+    rows = [part.fold() for part in parts]
     if len(rows) > 1:
         rows.sort(key=ROW_ID)
     return rows
@@ -368,8 +368,7 @@ def take_answer(parts: Sequence[Part], answer: Answer) -> None:
         run = part.journal.run
         if held is None or run.id in held:
             part.is_stored()
-            if run.is_followed:
-                wakeups.wake(run)
+            wakeups.wake(run)
         else:
             part.failure = aftermath.lease_lost(run.id)
 

@@ -5,6 +5,7 @@ only who really waits gets something to wait on.
 """
 
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import CancelledError
 
@@ -76,3 +77,12 @@ class Ending:
         if (error := self.exception(timeout)) is not None:
             raise error
         return self._result
+
+
+def look_again(work: Ending | None, after_s: float) -> None:
+    """Returns when a run is over here, or after so long: where it is not worked on here, another worker has it, and
+    only the database tells of it."""
+    if work is None:
+        time.sleep(after_s)
+    else:
+        work.wait(after_s)

@@ -143,7 +143,7 @@ class Owner(Protocol):
 class Executor:
     """Runs the nodes of one run."""
 
-    __slots__ = ("clock", "host", "is_dry", "limits", "note", "owner", "random")
+    __slots__ = ("clock", "host", "limits", "note", "owner", "random")
 
     def __init__(
         self,
@@ -161,7 +161,6 @@ class Executor:
         self.random = random
         self.limits = limits
         self.owner = owner
-        self.is_dry = host.dry_run
 
     async def execute(self, node_run: NodeRun) -> Outcome:
         """All attempts. Raises only what the journal raises, and CancelledError when the whole run is let go."""
@@ -251,7 +250,7 @@ class Executor:
         try:
             if step.check_inputs is not None and (problem := step.check_inputs(node_run.view)) is not None:
                 raise InputsMismatch(f"The state is not what tool {step.tool.name!r} needs: {problem} ({node_run})")
-            if self.is_dry and step.tool.effects and not step.tool.rehearses:
+            if step.tool.effects and not step.tool.rehearses and self.host.dry_run:
                 context.emit_text(NOT_CALLED)
                 return Outcome("completed", NO_WRITES)
             writes = check_writes(await step.tool.function(context, node_run.view))

@@ -1,7 +1,7 @@
 """Through what a run reaches the outside: its Host, and the Control by which the outside reaches it."""
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -58,6 +58,17 @@ class Host(Protocol):
 def keys_of_tries(key: str, tries: int) -> list[str]:
     """The keys under which the sub-runs of a node run's attempts are found, in their order."""
     return [key, *(f"{key}~{number}" for number in range(2, tries + 1))]
+
+
+def key_of_try(keys: Sequence[str], statuses: Mapping[str, str]) -> str:
+    """Which of these keys is the present try's: the first whose sub-run has not failed, or is not made yet; or the
+    last. statuses: by key, of those that are made."""
+    return next((key for key in keys if statuses.get(key) not in ("failed", "cancelled")), keys[-1])
+
+
+def without_try(key: str) -> str:
+    """The key that was asked for, of one of its tries."""
+    return key.partition("~")[0]
 
 
 class Control:

@@ -27,7 +27,7 @@ from graphs_app.engine.checkpoint import (
 from graphs_app.engine.compiled import Compiled, compile_definition
 from graphs_app.engine.durability import Durability
 from graphs_app.engine.errors import EngineError, NestingTooDeep, SecretMissing, SubRunFailed
-from graphs_app.engine.host import Control, keys_of_tries
+from graphs_app.engine.host import Control, key_of_try, keys_of_tries
 from graphs_app.engine.interrupt import SubRunInterrupted
 from graphs_app.engine.limits import DEFAULT_LIMITS, MAX_NESTING, Limits
 from graphs_app.engine.loop import CHANCE, SYSTEM_CLOCK, run
@@ -234,13 +234,10 @@ class MemoryStore:
     ) -> StoredRun:
         """The sub-run of a node run, made when there is none yet, or none of the tries before came to an end."""
         keys = keys_of_tries(key, tries)
-        for key in keys:
-            known = parent.sub_runs.get((activation, key))
-            if known is None:
-                break
-            ended = self.runs[known].ended
-            if key == keys[-1] or ended is None or ended.status not in ("failed", "cancelled"):
-                return self.runs[known]
+        made = {one: self.runs[run_id] for one in keys if (run_id := parent.sub_runs.get((activation, one)))}
+        key = key_of_try(keys, {one: run.ended.status for one, run in made.items() if run.ended is not None})
+        if key in made:
+            return made[key]
         if parent.depth >= MAX_NESTING:
             raise NestingTooDeep(f"Graph {graph!r} would be nested deeper than {MAX_NESTING} levels")
         stored = self.create(graph, initial_state, version)

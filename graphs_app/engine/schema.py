@@ -19,11 +19,9 @@ Check = Callable[[Any], str | None]
 NOTES = {"title", "description", "default", "examples", "$schema", "$id", "$comment"}
 SIZES = ("minLength", "maxLength", "minItems", "maxItems")
 BOUNDS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
-PLAIN = NOTES | {"type", "properties", "required", "additionalProperties", "items", "enum", "anyOf", *SIZES, *BOUNDS}
-JUDGED_HERE = {
-    *("title", "description", "default", "type", "properties", "required", "additionalProperties", "items", "enum"),
-    *("anyOf", *SIZES, *BOUNDS),
-}
+RULES = {"type", "properties", "required", "additionalProperties", "items", "enum", "anyOf", *SIZES, *BOUNDS}
+PLAIN = NOTES | RULES
+JUDGED_HERE = {"title", "description", "default"} | RULES
 OUTSIDE: dict[str, tuple[Callable[[Any, Any], bool], str]] = {
     "minimum": (operator.lt, "less than the minimum of"),
     "maximum": (operator.gt, "greater than the maximum of"),

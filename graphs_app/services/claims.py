@@ -18,6 +18,7 @@ from django.db.models.functions import Greatest, Now
 
 from graphs_app import aftermath, dispatch, events, selectors, wakeups
 from graphs_app.engine.checkpoint import Done, History
+from graphs_app.engine.host import without_try
 from graphs_app.jsontext import storable
 from graphs_app.models import Interrupt, InterruptStatus, NodeRun, NodeRunStatus, Run, RunStatus, WorkerHeartbeat
 from sessions_app.services.events import append
@@ -240,7 +241,7 @@ def answered_below(*, run_ids: Iterable[UUID]) -> list[tuple[UUID, int, str]]:
         level = []
         for run_id, parent_id, parent_key in paused.values_list("pk", "parent_id", "parent_key"):
             if parent_id is not None:
-                activation, _, key = parent_key.partition("~")[0].partition(":")
+                activation, _, key = without_try(parent_key).partition(":")
                 above[run_id] = above.get(parent_id) or (parent_id, int(activation), key)
                 level.append(run_id)
     answered = selectors.unused_answers_of(above).values_list("run_id", flat=True)

@@ -10,7 +10,7 @@ from django.db.models.functions import Coalesce, Now
 from graphs_app import aftermath, definitions, selectors
 from graphs_app.definitions import LoadedGraph
 from graphs_app.engine.checkpoint import History
-from graphs_app.engine.host import keys_of_tries
+from graphs_app.engine.host import key_of_try, keys_of_tries
 from graphs_app.models import GraphVersion, Run, RunStatus
 from graphs_app.services import claims, graphs
 
@@ -35,7 +35,10 @@ def open_sub_run(
     """
     if not claims.fenced(parent).select_for_update(of=("self",)).exists():
         raise aftermath.lease_lost(parent.pk)
-    key, run = _latest(parent, keys_of_tries(parent_key, tries))
+    keys = keys_of_tries(parent_key, tries)
+    made = {run.parent_key: run for run in Run.objects.filter(parent_id=parent.pk, parent_key__in=keys)}
+    key = key_of_try(keys, {one: run.status for one, run in made.items()})
+    run = made.get(key)
     if run is None:
         run = _make(
             parent,
@@ -58,16 +61,6 @@ def open_sub_run(
     )
     run.refresh_from_db()
     return SubRun(run, (definitions.load_for(run), claims.history_of(run)))
-
-
-def _latest(parent: Run, keys: list[str]) -> tuple[str, Run | None]:
-    """The key of the present try, with its run if there is one."""
-    known = {run.parent_key: run for run in Run.objects.filter(parent_id=parent.pk, parent_key__in=keys)}
-    for key in keys:
-        run = known.get(key)
-        if run is None or run.status not in (RunStatus.FAILED, RunStatus.CANCELLED):
-            break
-    return key, run
 
 
 def _make(parent: Run, parent_key: str, version: GraphVersion, initial_state: dict[str, Any]) -> Run:

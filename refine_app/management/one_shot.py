@@ -1,6 +1,5 @@
 """One request on one text, without a browser: a session of its own, a run in this process, and nothing left behind."""
 
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -11,7 +10,7 @@ from django.contrib.auth.hashers import make_password
 from django.utils import timezone
 
 from graphs_app import worker
-from graphs_app.ending import Ending
+from graphs_app.ending import Ending, look_again
 from graphs_app.errors import RunFinished
 from graphs_app.models import TERMINAL, Run, RunStatus
 from graphs_app.services import execution, runs
@@ -68,7 +67,7 @@ class Asked:
         while True:
             if self.work is None or self.work.done():
                 self.work = execution.execute(run_id=self.run_id)
-            self._wait_a_little()
+            look_again(self.work, LOOK_AGAIN_S)
             run = Run.objects.get(pk=self.run_id)
             self._tell()
             if run.status in OVER and not self._is_handed_over():
@@ -85,12 +84,6 @@ class Asked:
         with suppress(RunFinished):
             runs.cancel_run(run=Run.objects.get(pk=self.run_id))
         return self.run_to_its_end()
-
-    def _wait_a_little(self) -> None:
-        if self.work is None:
-            time.sleep(LOOK_AGAIN_S)  # a worker of another process has the run: only the database tells of it
-        else:
-            self.work.wait(LOOK_AGAIN_S)
 
     def proposal(self) -> Proposal | None:
         return Proposal.objects.filter(request=self.request).prefetch_related("hunks").first()

@@ -7,6 +7,7 @@ settings name, and keeps nothing but breakers.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from functools import partial
 from typing import Protocol
 from uuid import UUID, uuid4
 
@@ -194,7 +195,7 @@ class StaticDesk:
 
 
 _desk: Desk | None = None
-_make: Callable[[], Desk] = lambda: StaticDesk(())  # noqa: E731
+_make: Callable[[], Desk] = partial(StaticDesk, ())
 
 
 def use_by_default(make: Callable[[], Desk]) -> None:

@@ -82,21 +82,26 @@ def test_the_names_of_tools_that_are_loaded_later_are_those_of_the_catalogue() -
     assert {tool.name for tool in REGISTRY} >= set(NAMES)
 
 
+def load(name: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> types.ModuleType:
+    """Imports a module of a folder as those of the list are."""
+    spec = lazy_modules.Finder().find_spec(name, [str(folder)])
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, name, module)
+    spec.loader.exec_module(module)
+    return module
+
+
 @pytest.fixture
 def lazy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> types.ModuleType:
-    """A module that counts how often it is run, imported as those of the list are."""
+    """A module that counts how often it is run."""
     monkeypatch.setattr(lazy_modules, "ON_FIRST_USE", frozenset({"counted"}))
     monkeypatch.syspath_prepend(str(tmp_path))
     (tmp_path / "runs.py").write_text("times = []\n")
     (tmp_path / "counted.py").write_text("import runs\nruns.times.append(1)\nANSWER = 42\n")
-    spec = lazy_modules.Finder().find_spec("counted", [str(tmp_path)])
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    monkeypatch.setitem(sys.modules, "counted", module)
-    spec.loader.exec_module(module)
     monkeypatch.delitem(sys.modules, "runs", raising=False)
-    return module
+    return load("counted", tmp_path, monkeypatch)
 
 
 def times_run() -> int:
@@ -139,12 +144,7 @@ def test_threads_that_need_each_others_modules_do_not_wait_for_ever(
     for name, other in (("left", "right"), ("right", "left")):
         body = f"import both\nboth.are_there(60)\nimport {other}\nFOUND = getattr({other}, 'FOUND', 'half')\n"
         (tmp_path / f"{name}.py").write_text(body)
-        spec = lazy_modules.Finder().find_spec(name, [str(tmp_path)])
-        assert spec is not None
-        assert spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        monkeypatch.setitem(sys.modules, name, module)
-        spec.loader.exec_module(module)
+        load(name, tmp_path, monkeypatch)
     threads = [
         threading.Thread(target=getattr, args=(sys.modules[name], "FOUND"), daemon=True) for name in ("left", "right")
     ]

@@ -4,7 +4,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from tests.servers import shared
 from tests.servers.postgres import start_postgres
@@ -44,36 +44,47 @@ class Suite:
     """A command without which the suite is left out, and says so."""
 
 
-def ours(module: str, *arguments: str, database: str = "", cores: str = "0", timeout_s: float = 300) -> Program:
-    return Program(f"{PROGRAMS}.{module}", arguments, database=database, cores=cores, timeout_s=timeout_s)
+def ours(
+    module: str,
+    *arguments: str,
+    database: str = "",
+    cores: str = "0",
+    with_server: bool = False,
+    timeout_s: float = 300,
+) -> Program:
+    return Program(
+        f"{PROGRAMS}.{module}",
+        arguments,
+        database=database,
+        cores=cores,
+        with_server=with_server,
+        timeout_s=timeout_s,
+    )
 
 
-def peer(module: str, *arguments: str, database: str = "") -> Program:
-    return Program(module, arguments, peer=True, database=database)
+def peer(module: str, *arguments: str, database: str = "", with_server: bool = False) -> Program:
+    return Program(module, arguments, peer=True, database=database, with_server=with_server)
 
 
 def durable(title: str, database: str, steps: int, runs: int) -> Suite:
     """The same chain of nodes on our journal and on LangGraph's checkpointer, both with durability sync; all of it, the
     server too, on one core."""
     size = (str(steps), str(runs))
-    mine, theirs = ours("durable", *size, database=database), peer("langgraph_durable", *size, database=database)
-    shares = database == "postgres"
     return Suite(
         title=title,
         unit="steps/s",
-        ours=replace(mine, with_server=shares),
-        peers={"LangGraph": replace(theirs, with_server=shares)},
+        ours=ours("durable", *size, database=database, with_server=True),
+        peers={"LangGraph": peer("langgraph_durable", *size, database=database, with_server=True)},
     )
 
 
 def durable_long(database: str) -> Suite:
     """A run of 1,000 steps beside one of 50: what a step costs must not depend on how many went before it."""
-    short = replace(ours("durable", "50", "1", database=database), with_server=True)
     return Suite(
         title="durable, PostgreSQL, one run of 1,000 steps",
         unit="steps/s",
-        ours=replace(ours("durable", "1000", "1", database=database), with_server=True),
-        peers={"one of 50 steps": short},
+        ours=ours("durable", "1000", "1", database=database, with_server=True),
+        peers={"one of 50 steps": ours("durable", "50", "1", database=database, with_server=True)},
     )
 
 

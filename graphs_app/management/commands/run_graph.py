@@ -21,7 +21,7 @@ from django.db import OperationalError, ProgrammingError
 from django.utils import timezone
 
 from graphs_app import selectors, snapshots, worker
-from graphs_app.ending import Ending
+from graphs_app.ending import Ending, look_again
 from graphs_app.engine import validate
 from graphs_app.engine.registry import REGISTRY
 from graphs_app.errors import RunFinished
@@ -152,10 +152,7 @@ class Command(BaseCommand):
         while not follower.is_over:
             if work is None or work.done():
                 work = execution.execute(run_id=run.pk)
-            if work is None:
-                time.sleep(LOOK_AGAIN_S)  # another worker has the run, and only the database tells of it
-            else:
-                work.wait(LOOK_AGAIN_S)
+            look_again(work, LOOK_AGAIN_S)
             for frame in follower.look():
                 if follow:
                     self._tell(frame)

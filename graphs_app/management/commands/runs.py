@@ -19,18 +19,11 @@ from django.core.management.base import BaseCommand, CommandError
 from django.core.serializers.json import DjangoJSONEncoder
 
 from graphs_app import selectors
-from graphs_app.errors import RunFinished
 from graphs_app.models import TERMINAL, Run, RunStatus
-from graphs_app.services import runs
+from graphs_app.services.operating import ACTIONS, Action
 
 LEFT_ALONE, UNKNOWN = 1, 2
 OPEN = [status for status in RunStatus.values if status not in TERMINAL]
-ACTIONS = {
-    "release": ("given back to the queue", "not held by a worker, or part of another run"),
-    "requeue": ("queued again", "over, waiting for a person, or part of another run"),
-    "cancel": ("asked to cancel", "over before"),
-}
-"""What is told when it was done, and why it may not have been."""
 
 
 class Command(BaseCommand):
@@ -42,8 +35,8 @@ class Command(BaseCommand):
         parser.add_argument("--limit", type=int, default=50, help="So many at most, the newest first.")
         parser.add_argument("--json", action="store_true", dest="as_json", help="Print one JSON object a line.")
         action = parser.add_mutually_exclusive_group()
-        for name, (what, _) in ACTIONS.items():
-            action.add_argument(f"--{name}", dest="action", action="store_const", const=name, help=f"Runs are {what}.")
+        for name, (_, done, _) in ACTIONS.items():
+            action.add_argument(f"--{name}", dest="action", action="store_const", const=name, help=f"Runs are {done}.")
 
     def handle(self, *args: Any, **options: Any) -> None:
         ids: list[UUID] = options["ids"]
@@ -51,7 +44,7 @@ class Command(BaseCommand):
             raise CommandError("Name the runs by their ids; without any, nothing is changed.", returncode=UNKNOWN)
         found = self._named(ids) if ids else self._listed(options["status"], options["limit"])
         if options["action"]:
-            self._act(options["action"], found)
+            self._act(ACTIONS[options["action"]], found)
             return
         for run in found:
             self.stdout.write(_as_json(run) if options["as_json"] else _as_line(run))
@@ -69,28 +62,14 @@ class Command(BaseCommand):
             found = found.filter(status__in=OPEN if status == "open" else [status])
         return list(found.order_by("-pk")[:limit])
 
-    def _act(self, action: str, found: list[Run]) -> None:
-        done, otherwise = ACTIONS[action]
+    def _act(self, action: Action, found: list[Run]) -> None:
         left_alone = 0
         for run in found:
-            acted = _acted(action, run)
+            acted = action.act(run)
             left_alone += not acted
-            self.stdout.write(f"{run.pk} {done}" if acted else f"{run.pk} left alone: {otherwise}")
+            self.stdout.write(f"{run.pk} {action.done}" if acted else f"{run.pk} left alone: {action.otherwise}")
         if left_alone:
             raise CommandError(f"{left_alone} of {len(found)} runs were left alone.", returncode=LEFT_ALONE)
-
-
-def _acted(action: str, run: Run) -> bool:
-    match action:
-        case "release":
-            return runs.release_run(run=run)
-        case "requeue":
-            return runs.requeue_run(run=run)
-    try:
-        runs.cancel_run(run=run)
-    except RunFinished:
-        return False
-    return True
 
 
 def _as_json(run: Run) -> str:

@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from uuid import UUID, uuid4
 
 import pytest
@@ -180,17 +180,6 @@ async def test_who_leaves_while_a_commit_is_on_its_way_takes_the_connection_alon
     assert (shelf.commits, shelf.closed) == ([("disk", 1), ("thread", 1)], 1)
 
 
-async def test_a_commit_that_failed_at_a_slow_disk_is_in_doubt_as_well() -> None:
-    shelf = Shelf()
-    writer = await with_slow_disk(shelf)
-    shelf.fails = True
-    with pytest.raises(StoreFailed, match="full"):
-        await writer.append(batch())
-    assert shelf.closed == 1
-    assert await writer.append(batch()) == Stored(1)
-    assert [who for who, _ in shelf.commits] == ["disk", "thread"]
-
-
 async def test_a_long_log_is_moved_between_two_commits_and_what_comes_meanwhile_is_stored_after_it() -> None:
     shelf = Shelf()
     writer = await with_line(shelf)
@@ -216,15 +205,18 @@ async def test_many_at_once_share_a_commit_on_the_loop() -> None:
     assert {who for who, _ in shelf.commits} == {"loop"}
 
 
-async def test_a_commit_that_failed_on_the_loop_is_in_doubt_and_its_connection_is_not_used_again() -> None:
+@pytest.mark.parametrize(("place", "prepared"), [("loop", with_line), ("disk", with_slow_disk)])
+async def test_a_commit_that_failed_is_in_doubt_and_its_connection_is_not_used_again(
+    place: str, prepared: Callable[[Shelf], Awaitable[Writer]]
+) -> None:
     shelf = Shelf()
-    writer = await with_line(shelf)
+    writer = await prepared(shelf)
     shelf.fails = True
     with pytest.raises(StoreFailed, match="full"):
         await writer.append(batch())
     assert shelf.closed == 1
     assert await writer.append(batch()) == Stored(1)
-    assert [who for who, _ in shelf.commits] == ["loop", "thread"]
+    assert [who for who, _ in shelf.commits] == [place, "thread"]
 
 
 async def test_an_empty_house_gives_the_connection_back_and_the_next_guest_opens_another() -> None:
