@@ -78,6 +78,7 @@ CODES: dict[int, tuple[str, ...]] = {
         "graph_too_large",
         "cannot_group",
         "invalid_state",
+        "run_time_too_long",
         "invalid_answer",
         "instruction_empty",
         "instruction_too_long",

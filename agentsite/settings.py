@@ -196,6 +196,8 @@ RUN_LEASE_S: float = env.float("RUN_LEASE_S", default=30.0)
 RUN_DRAIN_S: float = env.float("RUN_DRAIN_S", default=20.0)
 RUN_MAX_ATTEMPTS: int = env.int("RUN_MAX_ATTEMPTS", default=3)
 RUN_TIMEOUT_S: float = env.float("RUN_TIMEOUT_S", default=3600.0)
+RUN_TIMEOUT_MAX_S: float = env.float("RUN_TIMEOUT_MAX_S", default=86_400.0)
+QUESTION_TIMEOUT_MAX_S: float = env.float("QUESTION_TIMEOUT_MAX_S", default=7 * 86_400.0)
 
 # Sessions ----------------------------------------------------------------------------------------
 

@@ -86,6 +86,12 @@ class InvalidState(DomainError):
     code = "invalid_state"
 
 
+class RunTimeTooLong(DomainError):
+    """Raised when a run asks for more time than a run may take here."""
+
+    code = "run_time_too_long"
+
+
 class InvalidAnswer(DomainError):
     """Raised when the answer to an interrupt does not fit the interrupt's schema."""
 

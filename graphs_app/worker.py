@@ -23,7 +23,7 @@ import uvloop
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection
 
-from graphs_app import failpoints
+from graphs_app import failpoints, time_limits
 from graphs_app.definitions import LoadedGraph
 from graphs_app.ending import Ending
 from graphs_app.engine import loop as engine
@@ -188,7 +188,7 @@ class Worker:
                 history=history,
                 control=control,
                 durability=cast("Durability", run.durability),
-                timeout_s=settings.RUN_TIMEOUT_S if run.timeout_s is None else run.timeout_s,
+                timeout_s=time_limits.of_run(run),
                 worked_s=run.worked_ms / 1000,
             )
         except (LeaseLost, JournalClosed, asyncio.CancelledError) as error:

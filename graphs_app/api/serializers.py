@@ -291,7 +291,11 @@ class RunAsked(StateAsked):
     priority = serializers.IntegerField(required=False, default=0, min_value=0, max_value=HIGHEST_PRIORITY)
     durability = serializers.ChoiceField(choices=Durability.choices, required=False, default=Durability.SYNC)
     timeout_s = serializers.FloatField(
-        required=False, allow_null=True, default=None, min_value=0.001, max_value=7 * 86_400
+        required=False,
+        allow_null=True,
+        default=None,
+        min_value=0.001,
+        help_text="Seconds; at most RUN_TIMEOUT_MAX_S of the site. What the run sleeps counts.",
     )
     budget_usd = serializers.DecimalField(
         required=False, allow_null=True, default=None, max_digits=12, decimal_places=6, min_value=0

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.db import transaction
 
-from graphs_app import definitions, selectors
+from graphs_app import definitions, selectors, time_limits
 from graphs_app.engine import replan
 from graphs_app.engine.checkpoint import History
 from graphs_app.engine.errors import EngineError
@@ -188,7 +188,7 @@ def _successor(user: User, run: Run, version: GraphVersion) -> Run:
         priority=run.priority,
         durability=run.durability,
         initial_state=run.initial_state,
-        timeout_s=run.timeout_s,
+        timeout_s=time_limits.inherited(run.timeout_s),
         budget_usd=run.budget_usd,
         dry_run=run.dry_run,
         metadata=run.metadata,

@@ -7,11 +7,10 @@ from typing import Any
 from uuid import UUID
 
 import jsonschema
-from django.conf import settings
 from django.db import transaction
 from django.db.models.functions import Now
 
-from graphs_app import aftermath, definitions, dispatch, events, selectors, wakeups
+from graphs_app import aftermath, definitions, dispatch, events, selectors, time_limits, wakeups
 from graphs_app.engine.errors import StateTooLarge
 from graphs_app.engine.limits import MAX_STATE_BYTES
 from graphs_app.errors import (
@@ -63,8 +62,9 @@ def start_run(
 
     One that is followed wakes who waits for it by waiting.woken_by(). is_permitted says that permissions.require() has
     been asked already, for the same person and session.
-    Raises GraphNotFound, InvalidState, and what permissions.require raises for a session.
+    Raises GraphNotFound, InvalidState, RunTimeTooLong, and what permissions.require raises for a session.
     """
+    time_limits.check_run(timeout_s)
     if session_id is not None and user is not None and not is_permitted:
         permissions.require(user, session_id, Action.EDIT)
     graph_version = graphs.version_to_run(graph=graph, number=version, user_id=user.pk if user else None)
@@ -283,8 +283,3 @@ def cancel_runs_of_session(*, session_id: UUID) -> int:
         except RunFinished:
             continue
     return count
-
-
-def default_timeout_s() -> float:
-    """How long a run may take when nobody says."""
-    return float(settings.RUN_TIMEOUT_S)

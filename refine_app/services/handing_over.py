@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
+from graphs_app import time_limits
 from graphs_app.models import Run
 from graphs_app.services import graphs, runs
 from refine_app.errors import EffectRefused
@@ -44,7 +45,7 @@ def hand_over(run: Run, node_run_id: UUID, payload: Mapping[str, Any]) -> Sequen
         priority=run.priority,
         durability=run.durability,
         initial_state=run.initial_state,
-        timeout_s=run.timeout_s,
+        timeout_s=time_limits.inherited(run.timeout_s),
         budget_usd=run.budget_usd,
         metadata=run.metadata | {"intent": str(request.intent), "routing_reason": request.routing_reason},
     )

@@ -234,6 +234,7 @@ def test_a_viewer_of_the_session_reads_its_runs_and_changes_none(api: APIClient,
         {"graph": "sum", "priority": 99},
         {"graph": "sum", "budget_usd": "-1"},
         {"graph": "sum", "timeout_s": 0},
+        {"graph": "sum", "timeout_s": 604_800},
         {"graph": "sum", "session": "x"},
     ],
 )
@@ -245,6 +246,14 @@ def test_a_run_that_is_asked_for_wrongly_is_refused_with_problems(
     assert refused.status_code in (400, 422)
     assert refused.headers["Content-Type"].startswith("application/problem+json")
     assert not Run.objects.exists()
+
+
+def test_a_run_that_asks_for_a_week_is_told_the_limit(api: APIClient, ada: User) -> None:
+    cast.keep(ada, cast.SUM)
+    refused = post(api, "/v1/runs", {"graph": "sum", "timeout_s": 604_800})
+    assert (refused.status_code, refused.json()["code"]) == (422, "run_time_too_long")
+    assert refused.json()["errors"][0]["pointer"] == "/timeout_s"
+    assert "86400" in refused.json()["detail"]
 
 
 def test_what_cannot_be_stored_in_a_state_is_pointed_at(api: APIClient, ada: User) -> None:
