@@ -1,12 +1,16 @@
 """Which modules a page's script needs, so that the browser can fetch all of them at once instead of level by level."""
 
 import re
+from collections.abc import Iterator
 from functools import cache
+from itertools import pairwise
 from pathlib import PurePosixPath
 
 from django.contrib.staticfiles import finders
 
-IMPORT = re.compile(r'(?:^|[};\s])(?:import|export)[^"\';()]*?from\s*"(\.[^"]+)"|(?:^|[;}\s])import\s*"(\.[^"]+)"')
+MARKS = re.compile(r"""["';()]""")
+"""What ends the words of an import, and what ends its name."""
+IMPORT = re.compile(r"(?:^|[};\s])(?:import|export)\b")
 
 
 @cache
@@ -29,8 +33,16 @@ def _imports_of(path: str) -> list[str]:
     if not isinstance(file, str):
         raise FileNotFoundError(f"the static file {path!r} is imported by a page's script, but does not exist")
     with open(file, encoding="utf-8") as source:
-        named = [first or second for first, second in IMPORT.findall(source.read())]
+        named = list(_names_in(source.read()))
     return [_resolved(PurePosixPath(path).parent / name) for name in named]
+
+
+def _names_in(source: str) -> Iterator[str]:
+    """The relative names that are imported or exported from when the module loads."""
+    for words, name in pairwise(MARKS.split(source)):
+        said = words.rstrip()
+        if name.startswith(".") and said.endswith(("from", "import")) and IMPORT.search(said):
+            yield name
 
 
 def _resolved(path: PurePosixPath) -> str:

@@ -33,10 +33,10 @@ BYTE_ORDER_MARK = "\ufeff"
 _DIFF_START = re.compile(r"^(diff --git |--- .*\n\+\+\+ |@@ -\d+)", re.MULTILINE)
 _HUNK_HEADER = re.compile(r"^@@ -(\d+)(?:,\d+)? \+(\d+)(?:,\d+)? @@(.*)$")
 _ELISION = re.compile(
-    r"^\s*(#|//|/\*|<!--|--)?\s*(\.\.\.|…)\s*"
+    r"^\s*+(#|//|/\*|<!--|--)?\s*+(\.\.\.|…)\s*"
     r"(\(?(the )?(rest|remaining|existing|previous|unchanged|other|same|omitted|more)\b.*)"
-    r"|^\s*(#|//|/\*|<!--|--)\s*\(?(the )?(rest|remainder) of (the|your) (code|file|class|function)\b.*"
-    r"|^\s*(#|//|/\*|<!--|--)\s*\(?(existing|unchanged|same) code\b.*",
+    r"|^\s*+(#|//|/\*|<!--|--)\s*+\(?(the )?(rest|remainder) of (the|your) (code|file|class|function)\b.*"
+    r"|^\s*+(#|//|/\*|<!--|--)\s*+\(?(existing|unchanged|same) code\b.*",
     re.IGNORECASE,
 )
 

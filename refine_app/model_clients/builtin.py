@@ -25,7 +25,7 @@ class Topic:
     """Something that an instruction may ask for and rules can do."""
 
     name: str
-    pattern: str
+    pattern: re.Pattern[str]
     safe: tuple[str, ...] = ()
     unsafe: tuple[str, ...] = ()
     """Rules whose fixes ruff calls unsafe, but which keep the meaning of ordinary code."""
@@ -33,29 +33,41 @@ class Topic:
 
 
 TOPICS = (
-    Topic("unused code", r"unused|dead code|clean|tidy", ("F401", "F811", "RUF100"), ("F841",)),
-    Topic("imports", r"\bimports?\b|isort|sort", ("I", "F401")),
-    Topic("layout", r"format|layout|style|pep ?-?8|black|indent|whitespace|clean|tidy|readab", ("W",), formats=True),
-    Topic("newer Python", r"modern|upgrade|new(er)? syntax|f-?strings?|python ?3|type hints?", ("UP",), ("UP",)),
+    Topic("unused code", re.compile(r"unused|dead code|clean|tidy", re.I), ("F401", "F811", "RUF100"), ("F841",)),
+    Topic("imports", re.compile(r"\bimports?\b|isort|sort", re.I), ("I", "F401")),
     Topic(
-        "simpler expressions", r"simpl|refactor|readab|concise|short|clean|idiomatic|pythonic",
+        "layout", re.compile(r"format|layout|style|pep ?-?8|black|indent|whitespace|clean|tidy|readab", re.I),
+        ("W",), formats=True,
+    ),
+    Topic(
+        "newer Python", re.compile(r"modern|upgrade|new(er)? syntax|f-?strings?|python ?3|type hints?", re.I),
+        ("UP",), ("UP",),
+    ),
+    Topic(
+        "simpler expressions", re.compile(r"simpl|refactor|readab|concise|short|clean|idiomatic|pythonic", re.I),
         ("SIM", "C4", "RET5", "PIE", "FURB"), ("SIM", "C4", "RET5", "PIE"),
     ),
     Topic(
-        "comparisons", r"compar|none|bug|fix|correct|lint|issue|warning",
+        "comparisons", re.compile(r"compar|none|bug|fix|correct|lint|issue|warning", re.I),
         ("E7", "F"), ("E711", "E712", "E713", "E714"),
     ),
-    Topic("likely bugs", r"bug|fix|correct|lint|issue|warning|error|safe", ("B", "PLE"), ("B006", "B010", "B904")),
-    Topic("speed", r"perform|speed|fast|optimi|efficien", ("C4", "PERF"), ("C4", "PERF")),
+    Topic(
+        "likely bugs", re.compile(r"bug|fix|correct|lint|issue|warning|error|safe", re.I),
+        ("B", "PLE"), ("B006", "B010", "B904"),
+    ),
+    Topic("speed", re.compile(r"perform|speed|fast|optimi|efficien", re.I), ("C4", "PERF"), ("C4", "PERF")),
 )  # fmt: skip
-GENERIC = r"improve|refine|better|review|polish|enhance|quality|make it good"
+GENERIC = re.compile(r"improve|refine|better|review|polish|enhance|quality|make it good", re.I)
 BEYOND = (
-    (r"docstring|document|comment|explain", "write documentation"),
-    (r"\btests?\b|unit ?test|coverage", "write tests"),
-    (r"renam", "rename things"),
-    (r"\btyp(e|ing) (hint|annotation)s?|annotat", "add type hints"),
-    (r"\badd\b|implement|feature|support|write|create|convert|translate|port", "add or rewrite behaviour"),
-    (r"split|extract|restructur|decompose", "restructure code"),
+    (re.compile(r"docstring|document|comment|explain", re.I), "write documentation"),
+    (re.compile(r"\btests?\b|unit ?test|coverage", re.I), "write tests"),
+    (re.compile(r"renam", re.I), "rename things"),
+    (re.compile(r"\btyp(e|ing) (hint|annotation)s?|annotat", re.I), "add type hints"),
+    (
+        re.compile(r"\badd\b|implement|feature|support|write|create|convert|translate|port", re.I),
+        "add or rewrite behaviour",
+    ),
+    (re.compile(r"split|extract|restructur|decompose", re.I), "restructure code"),
 )
 
 
@@ -99,7 +111,7 @@ class BuiltinClient:
                 "configure a model endpoint to refine it."
             )
         topics, generic = choose_topics(subject.instruction)
-        beyond = [what for pattern, what in BEYOND if re.search(pattern, subject.instruction, re.IGNORECASE)]
+        beyond = [what for pattern, what in BEYOND if pattern.search(subject.instruction)]
         if not topics:
             return subject.code, f"{DISCLAIMER} {_cannot(beyond)} Nothing was changed."
         try:
@@ -146,10 +158,10 @@ class BuiltinClient:
 
 def choose_topics(instruction: str) -> tuple[list[Topic], bool]:
     """What the instruction asks for that rules can do, and whether it asked in general terms only."""
-    topics = [topic for topic in TOPICS if re.search(topic.pattern, instruction, re.IGNORECASE)]
+    topics = [topic for topic in TOPICS if topic.pattern.search(instruction)]
     if topics:
         return topics, False
-    if not instruction.strip() or re.search(GENERIC, instruction, re.IGNORECASE):
+    if not instruction.strip() or GENERIC.search(instruction):
         return list(TOPICS), True
     return [], False
 

@@ -18,11 +18,15 @@ FORMS: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("tvly-", re.compile(r"\btvly-[A-Za-z0-9_-]{16,}")),
     ("AKIA", re.compile(r"\bAKIA[0-9A-Z]{16}\b")),
     ("AIza", re.compile(r"\bAIza[0-9A-Za-z_-]{35}")),
-    ("eyJ", re.compile(r"\beyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}")),
+    (
+        "eyJ",
+        re.compile(r"(?<![\w-])(?=[\w-]*eyJ[\w-]{8})[\w-]++\.eyJ[\w-]{8,}+\.[\w-]{8,}+", re.ASCII),
+    ),
     ("://", re.compile(r"(?<=://)[^\s/:@'\"]{1,200}:[^\s/@'\"]{1,200}(?=@)")),
     (
         "PRIVATE KEY",
-        re.compile(r"-----BEGIN [A-Z ]{0,20}PRIVATE KEY-----.{0,20000}?-----END [A-Z ]{0,20}KEY-----", re.DOTALL),
+        # What is between has no five dashes, so that each key is looked through once.
+        re.compile(r"-----BEGIN [A-Z ]{0,20}PRIVATE KEY-----[^-]*+(?:-(?!----)[^-]*+)*-----END [A-Z ]{0,20}KEY-----"),
     ),
 )  # fmt: skip
 """What must be in a text for a form to be looked for, which is quick to see, and the form."""

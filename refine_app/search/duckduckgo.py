@@ -2,7 +2,7 @@
 
 import html
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import parse_qs, urlencode, urlsplit
 
@@ -11,9 +11,12 @@ import httpx2
 from refine_app.safety.egress import EgressRefused, SafeHttp
 from refine_app.search.service import MAX_RESULTS, Found, SearchFailed
 
-_LINK = re.compile(r'<a[^>]{0,300}class="result__a"[^>]{0,300}href="([^"]{1,2000})"[^>]{0,300}>(.{0,1000}?)</a>', re.S)
-_EXCERPT = re.compile(r'class="result__snippet"[^>]{0,2000}>(.{0,3000}?)</a>', re.S)
-_TAG = re.compile(r"<[^>]{0,500}>")
+_ANCHOR = re.compile(r"<a\s([^<>]{1,3000})>")
+_TARGET = re.compile(r'href="([^"]{1,2000})"')
+_TAG = re.compile(r"<[^<>]{0,500}>")
+LINK = 'class="result__a"'
+EXCERPT = 'class="result__snippet"'
+TEXT_MAX = 3000
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +38,26 @@ class DuckDuckGo:
         if answer.status != 200:
             raise SearchFailed(f"DuckDuckGo answered {answer.status}.")
         page = answer.body.decode("utf-8", "replace")
-        excerpts = [_plain(found[1]) for found in _EXCERPT.finditer(page)]
-        links = [(_target(html.unescape(found[1])), _plain(found[2])) for found in _LINK.finditer(page)]
+        anchors = list(_anchors(page))
+        excerpts = [_plain(text) for attributes, text in anchors if EXCERPT in attributes]
+        links = [
+            (_target(html.unescape(target[1])), _plain(text))
+            for attributes, text in anchors
+            if LINK in attributes and (target := _TARGET.search(attributes))
+        ]
         return [
             Found("duckduckgo", title[:300], url, excerpts[at][:2000] if at < len(excerpts) else "")
             for at, (url, title) in enumerate(links)
             if url
         ][:MAX_RESULTS]
+
+
+def _anchors(page: str) -> Iterator[tuple[str, str]]:
+    """The attributes and the text of each link that has its end."""
+    for anchor in _ANCHOR.finditer(page):
+        end = page.find("</a>", anchor.end(), anchor.end() + TEXT_MAX)
+        if end >= 0:
+            yield anchor[1], page[anchor.end() : end]
 
 
 def _plain(text: str) -> str:

@@ -20,7 +20,7 @@ MAX_ISSUES = 300
 """So many are kept in a run's state; checks compare all of them."""
 KNOWN_MAX = 200
 _KNOWN: dict[tuple[bytes, bool], "Findings"] = {}
-_SUPPRESSION = re.compile(r"#.*\b(noqa|nosec|flake8|ruff)\b", re.IGNORECASE)
+_SUPPRESSION = re.compile(r"#[^#\n]*\b(noqa|nosec|flake8|ruff)\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)

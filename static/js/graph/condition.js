@@ -56,7 +56,7 @@ export class ConditionField {
 
   get #word() {
     const before = this.input.value.slice(0, this.input.selectionStart ?? 0);
-    return /[\w.]*$/.exec(before)?.[0] ?? "";
+    return /(?<![\w.])[\w.]*$/.exec(before)?.[0] ?? "";
   }
 
   #complete() {

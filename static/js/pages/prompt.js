@@ -40,7 +40,7 @@ function findPlaces() {
 }
 
 /** @param {string} place */
-const used = (place) => new RegExp(`\\{[{%][^}]*\\b${place}\\b`).test(content.value);
+const used = (place) => [...content.value.matchAll(/\{[{%][^{}]*/g)].some(([tag]) => tag.split(/\W+/).includes(place));
 
 /** What is filled in, of the types that are declared. */
 function given() {

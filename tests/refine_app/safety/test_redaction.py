@@ -18,6 +18,7 @@ from refine_app.safety.redaction import MASK, redact
         "AIza" + "s" * 35,
         "eyJhbGciOiJI.eyJzdWIiOiIx.c2lnbmF0dXJl",
         "-----BEGIN RSA PRIVATE KEY-----\nabc\n-----END RSA PRIVATE KEY-----",
+        "-----BEGIN RSA PRIVATE KEY-----\nDEK-Info: AES-128-CBC,0--1\n\nabc\n-----END RSA PRIVATE KEY-----",
     ],
 )
 def test_what_can_only_be_a_secret_by_its_form_is_masked(secret: str) -> None:
