@@ -4,10 +4,13 @@ django-environ takes "2O" for 2 and "ture" for no, which an operator would find 
 """
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
+
+from sessions_app.limits.rates import parse_amounts, parse_rates
 
 YES = ("true", "yes", "on", "1")
 NO = ("false", "no", "off", "0", "")
@@ -29,6 +32,22 @@ class Environment(environ.Env):  # type: ignore[misc]  # the library comes witho
             return _read(given.strip().lower(), cast)
         except ValueError:
             raise ImproperlyConfigured(f"{var}={given!r} has to be {KINDS[cast]}.") from None
+
+    def rates(self, var: str, *, default: str) -> str:
+        """Rates such as "person 120/1m, ip 600/1m", or "off"; see sessions_app.limits.rates."""
+        return self._parsed(var, default, parse_rates)
+
+    def amounts(self, var: str, *, default: str) -> str:
+        """Amounts such as "guest 200, person 5000", or "off"."""
+        return self._parsed(var, default, parse_amounts)
+
+    def _parsed(self, var: str, default: str, parse: Callable[[str], object]) -> str:
+        text: str = self.str(var, default=default)
+        try:
+            parse(text)
+        except ValueError as error:
+            raise ImproperlyConfigured(f"{var}={text!r}: {error}.") from None
+        return text
 
     def port(self, var: str, *, default: int) -> int:
         """A TCP port; 0 lets the system choose one."""

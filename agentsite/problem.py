@@ -12,7 +12,9 @@ from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from rest_framework import exceptions
 from rest_framework.response import Response
 
-from sessions_app.errors import DomainError
+from sessions_app.errors import DomainError, RateLimited
+from sessions_app.limits import limiter
+from sessions_app.limits.http import rate_limit_headers
 
 logger = logging.getLogger(__name__)
 
@@ -24,7 +26,7 @@ UNAVAILABLE_RETRY_S = 2
 CODES: dict[int, tuple[str, ...]] = {
     400: ("malformed", "bad_request"),
     401: ("not_authenticated", "authentication_failed", "token_not_valid", "bad_credentials"),
-    403: ("not_allowed", "csrf_failed", "guests_not_allowed", "graph_is_built_in", "not_your_graph"),
+    403: ("not_allowed", "csrf_failed", "guests_not_allowed", "graph_is_built_in", "not_your_graph", "quota_exceeded"),
     404: (
         "not_found",
         "graph_not_found",
@@ -232,6 +234,8 @@ def _headers(error: Exception, context: dict[str, Any]) -> dict[str, str]:
         wait_s = UNAVAILABLE_RETRY_S
     if wait_s is not None:
         headers["Retry-After"] = str(math.ceil(wait_s))
+    if isinstance(error, RateLimited):
+        headers |= rate_limit_headers([limiter.refused(error)])
     if challenge := getattr(error, "auth_header", None):
         headers["WWW-Authenticate"] = challenge
     if isinstance(error, exceptions.MethodNotAllowed):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from csp.constants import NONCE, NONE, SELF
 
+from agentsite import limit_settings
 from agentsite.environment import Environment
 from agentsite.static_digest import LIBRARIES, digest
 
@@ -229,6 +230,11 @@ PRIVATE_ENDPOINTS_ALLOWED: bool = env.bool("PRIVATE_ENDPOINTS_ALLOWED", default=
 MODEL_TIMEOUT_S: float = env.float("MODEL_TIMEOUT_S", default=120.0)
 MODEL_IDLE_TIMEOUT_S: float = env.float("MODEL_IDLE_TIMEOUT_S", default=30.0)
 KEEP_MODEL_TEXTS: bool = env.bool("KEEP_MODEL_TEXTS", default=True)
+
+# Limits ------------------------------------------------------------------------------------------
+
+RATE_LIMITS: bool = env.bool("RATE_LIMITS", default=True)
+globals().update(limit_settings.read(env, tasks_per_minute=API_RATE_LIMIT_PER_MINUTE))
 
 # HTTP --------------------------------------------------------------------------------------------
 

@@ -6,3 +6,8 @@ from django.apps import AppConfig
 class SessionsConfig(AppConfig):
     name = "sessions_app"
     verbose_name = "Sessions"
+
+    def ready(self) -> None:
+        from sessions_app.limits import held  # here: the models that it counts are loaded now
+
+        held.install()

@@ -1,5 +1,6 @@
 """What can go wrong with sessions: one class per cause, each with a stable code; HTTP statuses are not decided here."""
 
+import math
 from datetime import datetime
 from typing import Any, ClassVar, TypedDict
 from uuid import UUID
@@ -193,6 +194,52 @@ class Malformed(DomainError):
     """Raised when what was sent cannot be read at all."""
 
     code = "malformed"
+
+
+# How often, and how much ----------------------------------------------------------------------------
+
+
+class RateLimited(DomainError):
+    """Raised when somebody asks more often than they may; nothing was done."""
+
+    code = "too_many_requests"
+
+    def __init__(self, *, policy: str, what: str, limit: int, window_s: int, retry_after_s: float) -> None:
+        wait = max(math.ceil(retry_after_s), 1)
+        super().__init__(
+            f"Too many {what}: at most {limit:,} in {spell_duration(window_s)}. Nothing was changed;"
+            f" try again in {spell_duration(wait)}.",
+            extra={"policy": policy, "limit": limit, "window_s": window_s, "retry_after_s": wait},
+        )
+
+
+class QuotaExceeded(DomainError):
+    """Raised when somebody would hold more than they may; nothing was made."""
+
+    code = "quota_exceeded"
+
+    def __init__(
+        self, *, quota: str, what: str, limit: int, used: int, advice: str, resets_at: datetime | None = None
+    ) -> None:
+        free = f" There is room again at {resets_at.isoformat(timespec='seconds')}." if resets_at else ""
+        super().__init__(
+            f"There are {used:,} {what}; the limit is {limit:,}. Nothing was made. {advice}{free}",
+            extra={
+                "quota": quota,
+                "limit": limit,
+                "used": used,
+                "resets_at": resets_at.isoformat().replace("+00:00", "Z") if resets_at else None,
+            },
+        )
+
+
+def spell_duration(seconds: int) -> str:
+    """Such as "40 s", "5 min", "2 h": short, and rounded up."""
+    if seconds < 120:
+        return f"{seconds} s"
+    if seconds < 7200:
+        return f"{math.ceil(seconds / 60)} min"
+    return f"{math.ceil(seconds / 3600)} h"
 
 
 # The same POST again ------------------------------------------------------------------------------

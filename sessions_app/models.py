@@ -21,6 +21,8 @@ class User(AbstractUser):
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     name = models.CharField(max_length=80, blank=True)
     is_guest = models.BooleanField(default=False)
+    address = models.CharField(max_length=32, blank=True, db_index=True)
+    """A keyed digest of the network that a guest came from: all its guests together are one holder of quotas."""
 
     def __str__(self) -> str:
         return self.name or self.username

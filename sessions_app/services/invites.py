@@ -11,14 +11,14 @@ from django.utils import timezone
 
 from sessions_app.errors import InvalidField, InviteOver, NotFound
 from sessions_app.events import MemberChanged, MemberJoined
+from sessions_app.limits import quotas
+from sessions_app.limits.held import session_holder, standing_invites
 from sessions_app.models import Invite, Member, Role, User
 from sessions_app.permissions import RANK, Action, require, require_active
 from sessions_app.services import events
 from sessions_app.services.locks import lock_session
 
 LONGEST = timedelta(days=365)
-STANDING_MAX = 100
-"""How many invitations of a session may stand at once."""
 
 
 def create(
@@ -42,8 +42,7 @@ def create(
     token = secrets.token_urlsafe(24)
     with transaction.atomic():
         require_active(lock_session(session_id), Action.MANAGE)
-        if _standing(Invite.objects.filter(session_id=session_id), now).count() >= STANDING_MAX:
-            raise InvalidField(pointer="", message=f"{STANDING_MAX} invitations of this session stand; revoke some.")
+        quotas.require("invites", [session_holder(session_id)])
         invite = Invite.objects.create(
             session_id=session_id,
             digest=_digest(token),
@@ -108,6 +107,7 @@ def accept(*, user: User, token: str, now: datetime | None = None) -> Member:
             member.save(update_fields=["role"])
             events.append(session.pk, [MemberChanged(user=user.pk, name=str(user), role=invite.role)])
         else:
+            quotas.require("members", [session_holder(session.pk)])
             member = Member.objects.create(session=session, user=user, role=invite.role, joined_at=now)
             events.append(session.pk, [MemberJoined(user=user.pk, name=str(user), role=invite.role)])
     return member
@@ -125,9 +125,7 @@ def _has_as_much(member: Member, invite: Invite) -> bool:
 
 
 def _standing(found: QuerySet[Invite], now: datetime) -> QuerySet[Invite]:
-    unexpired = Q(expires_at=None) | Q(expires_at__gt=now)
-    left = Q(max_uses=None) | Q(uses__lt=F("max_uses"))
-    return found.filter(unexpired, left, revoked_at=None).order_by("-created_at")
+    return found.filter(standing_invites(now)).order_by("-created_at")
 
 
 def _require_standing(invite: Invite, now: datetime) -> None:

@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from sessions_app.errors import InvalidField, SessionNotExpired
 from sessions_app.events import MemberJoined, SessionChanged, SessionExtended, SessionReopened
+from sessions_app.limits import quotas
 from sessions_app.models import Member, Role, Session, SessionStatus, User
 from sessions_app.permissions import Action, require, require_active
 from sessions_app.realtime import publish
@@ -36,6 +37,7 @@ def create(
     title = _clean_title(title) or DEFAULT_TITLE
     language = _clean_language(language)
     with transaction.atomic():
+        quotas.require("sessions", quotas.holders_of(user))
         session = Session.objects.create(
             title=title,
             language=language,

@@ -94,8 +94,9 @@ def test_errors_are_caught_as_a_policy_only_at_the_edges() -> None:
 
 
 def settings_read() -> set[str]:
-    """The names that settings.py reads from the environment."""
-    return set(re.findall(r"env\.\w+\(\s*\"([A-Z_0-9]+)\"", (ROOT / "agentsite" / "settings.py").read_text()))
+    """The names that the settings read from the environment."""
+    sources = "".join((ROOT / "agentsite" / name).read_text() for name in ("settings.py", "limit_settings.py"))
+    return set(re.findall(r"env\.\w+\(\s*\"([A-Z_0-9]+)\"", sources))
 
 
 def settings_documented() -> set[str]:

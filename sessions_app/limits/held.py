@@ -1,0 +1,96 @@
+"""The quotas of what this app makes: guests, sessions, members, links into a session."""
+
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db.models import F, Q, QuerySet
+from django.db.models.functions import Coalesce
+from django.utils import timezone
+
+from sessions_app.limits.quotas import Holder, Quota, register
+from sessions_app.models import Invite, Member, Session, User
+
+GUEST_COUNTS_FOR = timedelta(days=1)
+
+
+def install() -> None:
+    """Registers them; called once, when the app is ready."""
+    for quota in (GUESTS, SESSIONS, MEMBERS, INVITES):
+        register(quota)
+
+
+def session_holder(session_id: object) -> Holder:
+    return Holder("session", str(session_id))
+
+
+def _guests(holder: Holder) -> int:
+    return _new_guests(holder.key).count()
+
+
+def _guest_free_at(holder: Holder) -> datetime | None:
+    first = _new_guests(holder.key).order_by("date_joined").values_list("date_joined", flat=True).first()
+    return first + GUEST_COUNTS_FOR if first else None
+
+
+def _new_guests(address: str) -> QuerySet[User]:
+    since = timezone.now() - GUEST_COUNTS_FOR
+    return User.objects.filter(is_guest=True, address=address, date_joined__gt=since)
+
+
+def _sessions(holder: Holder) -> int:
+    return Session.objects.filter(**holder.owning("created_by")).count()
+
+
+def _session_free_at(holder: Holder) -> datetime | None:
+    """When the first of them will be deleted, if nobody comes back to it."""
+    ends = Session.objects.filter(**holder.owning("created_by")).annotate(
+        end=Coalesce(F("expired_at"), F("expires_at"))
+    )
+    first = ends.order_by("end").values_list("end", flat=True).first()
+    return first + timedelta(seconds=settings.SESSION_RETENTION_S) if first else None
+
+
+def _members(holder: Holder) -> int:
+    return Member.objects.filter(session_id=holder.key).count()
+
+
+def standing_invites(now: datetime) -> Q:
+    """The condition that a link still lets somebody in."""
+    unexpired = Q(expires_at=None) | Q(expires_at__gt=now)
+    return unexpired & (Q(max_uses=None) | Q(uses__lt=F("max_uses"))) & Q(revoked_at=None)
+
+
+def _invites(holder: Holder) -> int:
+    return Invite.objects.filter(standing_invites(timezone.now()), session_id=holder.key).count()
+
+
+GUESTS = Quota(
+    name="guests",
+    what="guests from this network since yesterday",
+    setting="QUOTA_GUESTS",
+    used=_guests,
+    free_at=_guest_free_at,
+    advice="Go on as a guest that you have, or sign in.",
+)
+SESSIONS = Quota(
+    name="sessions",
+    what="sessions that you made",
+    setting="QUOTA_SESSIONS",
+    used=_sessions,
+    free_at=_session_free_at,
+    advice="Delete one that you no longer need.",
+)
+MEMBERS = Quota(
+    name="members",
+    what="members and invited people in this session",
+    setting="QUOTA_MEMBERS",
+    used=_members,
+    advice="Remove somebody first.",
+)
+INVITES = Quota(
+    name="invites",
+    what="links into this session",
+    setting="QUOTA_INVITES",
+    used=_invites,
+    advice="Revoke one first.",
+)
