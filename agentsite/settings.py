@@ -221,6 +221,9 @@ MODEL_ENDPOINT_CONTEXT: int = env.int("MODEL_ENDPOINT_CONTEXT", default=32_000)
 # Dollars for a million tokens; not known where they are left out.
 MODEL_ENDPOINT_INPUT_USD: float | None = env.float("MODEL_ENDPOINT_INPUT_USD", default=None)
 MODEL_ENDPOINT_OUTPUT_USD: float | None = env.float("MODEL_ENDPOINT_OUTPUT_USD", default=None)
+# Room for a model's thoughts beyond its answer, in tokens; learnt from its answers where it is left out.
+MODEL_ENDPOINT_THINKING_TOKENS: int | None = env.int("MODEL_ENDPOINT_THINKING_TOKENS", default=None)
+MODEL_ENDPOINT_REASONING_EFFORT: str = env.str("MODEL_ENDPOINT_REASONING_EFFORT", default="")
 TAVILY_API_KEY: str = env.str("TAVILY_API_KEY", default="")
 TAVILY_URL: str = env.str("TAVILY_URL", default="https://api.tavily.com/search")
 # Such as https://html.duckduckgo.com/html/; it is asked where there is no key of Tavily.

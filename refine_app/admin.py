@@ -136,6 +136,7 @@ class EndpointAdmin(admin.ModelAdmin[Endpoint]):
         (None, {"fields": ("slug", "name", ("kind", "model"), "url", "secret", ("enabled", "tier", "context_tokens"))}),
         ("Prices, in dollars for a million tokens", {"fields": (("input_usd", "output_usd"),)}),
         ("Limits", {"fields": (("max_concurrency", "requests_per_minute", "tokens_per_minute"),)}),
+        ("Thinking", {"fields": (("thinking_tokens", "reasoning_effort"),)}),
         ("Patience", {"fields": (("timeout_s", "idle_timeout_s"),)}),
     )
 

@@ -23,6 +23,7 @@ LIMITS = (
     ("max_concurrency", "Calls at once", 1, ""),
     ("requests_per_minute", "Calls a minute", 1, ""),
     ("tokens_per_minute", "Tokens a minute", 1, ""),
+    ("thinking_tokens", "Thinking, tokens", 0, ""),
     ("timeout_s", "Longest call, s", 1, "any"),
     ("idle_timeout_s", "Longest silence, s", 0.1, "any"),
 )

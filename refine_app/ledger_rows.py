@@ -4,6 +4,7 @@ Every call waits for these, and the ORM takes ten times as long to put them toge
 it, but for how they mark the places of values and write some kinds of them.
 """
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -40,7 +41,7 @@ SELECT_RUN = f'SELECT {_listed(_columns(Run, RUN))} FROM graphs_app_run WHERE "i
 ENDPOINT_FIELDS = _columns(Endpoint)
 STATE = (
     "slug", "failures", "opened_at", "probe_until", "forced", "last_error", "last_failed_at", "last_completed_at",
-    "latency_ms",
+    "latency_ms", "quirks",
 )  # fmt: skip
 STATE_MOMENTS = [STATE.index(name) for name in ("opened_at", "probe_until", "last_failed_at", "last_completed_at")]
 SELECT_ENDPOINTS = f"SELECT {_listed(ENDPOINT_FIELDS)} FROM refine_app_endpoint WHERE enabled ORDER BY slug"  # noqa: S608
@@ -138,6 +139,8 @@ def _state_of(row: Sequence[Any]) -> EndpointState:
     values = list(row)
     for at in STATE_MOMENTS:
         values[at] = _moment(values[at])
+    quirks = values[STATE.index("quirks")]
+    values[STATE.index("quirks")] = json.loads(quirks) if isinstance(quirks, str) else quirks
     return EndpointState.from_db(connection.alias, STATE, values)
 
 

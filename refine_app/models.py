@@ -119,6 +119,13 @@ class Tier(models.TextChoices):
     STRONG = "strong"
 
 
+class ReasoningEffort(models.TextChoices):
+    MINIMAL = "minimal"
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+
+
 class Endpoint(models.Model):
     """A configured model server. What is measured of it is in an EndpointState, as for those of the environment."""
 
@@ -140,6 +147,10 @@ class Endpoint(models.Model):
     tokens_per_minute = models.PositiveIntegerField(null=True, blank=True)
     timeout_s = models.FloatField(default=120.0)
     idle_timeout_s = models.FloatField(default=30.0)
+    thinking_tokens = models.PositiveIntegerField(null=True, blank=True)
+    """Tokens asked for beyond the answer's because thoughts are counted with it; null: as many as is learnt."""
+    reasoning_effort = models.CharField(max_length=10, blank=True, choices=ReasoningEffort)
+    """How long the model is to think, where it offers the choice; empty leaves it to the server."""
     secret = models.CharField(max_length=100, blank=True)
     """The name of the environment's variable that holds its token; never the token."""
     enabled = models.BooleanField(default=True)
@@ -171,6 +182,8 @@ class EndpointState(models.Model):
     last_completed_at = models.DateTimeField(null=True, blank=True)
     latency_ms = models.FloatField(null=True, blank=True)
     """To the first words, smoothed over the last calls."""
+    quirks = models.JSONField(default=dict, blank=True, db_default={})
+    """How its server differs from the protocol, as calls have learnt (model_clients.quirks)."""
 
     def __str__(self) -> str:
         return self.slug

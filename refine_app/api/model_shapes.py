@@ -4,7 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from refine_app.models import Budget, BudgetPeriod, BudgetScope, Kind, Tier
+from refine_app.models import Budget, BudgetPeriod, BudgetScope, Kind, ReasoningEffort, Tier
 from refine_app.services.sums import KEYS
 
 _WHOLE = {"required": False, "allow_null": True, "min_value": 1, "max_value": 100_000_000}
@@ -25,6 +25,11 @@ class EndpointChange(serializers.Serializer[Any]):
     tokens_per_minute = serializers.IntegerField(**_WHOLE)  # type: ignore[arg-type]
     timeout_s = serializers.FloatField(required=False, min_value=1, max_value=3600)
     idle_timeout_s = serializers.FloatField(required=False, min_value=0.1, max_value=3600)
+    thinking_tokens = serializers.IntegerField(
+        required=False, allow_null=True, min_value=0, max_value=1_000_000,
+        help_text="Room for thoughts beyond the answer; null: as much as is learnt.",
+    )  # fmt: skip
+    reasoning_effort = serializers.ChoiceField(required=False, allow_blank=True, choices=ReasoningEffort.choices)
     secret = serializers.CharField(
         required=False, allow_blank=True, max_length=100, help_text="The name of an environment variable."
     )
@@ -50,6 +55,7 @@ class EndpointShape(EndpointAsked):
     given = serializers.BooleanField(help_text="By the environment: it can be changed only there.")
     available = serializers.BooleanField()
     why_off = serializers.CharField(allow_blank=True)
+    quirks = serializers.CharField(allow_blank=True, help_text="How its server differs from the chat protocol.")
     health = HealthShape()
 
 

@@ -79,6 +79,7 @@ def described(known: Known, *, staff: bool) -> dict[str, Any]:
         "built_in": one.built_in,
         "given": known.is_given,
         "available": not known.why_off,
+        "quirks": known.quirks.in_words(),
         "why_off": known.why_off if staff or not one.secret else "it is off" if known.why_off else "",
         "health": {
             "breaker": known.breaker(timezone.now()),

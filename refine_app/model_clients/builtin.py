@@ -12,6 +12,7 @@ from refine_app.diffs.fences import fence_for
 from refine_app.diffs.lines import split_lines
 from refine_app.model_clients.client import Delta, Message, Subject, TokenCount
 from refine_app.model_clients.errors import OutputInvalid
+from refine_app.model_clients.quirks import NO_QUIRKS, Quirks
 from refine_app.tools.analysis import analyse
 from refine_app.tools.children import LIMITS, RUFF, Limits, run_child
 from refine_app.tools.errors import AnalysisSkipped
@@ -88,6 +89,10 @@ class BuiltinClient:
     @property
     def is_model(self) -> bool:
         return False
+
+    @property
+    def quirks(self) -> Quirks:
+        return NO_QUIRKS
 
     async def stream(
         self, messages: Sequence[Message], *, max_tokens: int, temperature: float, subject: Subject | None = None

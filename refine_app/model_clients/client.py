@@ -4,6 +4,8 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
+from refine_app.model_clients.quirks import Quirks
+
 
 @dataclass(frozen=True, slots=True)
 class Message:
@@ -38,6 +40,8 @@ class Delta:
     """A piece of an answer. The last one has the tokens and why the answer ended."""
 
     text: str = ""
+    thought: str = ""
+    """Of what the model thinks aloud, where its server tells thoughts and answer apart: no part of the answer."""
     tokens: TokenCount | None = None
     finish_reason: str | None = None
     """stop, or length when the answer was cut at max_tokens."""
@@ -57,6 +61,10 @@ class ModelClient(Protocol):
     @property
     def is_model(self) -> bool:
         """False for what works by rules and costs nothing."""
+
+    @property
+    def quirks(self) -> Quirks:
+        """How its server differs from the protocol, as far as it is known by now."""
 
     def stream(
         self, messages: Sequence[Message], *, max_tokens: int, temperature: float, subject: Subject | None = None

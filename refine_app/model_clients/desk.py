@@ -15,6 +15,7 @@ from refine_app.model_clients.breakers import Breaker
 from refine_app.model_clients.client import Message, TokenCount
 from refine_app.model_clients.endpoints import EndpointSpec
 from refine_app.model_clients.errors import BudgetExhausted, EndpointUnavailable, ModelError, RunStuck
+from refine_app.model_clients.quirks import Quirks
 from refine_app.prompts.rendering import PromptText, built_in_prompt
 from refine_app.routing.endpoints import Choice, Needs, rank
 
@@ -102,6 +103,8 @@ class Closed:
     """What was heard."""
     is_fault: bool = False
     """Whether it counts against the endpoint's health."""
+    learnt: Quirks | None = None
+    """What the call found out about its endpoint's server; None when nothing is new."""
 
 
 def begin_with(asked: Asked, choices: Sequence[Choice], reserve: Callable[[Planned], Opened]) -> Begun:
@@ -184,6 +187,11 @@ class StaticDesk:
         """Nothing is paid here."""
 
     async def close(self, closed: Closed) -> None:
+        if closed.learnt is not None:
+            self._endpoints = [
+                replace(spec, quirks=closed.learnt) if spec.slug == closed.endpoint else spec
+                for spec in self._endpoints
+            ]
         breaker = self._breakers[closed.endpoint]
         breaker.failures = breaker.failures + 1 if closed.is_fault else 0
 

@@ -8,6 +8,7 @@ from decimal import Decimal
 from importlib import import_module
 
 from refine_app.model_clients.client import ModelClient
+from refine_app.model_clients.quirks import NO_QUIRKS, Quirks, first_guess
 
 TIERS = ("fast", "balanced", "strong")
 COMPLETION_SHARE = Decimal(1_000_000)
@@ -44,6 +45,11 @@ class EndpointSpec:
     """Whether its URL may lead into this network: the operator gave it, or lets staff do so."""
     is_default: bool = False
     """Configured in the environment: it goes before all others where no node wishes otherwise."""
+    thinking_tokens: int | None = None
+    """Room for thoughts as the operator set it; None: as much as is learnt."""
+    reasoning_effort: str = ""
+    quirks: Quirks = NO_QUIRKS
+    """How its server differs from the protocol, as far as it is known."""
     breaker: str = "closed"
     """closed, open, half_open."""
     failures: int = 0
@@ -56,6 +62,12 @@ class EndpointSpec:
     @property
     def is_priced(self) -> bool:
         return self.input_usd is not None and self.output_usd is not None
+
+    def limit_for(self, prompt_tokens: int, max_tokens: int) -> int:
+        """How many tokens to ask for, so that the answer has max_tokens of them after the thoughts."""
+        known = self.quirks.thinking_room or first_guess(self.model).thinking_room
+        room = known if self.thinking_tokens is None else self.thinking_tokens
+        return max(max_tokens, min(max_tokens + room, self.context_tokens - prompt_tokens))
 
     def cost_of(self, prompt_tokens: int, completion_tokens: int) -> Decimal | None:
         """In dollars; None when the price is not known."""
@@ -73,6 +85,9 @@ class EndpointSpec:
             idle_timeout_s=self.idle_timeout_s,
             allow_private=self.allow_private,
             name=self.slug,
+            quirks=self.quirks,
+            thinking_tokens=self.thinking_tokens,
+            reasoning_effort=self.reasoning_effort,
         )
         return client
 

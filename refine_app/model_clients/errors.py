@@ -63,6 +63,25 @@ class ContextTooLong(ModelError):
         super().__init__(message, retryable=False)
 
 
+class ThinkingLimitReached(ModelError):
+    """Raised when a model spent all its tokens on thoughts and never began to answer."""
+
+    code = "thinking_limit_reached"
+
+    def __init__(self, endpoint: str, *, limit: int, room: int, retryable: bool) -> None:
+        more = (
+            "It is asked again with more room."
+            if retryable
+            else "Lower its reasoning effort, set thinking_tokens of the endpoint, or ask another model."
+        )
+        super().__init__(
+            f"{endpoint!r} spent its limit of {limit:,} tokens on thinking and did not begin to answer. {more}",
+            retryable=retryable,
+        )
+        self.room = room
+        """Tokens for thoughts that the next call should have beyond the answer's."""
+
+
 class EndpointBusy(ModelError):
     """Raised when an endpoint is at a limit of ours: calls at once, or requests or tokens a minute."""
 

@@ -7,7 +7,6 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 import httpx2
-from huggingface_hub.errors import OverloadedError, TextGenerationError
 
 from refine_app.diffs.errors import excerpt
 from refine_app.model_clients.errors import (
@@ -28,12 +27,19 @@ _TOO_LONG = re.compile(
     re.IGNORECASE,
 )
 
+_ACCOUNT = re.compile(r"auth|permission|insufficient_quota|billing|api_key|payment", re.IGNORECASE)
+_BUSY = re.compile(r"rate.?limit|overloaded|too_many|capacity|slow_down", re.IGNORECASE)
+_REFUSED = re.compile(
+    r"invalid|validation|unsupported|not_found|content_(filter|policy)|bad_?request|safety", re.IGNORECASE
+)
+"""What errors call themselves, by what is to be done."""
+
 
 def from_response(endpoint: str, response: httpx2.Response) -> ModelError:
     """The error of a response that is not an answer."""
     status = response.status_code
-    body = _body(response)
-    said = f"{endpoint!r} answered {status}: {_words(body) or response.reason_phrase or 'nothing more'}"
+    body = body_of(response)
+    said = f"{endpoint!r} answered {status}: {words_of(body) or response.reason_phrase or 'nothing more'}"
     wait_s = _retry_after(response) or _estimated_time(body)
     if status in (401, 402, 403):
         return Unauthorized(f"{said}. Check the endpoint's token and its account.")
@@ -48,17 +54,34 @@ def from_response(endpoint: str, response: httpx2.Response) -> ModelError:
     return EndpointUnavailable(said, retry_after_s=wait_s, retryable=status >= 500 or status in (409, 425))
 
 
-def from_reported(endpoint: str, error: TextGenerationError) -> ModelError:
-    """The error of an event in the stream that reports one."""
-    said = f"{endpoint!r} reported: {excerpt(_words(error.args[0] if error.args else '') or type(error).__name__)}"
-    if isinstance(error, OverloadedError):
-        return RateLimited(said)
+def from_reported(endpoint: str, error: Any) -> ModelError:
+    """The error that a server reports with a status of 200: as the whole answer, or as an event of the stream.
+
+    Its status, type and code say whether asking again can help; what says nothing of that is taken for a passing fault.
+    """
+    said = f"{endpoint!r} reported: {excerpt(words_of({'error': error}) or 'an error without words')}"
+    marks = _marks(error)
+    status = next((int(mark) for mark in marks if re.fullmatch(r"[45]\d\d", mark)), None)
+    kinds = " ".join(marks)
     if _TOO_LONG.search(said):
         return ContextTooLong(said)
+    if status in (401, 402, 403) or _ACCOUNT.search(kinds):
+        return Unauthorized(f"{said}. Check the endpoint's token and its account.")
+    if status in (429, 529) or _BUSY.search(kinds):
+        return RateLimited(said)
+    if (status is not None and status < 500 and status not in (408, 409, 425)) or _REFUSED.search(kinds):
+        return EndpointUnavailable(said, retryable=False)
     return StreamBroken(said)
 
 
-def _body(response: httpx2.Response) -> Any:
+def _marks(error: Any) -> list[str]:
+    """What an error says of its kind, besides its words."""
+    if not isinstance(error, dict):
+        return []
+    return [str(error[name]) for name in ("status", "code", "type", "error_type") if error.get(name)]
+
+
+def body_of(response: httpx2.Response) -> Any:
     try:
         text = response.text
     except httpx2.ResponseNotRead:
@@ -69,7 +92,7 @@ def _body(response: httpx2.Response) -> Any:
         return text
 
 
-def _words(body: Any) -> str:
+def words_of(body: Any) -> str:
     """The message somewhere in a body, in the shapes that servers use."""
     for _ in range(4):
         if not isinstance(body, dict):

@@ -9,11 +9,12 @@ from urllib.parse import urlsplit
 
 import httpx2
 from huggingface_hub import AsyncInferenceClient
-from huggingface_hub.errors import HfHubHTTPError, InferenceTimeoutError, TextGenerationError
+from huggingface_hub.errors import HfHubHTTPError, InferenceTimeoutError
 from huggingface_hub.inference._common import RequestParameters
 
 from refine_app.diffs.answers import clean
 from refine_app.diffs.errors import excerpt
+from refine_app.diffs.fences import without_thoughts
 from refine_app.model_clients.client import Delta, Message, Subject
 from refine_app.model_clients.errors import (
     EndpointTimeout,
@@ -21,13 +22,20 @@ from refine_app.model_clients.errors import (
     ModelError,
     OutputInvalid,
     StreamBroken,
+    ThinkingLimitReached,
 )
-from refine_app.model_clients.failures import from_reported, from_response
-from refine_app.model_clients.tokens import count_tokens
-from refine_app.model_clients.transport import BoundedTransport, Lines, Start
+from refine_app.model_clients.event_stream import DataLines, Lines, Reported
+from refine_app.model_clients.failures import body_of, from_reported, from_response, words_of
+from refine_app.model_clients.quirks import NO_QUIRKS, Quirks, learnt
+from refine_app.model_clients.tokens import count_tokens, estimate
+from refine_app.model_clients.transport import BoundedTransport, Start
 
 MAX_TEXT = 2_000_000
 CONNECT_S = 10.0
+MAX_TRIES = 8
+"""Requests of one call, each with one thing less that the server does not take."""
+TEACHES = (400, 404, 405, 422, 501)
+"""Statuses of refusals that may be about a parameter and not about the question."""
 _NOT_THE_PROTOCOL = (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError)
 
 
@@ -50,7 +58,12 @@ class HuggingFaceClient:
     """What carries requests; the network, by judged and pinned addresses, when it is left out."""
     name: str = ""
     """What it is called on screens and in the ledger, where it has a name."""
-    _says_usage: bool = True
+    quirks: Quirks = NO_QUIRKS
+    """How its server differs from the protocol; a call that learns more of it replaces this."""
+    thinking_tokens: int | None = None
+    """Room for thoughts as the operator set it; None: as much as is learnt."""
+    reasoning_effort: str = ""
+    """minimal, low, medium or high, where the model offers it; empty leaves it to the server."""
 
     @property
     def endpoint(self) -> str:
@@ -71,33 +84,42 @@ class HuggingFaceClient:
         inner = self.transport() if self.transport else None
         transport = BoundedTransport(token=self.token, inner=inner, allow_private=self.allow_private)
         parameters = {"max_tokens": max_tokens, "temperature": temperature}
-        answer: list[str] = []
-        length = 0
-        finish_reason: str | None = None
-        usage: tuple[int, int] | None = None
+        heard = _Heard()
         try:
             chunks = await self._start(transport, messages, parameters, deadline)
             while (piece := await self._next(chunks)) is not None:
-                text = piece.text
-                usage = piece.usage or usage
-                finish_reason = piece.finish_reason or finish_reason
-                if text:
-                    answer.append(text)
-                    length += len(text)
-                    if length > MAX_TEXT:
-                        raise OutputInvalid(f"The answer of {self.endpoint!r} is longer than {MAX_TEXT} characters.")
-                    yield Delta(text)
+                heard.add(piece)
+                if heard.length > MAX_TEXT:
+                    raise OutputInvalid(f"The answer of {self.endpoint!r} is longer than {MAX_TEXT} characters.")
+                if piece.text or piece.thought:
+                    yield Delta(piece.text, thought=piece.thought)
         finally:
             await transport.hang_up()
-        if finish_reason is None and not transport.saw_done:
-            raise StreamBroken(f"{self.endpoint!r} hung up in the middle of its answer, after {length} characters.")
-        tokens = count_tokens(messages, "".join(answer), usage, max_tokens=max_tokens)
-        yield Delta(tokens=tokens, finish_reason=finish_reason or "stop")
+        if heard.finish_reason is None and not transport.saw_done:
+            raise StreamBroken(
+                f"{self.endpoint!r} hung up in the middle of its answer, after {heard.length} characters."
+            )
+        self._learn_of_thoughts(heard, max_tokens)
+        tokens = count_tokens(messages, heard.said, heard.usage, max_tokens=max_tokens)
+        yield Delta(tokens=tokens, finish_reason=heard.finish_reason or "stop")
+
+    def _learn_of_thoughts(self, heard: "_Heard", limit: int) -> None:
+        """Remembers how much room thoughts take. Raises ThinkingLimitReached when they took all of it."""
+        is_spent = heard.finish_reason == "length" and not without_thoughts(heard.answer).strip()
+        if not (is_spent or heard.thought_tokens):
+            return
+        before = self.quirks.thinking_room
+        self.quirks = self.quirks.with_thoughts(heard.thought_tokens, limit_spent=is_spent, limit=limit)
+        if is_spent:
+            room = self.quirks.thinking_room
+            raise ThinkingLimitReached(
+                self.endpoint, limit=limit, room=room, retryable=self.thinking_tokens is None and room > before
+            )
 
     async def _start(
         self, transport: BoundedTransport, messages: Sequence[Message], parameters: dict[str, Any], deadline: float
     ) -> AsyncIterator[Any]:
-        """Sends the request. Asks for the usage once; a server that does not know the option is not asked again."""
+        """Sends the request, again without what the server refuses to take."""
         start = Start()
         try:
             async with asyncio.timeout_at(deadline):
@@ -123,20 +145,17 @@ class HuggingFaceClient:
             client = _Client(base_url=self.url, **known) if self.url else _Client(model=self.model, **known)
         client.transport = transport
         client.extensions = {"timeout": timeout.as_dict(), "deadline": deadline, "sent": start.sent}
+        client.quirks = self.quirks
+        client.more = {"reasoning_effort": self.reasoning_effort} if self.reasoning_effort else {}
         turns: list[Any] = [{"role": message.role, "content": message.content} for message in messages]
-        model = self.model or None
-        for _ in range(2):
-            options: dict[str, Any] = {"stream_options": {"include_usage": True}} if self._says_usage else {}
-            try:
-                with self._translated():
-                    async with asyncio.timeout_at(deadline):
-                        chunks = await client.chat_completion(turns, model=model, stream=True, **parameters, **options)
-                        return aiter(cast(AsyncIterator[Any], chunks))
-            except EndpointUnavailable as refused:
-                if not (options and "stream_options" in str(refused)):
-                    raise
-                self._says_usage = False
-        raise EndpointUnavailable(f"{self.endpoint!r} refused the request twice.", retryable=False)
+        options: dict[str, Any] = {"stream": True, "stream_options": {"include_usage": True}, **parameters}
+        try:
+            with self._translated():
+                async with asyncio.timeout_at(deadline):
+                    chunks = await client.chat_completion(turns, model=self.model or None, **options)
+                    return aiter(cast(AsyncIterator[Any], chunks))
+        finally:
+            self.quirks = client.quirks
 
     async def _next(self, chunks: AsyncIterator[Any]) -> "_Piece | None":
         with self._translated(streaming=True):
@@ -152,8 +171,8 @@ class HuggingFaceClient:
             raise
         except HfHubHTTPError as error:
             raise from_response(self.endpoint, error.response) from error
-        except TextGenerationError as error:
-            raise from_reported(self.endpoint, error) from error
+        except Reported as reported:
+            raise from_reported(self.endpoint, reported.error) from reported
         except httpx2.ConnectTimeout as error:
             raise EndpointUnavailable(f"{self.endpoint!r} did not answer within {CONNECT_S:g} s.") from error
         except (InferenceTimeoutError, httpx2.TimeoutException) as error:
@@ -177,60 +196,156 @@ class _Client(AsyncInferenceClient):
 
     transport: BoundedTransport
     extensions: Mapping[str, Any]
+    quirks: Quirks
+    more: Mapping[str, Any]
+    """Parameters that the library does not know."""
 
     async def _inner_post(self, request_parameters: RequestParameters, *, stream: bool = False) -> Any:
+        asked = {**cast(Mapping[str, Any], request_parameters.json), **self.more}
+        for _ in range(MAX_TRIES):
+            sent = self.quirks.applied(asked)
+            response = await self._sent(request_parameters, sent)
+            if response.status_code < 300:
+                break
+            await _read_refusal(response)
+            quirks = self._learnt(response, sent)
+            if quirks is None:
+                raise HfHubHTTPError("refused", response=response)
+            self.quirks = quirks
+        else:
+            raise HfHubHTTPError("refused", response=response)
+        lines = Lines(aiter(cast(httpx2.AsyncByteStream, response.stream)))
+        return DataLines(lines, self.transport.note_done)
+
+    async def _sent(self, parameters: RequestParameters, sent: Mapping[str, Any]) -> httpx2.Response:
         request = httpx2.Request(
             "POST",
-            request_parameters.url,
-            json=request_parameters.json,
-            headers={"accept": "*/*", **request_parameters.headers},
+            parameters.url,
+            json=sent,
+            headers={"accept": "*/*", **parameters.headers},
             extensions=dict(self.extensions),
         )
         response = await self.transport.handle_async_request(request)
         response.request = request
-        if response.status_code >= 300:
-            await _raise_refusal(response)
-        return Lines(aiter(cast(httpx2.AsyncByteStream, response.stream)))
+        return response
+
+    def _learnt(self, response: httpx2.Response, sent: Mapping[str, Any]) -> Quirks | None:
+        if response.status_code not in TEACHES:
+            return None
+        body = body_of(response)
+        return learnt(self.quirks, body, words_of(body), sent)
 
 
-async def _raise_refusal(response: httpx2.Response) -> None:
-    """Refusals are read here, bounded, so that their words can be told; redirects are refusals too."""
+async def _read_refusal(response: httpx2.Response) -> None:
+    """Refusals are read here, bounded, so that their words can be told; redirects are refusals too, and final."""
     await response.aread()
     if response.status_code < 400:
         raise EndpointUnavailable(
             f"The endpoint redirects to {response.headers.get('location', '')!r}; configure that URL itself.",
             retryable=False,
         )
-    raise HfHubHTTPError("refused", response=response)
 
 
 @dataclass(frozen=True, slots=True)
 class _Piece:
     """What a chunk of the protocol says."""
 
-    text: str
-    finish_reason: str | None
-    usage: tuple[int, int] | None
+    text: str = ""
+    thought: str = ""
+    finish_reason: str | None = None
+    usage: tuple[int, int] | None = None
+    thought_tokens: int = 0
+
+
+@dataclass(slots=True)
+class _Heard:
+    """What has come of one answer."""
+
+    texts: list[str] = field(default_factory=list)
+    thoughts: list[str] = field(default_factory=list)
+    length: int = 0
+    finish_reason: str | None = None
+    usage: tuple[int, int] | None = None
+    reported_thoughts: int = 0
+
+    def add(self, piece: _Piece) -> None:
+        if piece.text:
+            self.texts.append(piece.text)
+        if piece.thought:
+            self.thoughts.append(piece.thought)
+        self.length += len(piece.text) + len(piece.thought)
+        self.finish_reason = piece.finish_reason or self.finish_reason
+        self.usage = piece.usage or self.usage
+        self.reported_thoughts = piece.thought_tokens or self.reported_thoughts
+
+    @property
+    def answer(self) -> str:
+        return "".join(self.texts)
+
+    @property
+    def said(self) -> str:
+        """All that was written, which is what is paid for."""
+        return "".join(self.thoughts) + self.answer
+
+    @property
+    def thought_tokens(self) -> int:
+        """As the server says, else by the thoughts that it showed."""
+        return self.reported_thoughts or estimate("".join(self.thoughts))
 
 
 def _read(chunk: Any) -> _Piece:
     """A chunk's words. Chunks without choices, and choices without words, are usual."""
+    usage = chunk.usage
+    counts, thought_tokens = (None, 0) if usage is None else (_counts(usage), _reasoning_tokens(usage))
     choices = chunk.choices or []
     if not choices:
-        return _Piece("", None, _usage(chunk))
+        return _Piece(usage=counts, thought_tokens=thought_tokens)
     delta = choices[0].delta
-    content = delta.content if delta is not None else None
-    if content is not None and not isinstance(content, str):
+    text, thought = ("", "") if delta is None else _said(delta.content)
+    if delta is not None:
+        thought += _thought(delta)
+    return _Piece(clean(text), clean(thought), choices[0].finish_reason, counts, thought_tokens)
+
+
+def _said(content: Any) -> tuple[str, str]:
+    """Text and thoughts of a delta's content, which is a text or a list of typed parts (Mistral, OpenAI)."""
+    if content is None or isinstance(content, str):
+        return content or "", ""
+    if not isinstance(content, list):
         raise TypeError(f"a delta's content is a {type(content).__name__}, not text")
-    return _Piece(clean(content or ""), choices[0].finish_reason, _usage(chunk))
+    text = thought = ""
+    for part in content:
+        kind = part.get("type") if isinstance(part, Mapping) else None
+        if isinstance(part, str):
+            text += part
+        elif kind in ("text", "output_text"):
+            text += str(part.get("text") or "")
+        elif kind in ("thinking", "reasoning"):
+            inner = part.get("thinking") or part.get("reasoning") or part.get("text")
+            thought += _said(inner)[0] if isinstance(inner, list) else str(inner or "")
+        elif kind not in ("reference", "image_url", "refusal"):
+            raise TypeError(f"a delta's content has a part of type {kind!r}, not text")
+    return text, thought
 
 
-def _usage(chunk: Any) -> tuple[int, int] | None:
-    usage = chunk.usage
-    if usage is None:
-        return None
+def _thought(delta: Any) -> str:
+    """The thoughts beside the content: `reasoning_content` (DeepSeek, vLLM, SGLang), `reasoning` (OpenRouter, Groq)."""
+    for name in ("reasoning_content", "reasoning"):
+        said = getattr(delta, name, None)
+        if isinstance(said, str) and said:
+            return said
+    return ""
+
+
+def _counts(usage: Any) -> tuple[int, int] | None:
     prompt, completion = usage.prompt_tokens, usage.completion_tokens
     return (prompt, completion) if type(prompt) is int and type(completion) is int else None
+
+
+def _reasoning_tokens(usage: Any) -> int:
+    details = getattr(usage, "completion_tokens_details", None)
+    said = details.get("reasoning_tokens") if isinstance(details, Mapping) else None
+    return said if type(said) is int and said > 0 else 0
 
 
 def _host(url: str) -> str:

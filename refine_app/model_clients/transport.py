@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import ssl
-from collections.abc import AsyncIterator
 from functools import lru_cache
 from typing import Self
 from weakref import WeakKeyDictionary
@@ -56,6 +55,10 @@ class BoundedTransport(httpx2.AsyncBaseTransport):
         return httpx2.Response(
             response.status_code, headers=response.headers, stream=bounded, extensions=response.extensions
         )
+
+    def note_done(self) -> None:
+        """The answer was whole without the word that ends a stream."""
+        self.saw_done = True
 
     async def hang_up(self) -> None:
         """Ends the response that is under way, if there is one, and all else that it was sent over."""
@@ -129,37 +132,6 @@ class Start:
 
 
 _gates: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
-
-
-class Lines:
-    """The lines of a response, as text."""
-
-    __slots__ = ("_parts", "_rest", "_waiting")
-
-    def __init__(self, parts: AsyncIterator[bytes]) -> None:
-        self._parts = parts
-        self._rest = b""
-        self._waiting: list[bytes] = []
-        """Whole lines, the last one first."""
-
-    def __aiter__(self) -> Self:
-        return self
-
-    async def __anext__(self) -> str:
-        while not self._waiting:
-            try:
-                part = await anext(self._parts)
-            except StopAsyncIteration:
-                if not self._rest:
-                    raise
-                self._waiting, self._rest = [self._rest], b""
-                break
-            if b"\n" in part:
-                first, *others = (self._rest + part).split(b"\n")
-                self._waiting, self._rest = [first, *others[:-1]][::-1], others[-1]
-            else:
-                self._rest += part
-        return self._waiting.pop().rstrip(b"\r").decode("utf-8", "replace")
 
 
 @lru_cache(maxsize=2)

@@ -31,6 +31,8 @@ class Task:
     """Something that whoever wrote the document could not know, such as the node run's id."""
     last_answer: str = ""
     """The text that was given before and did not pass; empty when there was none that could be read."""
+    last_reply: str = ""
+    """The whole last answer, where no text could be read out of it."""
     problem: str = ""
     """What was wrong with the last answer."""
 
@@ -65,8 +67,7 @@ def build_messages(task: Task, prompts: Mapping[str, PromptText] | None = None) 
         Message("user", known["refine_user"].render(values)),
     ]
     if task.problem:
-        if task.last_answer:
-            messages.append(Message("assistant", _shown_again(task.last_answer, language)))
+        messages.append(Message("assistant", _last_answer(task, language)))
         messages.append(Message("user", known["refine_repair"].render({"problem": task.problem})))
     return messages
 
@@ -107,6 +108,14 @@ def mark_of(task: Task) -> str:
     """What tags end in: new for each document, so that no document can contain its own closing tag."""
     parts = "\0".join([task.mark_seed, task.instruction, task.code])
     return hashlib.sha256(parts.encode("utf-8", "replace")).hexdigest()[:12]
+
+
+def _last_answer(task: Task, language: str) -> str:
+    if task.last_answer:
+        return _shown_again(task.last_answer, language)
+    if len(task.last_reply) > MAX_REPEATED:
+        return "(The answer was too long to be shown again.)"
+    return task.last_reply.strip() or "(The answer was empty.)"
 
 
 def _shown_again(answer: str, language: str) -> str:

@@ -84,10 +84,14 @@ def _is_payable(endpoint: EndpointSpec, needs: Needs) -> bool:
     limits = [limit for limit in (needs.budget_left, needs.cheaper_than) if limit is not None]
     if not limits:
         return True
-    cost = endpoint.cost_of(needs.prompt_tokens, needs.max_tokens)
+    cost = _most_it_costs(endpoint, needs)
     if needs.cheaper_than is None:
         return cost is not None
     return cost is not None and cost <= min(limits)
+
+
+def _most_it_costs(endpoint: EndpointSpec, needs: Needs) -> Decimal | None:
+    return endpoint.cost_of(needs.prompt_tokens, endpoint.limit_for(needs.prompt_tokens, needs.max_tokens))
 
 
 def _why_unpayable(endpoints: Sequence[EndpointSpec], needs: Needs) -> str:
@@ -100,7 +104,7 @@ def _why_unpayable(endpoints: Sequence[EndpointSpec], needs: Needs) -> str:
 
 
 def _place(endpoint: EndpointSpec, needs: Needs, tier: str) -> tuple[Any, ...]:
-    cost = endpoint.cost_of(needs.prompt_tokens, needs.max_tokens)
+    cost = _most_it_costs(endpoint, needs)
     too_dear = needs.budget_left is not None and cost is not None and cost > needs.budget_left
     return (
         endpoint.breaker == "open",
@@ -136,7 +140,7 @@ def _reason(endpoint: EndpointSpec, needs: Needs, tier: str) -> str:
         said.append(f"{endpoint.failures} failures in a row")
     if endpoint.latency_ms is not None:
         said.append(f"{endpoint.latency_ms:.0f} ms to the first words")
-    cost = endpoint.cost_of(needs.prompt_tokens, needs.max_tokens)
+    cost = _most_it_costs(endpoint, needs)
     said.append("price not known" if cost is None else f"at most ${cost}")
     if needs.cheaper_than is not None:
         said.append("a cheaper model was chosen")

@@ -84,7 +84,10 @@ def _stand(caller: Caller, input_hash: str, now: datetime) -> Standing:
 
 def _reserve(standing: Standing, planned: Planned, prompt: KeptPrompt | None, now: datetime) -> Opened:
     caller, asked, run = planned.caller, planned.asked, standing.run
-    worst = planned.endpoint.cost_of(int(asked.needs.prompt_tokens * MARGIN), asked.needs.max_tokens)
+    worst = planned.endpoint.cost_of(
+        int(asked.needs.prompt_tokens * MARGIN),
+        planned.endpoint.limit_for(asked.needs.prompt_tokens, asked.needs.max_tokens),
+    )
     _hold_to_budgets(standing.budgets, worst, planned)
     stuck.raise_if_stuck(planned, standing.the_same)
     _hold_to_endpoint(planned, now)
@@ -253,6 +256,8 @@ def close_call(closed: Closed, now: datetime) -> None:
     reply = kept_text(closed.reply) if settings.KEEP_MODEL_TEXTS else ("", False)
     with transaction.atomic():
         ledger_rows.close_call(closed.call_id, values, reply)
+        if closed.learnt is not None:
+            endpoints.keep_quirks(closed.endpoint, closed.learnt)
         if closed.is_fault:
             _endpoint_failed(closed, now)
         elif closed.outcome == COMPLETED:

@@ -17,6 +17,7 @@ from refine_app import ledger_rows
 from refine_app.errors import EndpointFieldInvalid, EndpointIsGiven, EndpointTaken
 from refine_app.model_clients.breakers import Breaker
 from refine_app.model_clients.endpoints import EndpointSpec
+from refine_app.model_clients.quirks import Quirks
 from refine_app.models import Endpoint, EndpointState, Kind, Tier
 from refine_app.safety.addresses import url_problem
 from sessions_app.errors import NotAllowed, NotFound
@@ -29,7 +30,8 @@ SECRET_NAME = re.compile(r"[A-Z][A-Z0-9_]{0,80}(_API_KEY|_TOKEN)")
 HUGGING_FACE_HOSTS = ("huggingface.co", "hf.co", "hf.space", "huggingface.cloud")
 FIELDS = (
     "slug", "name", "kind", "model", "url", "tier", "context_tokens", "input_usd", "output_usd", "max_concurrency",
-    "requests_per_minute", "tokens_per_minute", "timeout_s", "idle_timeout_s", "secret", "enabled",
+    "requests_per_minute", "tokens_per_minute", "timeout_s", "idle_timeout_s", "thinking_tokens", "reasoning_effort",
+    "secret", "enabled",
 )  # fmt: skip
 
 
@@ -68,7 +70,15 @@ class Known:
             breaker=self.breaker(now),
             failures=self.state.failures,
             latency_ms=self.state.latency_ms,
+            thinking_tokens=one.thinking_tokens,
+            reasoning_effort=one.reasoning_effort,
+            quirks=self.quirks,
         )
+
+    @property
+    def quirks(self) -> Quirks:
+        """How its server differs from the protocol, as far as it is known."""
+        return Quirks.from_json(self.state.quirks)
 
 
 def given_endpoints() -> Sequence[Endpoint]:
@@ -83,6 +93,8 @@ def given_endpoints() -> Sequence[Endpoint]:
         settings.HF_MODEL if settings.HF_TOKEN else "",
         settings.MODEL_TIMEOUT_S,
         settings.MODEL_IDLE_TIMEOUT_S,
+        settings.MODEL_ENDPOINT_THINKING_TOKENS,
+        settings.MODEL_ENDPOINT_REASONING_EFFORT,
     )
 
 
@@ -97,6 +109,8 @@ def _given(
     hf_model: str,
     timeout_s: float,
     idle_timeout_s: float,
+    thinking_tokens: int | None,
+    reasoning_effort: str,
 ) -> Sequence[Endpoint]:
     patience = {"timeout_s": timeout_s, "idle_timeout_s": idle_timeout_s}
     given = []
@@ -111,6 +125,8 @@ def _given(
                 context_tokens=context,
                 input_usd=_price(input_usd),
                 output_usd=_price(output_usd),
+                thinking_tokens=thinking_tokens,
+                reasoning_effort=reasoning_effort,
                 secret="MODEL_ENDPOINT_TOKEN" if has_token else "",
                 **patience,
             )
@@ -256,6 +272,11 @@ def set_breaker(*, user: User, slug: str, state: str) -> Known:
         values |= {"failures": 0, "opened_at": None, "probe_until": None}
     EndpointState.objects.update_or_create(slug=slug, defaults=values)
     return find_endpoint(slug)
+
+
+def keep_quirks(slug: str, quirks: Quirks) -> None:
+    """Remembers what a call found out about an endpoint's server."""
+    EndpointState.objects.update_or_create(slug=slug, defaults={"quirks": quirks.as_json()})
 
 
 def require_staff(user: User) -> None:

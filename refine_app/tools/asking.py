@@ -38,7 +38,9 @@ from refine_app.model_clients.errors import (
     OutputInvalid,
     RunStuck,
     StreamBroken,
+    ThinkingLimitReached,
 )
+from refine_app.model_clients.quirks import Quirks
 from refine_app.model_clients.tokens import count_tokens, estimate
 from refine_app.routing.endpoints import Choice, Complexity, Needs
 
@@ -157,12 +159,19 @@ async def _try_each(
             except ModelError as refusal:
                 if call.length:
                     raise
+                if isinstance(refusal, ThinkingLimitReached) and refusal.retryable:
+                    waiting.insert(0, _with_more_room(planned, call.quirks))
                 refusals.append(refusal)
             planned, opened = await _open_next(desk, asked, waiting, refusals)
     except RunStuck as stuck:
         if not context.dry_run:
             context.effect("run.roll_back", {"node_id": context.node_id, "reason": str(stuck)}, also_on_failure=True)
         raise
+
+
+def _with_more_room(planned: Planned, quirks: Quirks) -> Choice:
+    """The same endpoint again, now that it is known how much room its thoughts take."""
+    return Choice(replace(planned.endpoint, quirks=quirks), planned.reason)
 
 
 async def _open_next(
@@ -195,6 +204,9 @@ class _Call:
         self._finish_reason = ""
         self.length = 0
         """Characters that were streamed."""
+        self._thoughts: list[str] = []
+        self.quirks = planned.endpoint.quirks
+        """Of the endpoint's server, as far as they are known by now."""
         for lost in opened.unaccounted:
             _account(context, lost)
 
@@ -203,10 +215,14 @@ class _Call:
         client = self._planned.endpoint.client()
         question = self._question
         try:
-            stream = client.stream(question.messages, max_tokens=question.max_tokens, temperature=question.temperature)
-            async with aclosing(cast(Any, stream)) as deltas:
-                async for delta in deltas:
-                    self._take(delta, on_text)
+            limit = self._planned.endpoint.limit_for(question.prompt_tokens, question.max_tokens)
+            stream = client.stream(question.messages, max_tokens=limit, temperature=question.temperature)
+            try:
+                async with aclosing(cast(Any, stream)) as deltas:
+                    async for delta in deltas:
+                        self._take(delta, on_text)
+            finally:
+                self.quirks = client.quirks
         except ModelError as error:
             await self._close(error.code, error)
             raise
@@ -226,12 +242,16 @@ class _Call:
             self._desk.hear(self._opened.call_id, self._heard)
             if on_text is not None:
                 on_text(delta.text)
+        elif delta.thought:
+            self._thoughts.append(delta.thought)
+            self._desk.hear(self._opened.call_id, self._heard)
         self._tokens = delta.tokens or self._tokens
         self._finish_reason = delta.finish_reason or self._finish_reason
 
     def _heard(self) -> str:
-        self._parts = ["".join(self._parts)]
-        return self._parts[0]
+        """Thoughts are paid for as words are."""
+        self._parts, self._thoughts = ["".join(self._parts)], ["".join(self._thoughts)]
+        return self._thoughts[0] + self._parts[0]
 
     def _elapsed_ms(self) -> float:
         return round((self._context.clock.monotonic() - self._began) * 1000, 3)
@@ -251,16 +271,17 @@ class _Call:
             error="" if error is None else str(error)[:500],
             reply="".join(self._parts),
             is_fault=error is not None and _is_fault(error),
+            learnt=None if self.quirks == endpoint.quirks else self.quirks,
         )
         _record(self._context, self._planned, closed)
         await self._desk.close(closed)
 
     def _estimated(self, error: ModelError | None) -> TokenCount:
         """Of a call that ended early: nothing was read where it was refused before the first words."""
-        if not self._parts:
+        if not self.length and not self._thoughts:
             is_charged = error is None or isinstance(error, EndpointTimeout | StreamBroken | OutputInvalid)
             return TokenCount(self._question.prompt_tokens if is_charged else 0, 0, estimated=True)
-        return count_tokens(self._question.messages, "".join(self._parts), None, max_tokens=self._question.max_tokens)
+        return count_tokens(self._question.messages, self._heard(), None, max_tokens=self._question.max_tokens)
 
 
 def _is_fault(error: ModelError) -> bool:

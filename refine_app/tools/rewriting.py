@@ -15,7 +15,7 @@ from refine_app.diffs.lines import line_ending, split_lines
 from refine_app.model_clients.builtin import BuiltinClient
 from refine_app.model_clients.client import Subject
 from refine_app.model_clients.desk import current
-from refine_app.prompts.refine import NAMES, Task, build_messages, mark_of
+from refine_app.prompts.refine import MAX_REPEATED, NAMES, Task, build_messages, mark_of
 from refine_app.routing.endpoints import complexity_of
 from refine_app.tools.asking import Question, Reply, ask_model, has_model
 from refine_app.tools.languages import names_of
@@ -43,7 +43,7 @@ async def rewrite_code(context: ToolContext, state: Mapping[str, Any]) -> Json:
     }
     if isinstance(answer, AnswerError):
         writes["rounds"]["unreadable"] += 1
-        problem = {"message": str(answer), "excerpt": answer.excerpt}
+        problem = {"message": str(answer), "excerpt": answer.excerpt, "reply": reply.text[: MAX_REPEATED + 1]}
         return writes | {"bad_answer": problem, "new_text": None, "summary": ""}
     return writes | {"bad_answer": None, "new_text": answer.new_text, "summary": answer.summary}
 
@@ -121,6 +121,7 @@ def _task(context: ToolContext, state: Mapping[str, Any]) -> Task:
         findings=plan.get("findings") or (),
         mark_seed=str(context.node_run_id),
         last_answer=state.get("new_text") or "",
+        last_reply=(state.get("bad_answer") or {}).get("reply") or "",
         problem=state.get("feedback") or "",
     )
 

@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand
 from refine_app.services.endpoints import known_endpoints
 from refine_app.services.probes import Probe, probe_endpoint
 
-SHOWN = ("model", "status", "latency_ms", "reason")
+SHOWN = ("model", "status", "latency_ms", "reason", "quirks")
 
 
 class Command(BaseCommand):
@@ -35,5 +35,6 @@ class Command(BaseCommand):
 
     def _line(self, probe: Probe) -> str:
         if probe.ok:
-            return f"{self.style.SUCCESS('ok  ')} {probe.slug:<14} {probe.model}, {probe.latency_ms:.0f} ms"
+            quirks = f"; {probe.quirks}" if probe.quirks else ""
+            return f"{self.style.SUCCESS('ok  ')} {probe.slug:<14} {probe.model}, {probe.latency_ms:.0f} ms{quirks}"
         return f"{self.style.ERROR('FAIL')} {probe.slug:<14} {probe.status}: {probe.reason}"
