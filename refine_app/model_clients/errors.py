@@ -78,8 +78,13 @@ class ThinkingLimitReached(ModelError):
             f"{endpoint!r} spent its limit of {limit:,} tokens on thinking and did not begin to answer. {more}",
             retryable=retryable,
         )
+        self.endpoint, self.limit = endpoint, limit
         self.room = room
         """Tokens for thoughts that the next call should have beyond the answer's."""
+
+    def given_up(self) -> "ThinkingLimitReached":
+        """The same after it was asked with more room."""
+        return ThinkingLimitReached(self.endpoint, limit=self.limit, room=self.room, retryable=False)
 
 
 class EndpointBusy(ModelError):

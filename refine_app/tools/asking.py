@@ -152,6 +152,7 @@ async def _try_each(
         begun = await desk.begin(asked)
         planned, opened = begun.planned, begun.opened
         refusals, waiting = list(begun.refusals), list(begun.others)
+        has_more_room = False
         while True:
             call = _Call(context, desk, planned, opened, question)
             try:
@@ -159,8 +160,11 @@ async def _try_each(
             except ModelError as refusal:
                 if call.length:
                     raise
-                if isinstance(refusal, ThinkingLimitReached) and refusal.retryable:
-                    waiting.insert(0, _with_more_room(planned, call.quirks))
+                if isinstance(refusal, ThinkingLimitReached):
+                    if has_more_room:  # it would think for as long as it may, at our cost
+                        raise refusal.given_up() from refusal
+                    has_more_room = refusal.retryable
+                    waiting[:0] = [_with_more_room(planned, call.quirks)] if has_more_room else []
                 refusals.append(refusal)
             planned, opened = await _open_next(desk, asked, waiting, refusals)
     except RunStuck as stuck:

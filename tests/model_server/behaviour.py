@@ -84,4 +84,6 @@ class Behaviour:
     raw: bytes | None = None
     """Sent again and again as the stream, up to raw_times: output without end, lines without end."""
     raw_times: int = 1
+    raw_slices: int = 0
+    """Bytes that are sent at once of it; all of it when 0."""
     compressed: bool = False

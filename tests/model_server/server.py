@@ -159,8 +159,10 @@ class ModelServer:
             response.headers["Content-Encoding"] = "gzip"
         await response.prepare(request)
         if does.raw is not None:
+            sent = gzip.compress(does.raw) if does.compressed else does.raw
             for _ in range(does.raw_times):
-                await response.write(gzip.compress(does.raw) if does.compressed else does.raw)
+                for at in range(0, len(sent), does.raw_slices or len(sent) or 1):
+                    await response.write(sent[at : at + (does.raw_slices or len(sent))])
             return response
         return await self._stream(request, response, body, does, number)
 

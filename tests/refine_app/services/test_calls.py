@@ -20,6 +20,7 @@ from refine_app.model_clients.breakers import COOLDOWN_S, FAILURES_TO_OPEN
 from refine_app.model_clients.client import Message, TokenCount
 from refine_app.model_clients.desk import Asked, Caller, Closed, Opened, Planned
 from refine_app.model_clients.errors import BudgetExhausted, EndpointBusy, EndpointResting, RunStuck
+from refine_app.model_clients.quirks import Quirks
 from refine_app.models import Budget, Endpoint, EndpointState, ModelCall, ModelCallText
 from refine_app.routing.endpoints import Needs
 from refine_app.safety.redaction import MASK
@@ -364,3 +365,22 @@ def test_nothing_that_was_said_is_kept_where_the_operator_wants_so(cast: Cast, s
     settings.KEEP_MODEL_TEXTS = False
     calls.close_call(replace(end(calls.open_call(plan(run_of(cast)), NOON)), reply="words"), NOON)
     assert not ModelCallText.objects.exists()
+
+
+def test_what_a_call_learns_of_its_server_holds_for_the_next_one(cast: Cast) -> None:
+    run = run_of(cast)
+    opened = calls.open_call(plan(run), NOON)
+    learnt = Quirks(frozenset({"temperature"}), thinking_room=9_000)
+    calls.close_call(replace(end(opened), learnt=learnt), NOON)
+    (spec,) = [one for one in endpoints.callable_specs(NOON) if one.slug == "one"]
+    assert spec.quirks == learnt
+    assert endpoints.find_endpoint("one").quirks == learnt
+    calls.close_call(end(calls.open_call(plan(run, activation=4), NOON)), NOON)
+    assert endpoints.find_endpoint("one").quirks == learnt
+
+
+def test_room_for_thoughts_is_reserved_with_the_answers(cast: Cast) -> None:
+    endpoints.keep_quirks("one", Quirks(thinking_room=10_000))
+    opened = calls.open_call(plan(run_of(cast)), NOON)
+    reserved = ModelCall.objects.get(pk=opened.call_id).reserved_usd
+    assert reserved == PRICE * (150 + 850 + 10_000) / 1_000_000

@@ -1,0 +1,1 @@
+"""Recorded kinds of input, a file each."""

@@ -1,0 +1,81 @@
+'''Answers of model servers as they were seen, one TOML file each in answers/. Adding a case is adding a file.
+
+about = "What is odd about it, in a sentence."
+seen = ["vLLM with Mistral", …]
+
+[request]                       # left out: a small Python text
+language = "python"
+base = """…"""                  # the document
+instruction = "…"
+
+[[response]]                    # in the order of the requests; the last one answers all that follow
+status = 200
+headers = {…}
+raw = "…"                       # the body's bytes as they come, escapes as in TOML; or
+content = """…"""               # what a well-behaved server streams, with finish_reason = "stop"
+slices = 7                      # raw is sent in pieces of so many bytes
+
+[client]                        # what a model client makes of it
+text = "…"                      # or error = its code, with retryable = false
+requests = 2
+sent = {temperature = false, max_completion_tokens = 500}   # in the last request; false: not there
+
+[product]                       # what comes of it in the graph refine_code
+outcome = "proposed"            # or "failed"
+text = """…"""                  # the proposal's
+requests = 2                    # answers that were asked for
+says = "…"                      # in the checks, in what was sent back to the model, or in the failure
+'''
+
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tests.model_server import Behaviour
+
+FOLDER = Path(__file__).parent / "answers"
+BASE = (
+    "import os\n\n\ndef same(a, b):\n    if a == None:\n        return b == None\n    return os.path.samefile(a, b)\n"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerCase:
+    """One file."""
+
+    name: str
+    about: str
+    seen: list[str]
+    response: list[dict[str, Any]]
+    request: dict[str, Any] = field(default_factory=dict)
+    client: dict[str, Any] | None = None
+    product: dict[str, Any] | None = None
+
+    @property
+    def base(self) -> str:
+        base: str = self.request.get("base", BASE)
+        return base
+
+    @property
+    def behaviours(self) -> list[Behaviour]:
+        """The server's script."""
+        return [_behaviour(dict(response)) for response in self.response]
+
+
+def cases(part: str) -> list[AnswerCase]:
+    """All that have this part, client or product, by name."""
+    read = (AnswerCase(path.stem, **tomllib.loads(path.read_text())) for path in sorted(FOLDER.glob("*.toml")))
+    return [case for case in read if getattr(case, part) is not None]
+
+
+def _behaviour(response: dict[str, Any]) -> Behaviour:
+    raw, status = response.pop("raw", None), response.get("status", 200)
+    if "content" in response:
+        response["answer"] = response.pop("content")
+    if raw is not None and status == 200:
+        response["raw"] = raw.encode()
+        response["raw_slices"] = response.pop("slices", 0)
+    elif raw is not None:
+        response["body"] = raw
+    return Behaviour(**response)
