@@ -43,6 +43,7 @@ ON_FIRST_USE = frozenset(
         "pycrdt",
         "redis",
         "redis.exceptions",
+        "refine_app.prompts.metered",
         "sessions_app.update_log",
         "sqlparse",  # for migrations in SQL
     }

@@ -7,19 +7,23 @@ it is read, so nothing else can be reached when it is rendered.
 import hashlib
 import json
 import re
+import traceback
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
 from threading import Lock
-from typing import Any
+from typing import Any, cast
 
 import jinja2.exceptions
 import jinja2.nodes as nodes
-import jinja2.sandbox
+
+from refine_app.prompts import metered
 
 MAX_TEMPLATE = 50_000
+MAX_NODES = 5_000
+"""Places, words of the language and what they are given: compiling one takes some 20 µs."""
 MAX_OUTPUT = 4_000_000
 MAX_ITEMS = 1000
 MAX_LOOPS = 2
@@ -71,17 +75,9 @@ _hits = _misses = 0
 
 
 @cache
-def _environment() -> "jinja2.sandbox.ImmutableSandboxedEnvironment":
+def _environment() -> "metered.Environment":
     """Made with the first prompt: most processes render none, and need not load Jinja2."""
-    environment = jinja2.sandbox.ImmutableSandboxedEnvironment(
-        undefined=jinja2.StrictUndefined,
-        autoescape=False,
-        keep_trailing_newline=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.globals.clear()
-    return environment
+    return metered.make_environment(FILTERS)
 
 
 @cache
@@ -104,16 +100,29 @@ def render(template: str, values: Mapping[str, Any], *, name: str = "template") 
     if places != values.keys():
         missing, unknown = sorted(places - values.keys()), sorted(values.keys() - places)
         raise PromptError(f"Prompt {name!r}: no value for {missing}, no place for {unknown}; they must be the same.")
-    parts, length = [], 0
+    meter = metered.Meter(output=MAX_OUTPUT)
+    parts = []
+    rendering = cast("Generator[str, None, None]", compiled.generate(**values, **{metered.METER: meter}))
     try:
-        for part in compiled.generate(**values):
+        for part in rendering:
             parts.append(part)
-            length += len(part)
-            if length > MAX_OUTPUT:
-                raise PromptError(f"Prompt {name!r} becomes longer than {MAX_OUTPUT} characters.")
-    except (jinja2.UndefinedError, jinja2.exceptions.SecurityError, TypeError, ValueError) as error:
-        raise PromptError(f"Prompt {name!r} cannot be rendered: {error}") from error
+            try:
+                meter.write(len(part))
+            except metered.TooMuch as error:
+                rendering.throw(error)  # where it is, its line is known
+    except (
+        metered.TooMuch, jinja2.UndefinedError, jinja2.exceptions.SecurityError, TypeError, ValueError, RecursionError,
+        OverflowError,
+    ) as error:  # fmt: skip
+        raise PromptError(f"Prompt {name!r}{_place(error)} cannot be rendered: {error}.") from error
     return "".join(parts)
+
+
+def _place(error: BaseException) -> str:
+    """The template's line at which it was raised, in words."""
+    frames = traceback.walk_tb(error.__traceback__)
+    lines = [line for frame, line in frames if frame.f_code.co_filename == metered.SOURCE]
+    return f", line {lines[-1]}," if lines else ""
 
 
 def places_of(template: str, *, name: str = "template") -> frozenset[str]:
@@ -173,12 +182,18 @@ def _compile(template: str, name: str) -> "tuple[jinja2.Template, frozenset[str]
         raise PromptError(f"Prompt {name!r} has {len(template)} characters, at most {MAX_TEMPLATE} are read.")
     try:
         tree = _environment().parse(template)
+        if (count := sum(1 for _ in tree.find_all(nodes.Node))) > MAX_NODES:
+            raise PromptError(f"Prompt {name!r} has {count} places and signs of its language; {MAX_NODES} are read.")
         places = frozenset(_check(tree, name))
-        return _environment().from_string(template), places
+        metered.prepare(tree)
+        return _environment().from_string(tree), places
     except jinja2.TemplateSyntaxError as error:
         raise PromptError(f"Prompt {name!r}, line {error.lineno}: {error.message}") from error
     except (RecursionError, MemoryError, OverflowError) as error:
         raise PromptError(f"Prompt {name!r} is nested too deeply to be read.") from error
+    except (SyntaxError, ValueError) as error:
+        # Python's own, for what Jinja2 reads and cannot write down: a number of thousands of digits, say.
+        raise PromptError(f"Prompt {name!r} cannot be read: {error}") from error
 
 
 def _check(tree: "nodes.Template", name: str) -> set[str]:

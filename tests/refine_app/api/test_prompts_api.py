@@ -112,6 +112,14 @@ def test_a_text_that_may_not_run_or_that_nothing_fills_is_refused(staff: APIClie
     assert bad.status_code == 422
 
 
+def test_a_draft_that_burns_is_refused_with_its_line(staff: APIClient, greeting: str) -> None:
+    content = "Hello.\n{% for a in x %}{% for b in x %}{% endfor %}{% endfor %}"
+    asked = {"content": content, "values": {"x": "a" * 15_000}}
+    refused = staff.post(f"{greeting}/render", asked, format="json")
+    assert (refused.status_code, refused.json()["code"]) == (422, "prompt_invalid")
+    assert "line 2, cannot be rendered: rendering takes more than 200000 steps" in refused.json()["detail"]
+
+
 def test_only_staff_publishes_and_moves(ana: APIClient, staff: APIClient, greeting: str) -> None:
     assert publish(ana, "Mine").status_code == 403
     assert ana.post("/v1/prompts", {"name": "mine"}, format="json").status_code == 403

@@ -1,5 +1,9 @@
 """The sandbox of prompts: what templates may do, and a corpus of what they may not."""
 
+import contextlib
+import time
+from typing import Any
+
 import pytest
 
 from refine_app.prompts.rendering import (
@@ -54,6 +58,7 @@ HOSTILE = [
     "{{ x",
     "{{" + "(" * 3000 + "x" + ")" * 3000 + "}}",
     "x" * 60_000,
+    "{{ x }}" * 6_000,
 ]  # fmt: skip
 
 
@@ -92,7 +97,9 @@ def test_lists_are_bounded_so_that_loops_are() -> None:
     prompt = PromptText(
         "list", "1.0.0", "{% for a in x %}{% for b in x %}{% endfor %}{% endfor %}", {"x": {"type": "list"}}
     )
-    assert prompt.render({"x": [1] * 900}) == ""
+    assert prompt.render({"x": [1] * 400}) == ""
+    with pytest.raises(PromptError, match="line 1, cannot be rendered: rendering takes more than 200000 steps"):
+        prompt.render({"x": [1] * 900})
     with pytest.raises(PromptError, match="more than 1000 items"):
         prompt.render({"x": [1] * 1001})
     with pytest.raises(PromptError, match="more than 1000 items"):
@@ -102,6 +109,89 @@ def test_lists_are_bounded_so_that_loops_are() -> None:
 def test_output_is_bounded() -> None:
     with pytest.raises(PromptError, match="longer than"):
         render("{{ x }}{{ x }}{{ x }}", {"x": "a" * 2_000_000})
+
+
+LONG = "ab c\n" * 3000
+BURNING = [
+    ("{% for a in x %}{% for b in x %}{% endfor %}{% endfor %}", LONG),
+    ("{% for a in x %}{% for b in x %}{{ a }}{% endfor %}{% endfor %}", LONG),
+    ("{% for a in x if a == 'z' %}{% for b in x %}{% endfor %}{% endfor %}{% for a in x %}{% for b in x %}{% endfor %}"
+     "{% endfor %}", LONG),
+    ("{% for a in x %}{{ loop.length }}{{ loop.revindex }}{% for b in x %}{{ loop.last }}{% endfor %}{% endfor %}",
+     LONG),
+    ("{% for a in x %}{% for b in x %}{% endfor %}{% endfor %}", {str(n): n for n in range(900)}),
+    ("{% for a in x %}{% if x|upper == x|lower %}{% endif %}{% endfor %}", LONG),
+    ("{% for a in x %}{% if x ~ x ~ x ~ x == a %}{% endif %}{% endfor %}", LONG * 50),
+    ("{% for a in x %}{% if 'zz' in x %}{% endif %}{% endfor %}", LONG * 50),
+    ("{% for a in x %}{% if x == x %}{% endif %}{% endfor %}", [[1] * 900] * 900),
+    ("{% for a in x %}" + "{% if a == 'b' %}{% endif %}" * 800 + "{% endfor %}", LONG),
+    ("{% for a in x %}{{ x|title|capitalize|trim|truncate(9) }}{% endfor %}", LONG * 20),
+    ("{% for a in x %}{% if x|tojson(indent=90) %}{% endif %}{% endfor %}", [[[[1]]] * 900] * 900),
+    ("{{ x|indent(99999) }}", LONG),
+    ("{{ x|indent(width=9999) }}{{ x|indent('" + "-" * 100 + "') }}", LONG * 10),
+    ("{{ x|join('" + "-" * 100 + "') }}", LONG * 10),
+    ("{{ x|tojson(99999) }}", [[1] * 900] * 900),
+    ("{{ x|join }}" * 200, [LONG] * 900),
+    ("{{ x ~ x ~ x ~ x ~ x ~ x }}", "a" * 1_000_000),
+    ("{{ x }}" * 100, [[1] * 900] * 900),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("template", "value"), BURNING, ids=range(len(BURNING)))
+def test_a_rendering_that_takes_too_much_is_refused_soon_and_with_its_line(template: str, value: Any) -> None:
+    places_of("\n" + template)
+    began = time.process_time()
+    with pytest.raises(PromptError, match=r"line 2, cannot be rendered: .* (steps|characters)\.$"):
+        render("\n" + template, {"x": value})
+    assert time.process_time() - began < 2
+
+
+@pytest.mark.parametrize(
+    "template",
+    ["{{ x.format }}", "{{ x['format'] }}", "{{ x.upper }}", "{{ y.items }}", "{{ z.append }}", "{{ z.count }}",
+     "{{ n.bit_length }}", "{% for a in z %}{{ loop.cycle }}{% endfor %}",
+     "{% for a in z %}{{ loop.changed }}{% endfor %}"],
+)  # fmt: skip
+def test_what_values_can_do_is_no_field_of_theirs(template: str) -> None:
+    values = {"x": "text", "y": {"a": 1}, "z": [1], "n": 5}
+    with pytest.raises(PromptError, match=r"line 1, cannot be rendered: .* has no attribute"):
+        render(template, {place: values[place] for place in places_of(template)})
+
+
+def test_a_field_may_be_called_as_a_method_is() -> None:
+    values = {"y": {"items": "six", "format": {"get": [1, 2]}}}
+    assert render("{{ y.items }} {{ y['format'].get[1] }} {{ y.format.get|first }}", values) == "six 2 1"
+    assert render("{{ y.none is defined }} {{ y.none|default('-') }}", values) == "False -"
+
+
+def test_joining_comparing_and_looking_through_give_what_they_gave() -> None:
+    template = (
+        "{% for a in x if a in y %}{{ a ~ '-' ~ loop.index ~ n }}{{ '.' if loop.last }}{% else %}none{% endfor %}"
+    )
+    assert render(template, {"x": ["a", "b"], "y": "ab", "n": 1}) == "a-11b-21."
+    assert render(template, {"x": ["a", "b"], "y": ["b"], "n": None}) == "b-1None."
+    assert render(template, {"x": ["a"], "y": [], "n": 1}) == "none"
+    assert render("{{ x|indent(2) }}|{{ y|tojson(indent=1) }}", {"x": "a\nb", "y": [1]}) == "a\n  b|[\n 1\n]"
+
+
+def test_a_number_of_thousands_of_digits_is_refused() -> None:
+    with pytest.raises(PromptError, match="cannot be read"):
+        places_of("{{ x == " + "1" * 5000 + " }}")
+
+
+@pytest.mark.parametrize(
+    "template",
+    ["{" * 50_000, "{{ x" + " " * 49_000, "{%" * 25_000, "{#" * 25_000, "{{ '" + "\\" * 49_000,
+     "{{ x" + ".a" * 24_000 + "}}", "{{ x" + "~x" * 24_000 + "}}", "{{ x" + "|trim" * 9_000 + "}}",
+     "{{ x" + " and x" * 8_000 + "}}", "\n" * 50_000 + "{%", "{{ 1_1" + "_1" * 2_000 + " }}", "{% raw" + " " * 49_000,
+     "{% if x %}" * 4_900, "{{ x }}" * 7_000],
+    ids=range(14),
+)  # fmt: skip
+def test_reading_a_template_takes_time_in_proportion_to_it(template: str) -> None:
+    began = time.process_time()
+    with contextlib.suppress(PromptError):
+        places_of(template)
+    assert time.process_time() - began < 2
 
 
 def test_every_prompt_of_the_product_is_allowed_and_found_again_in_the_cache() -> None:
