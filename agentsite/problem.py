@@ -72,6 +72,7 @@ CODES: dict[int, tuple[str, ...]] = {
     422: (
         "invalid",
         "invalid_text",
+        "hidden_character",
         "idempotency_key_reused",
         "invalid_graph",
         "invalid_version_number",

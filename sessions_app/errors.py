@@ -181,6 +181,22 @@ class InvalidText(DomainError):
         )
 
 
+class HiddenCharacter(DomainError):
+    """Raised when a name holds a character that nobody sees, or that rearranges what stands beside it."""
+
+    code = "hidden_character"
+
+    def __init__(self, *, pointer: str, named: str, position: int) -> None:
+        message = (
+            f"It has the hidden character {named} at position {position} (counted from 0); remove it and send again."
+        )
+        super().__init__(
+            message,
+            errors=[{"pointer": pointer, "code": self.code, "message": message}],
+            extra={"position": position},
+        )
+
+
 class InvalidField(DomainError):
     """Raised when a field's value is not one that it can have."""
 

@@ -13,6 +13,7 @@ from graphs_app.engine.registry import Registry
 from graphs_app.engine.schema import escape, problems_with
 from graphs_app.engine.shape import endless_cycles, unreachable
 from graphs_app.engine.values import is_text
+from sessions_app.invisible_characters import find, label_of, name_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -328,6 +329,11 @@ class _Checks:
             self.add(pointer, "name_missing", f"A name has 1 to {MAX_NAME} characters; this one is empty")
         elif len(value) > MAX_NAME:
             self.add(pointer, "name_too_long", f"A name has at most {MAX_NAME} characters, this one has {len(value)}")
+        elif (hidden := next(find(value), None)) is not None:
+            named = f"{label_of(hidden.character)} {name_of(hidden.character)}"
+            self.add(
+                pointer, "hidden_character", f"A name has no hidden characters; this one has {named} at {hidden.at}"
+            )
         else:
             return True
         return False

@@ -6,19 +6,20 @@ generous side, so that what fits here fits on every screen.
 
 import unicodedata
 
+from sessions_app.invisible_characters import shown
+
 NARROW = frozenset("fijlrtI1.,:;|!'`()[]{}/\\ -")
 BROAD = frozenset("mwMWQOGD@%&—")
 ELLIPSIS = "…"
-INVISIBLE = frozenset(("Cc", "Cf", "Cs", "Zl", "Zp"))
-"""Control and format characters: among them those that turn the direction of what follows them."""
+LONGEST = 2000
 
 
 def plain(text: str) -> str:
-    """The text on one line, without characters that cannot be seen or that rearrange others."""
+    """The text on one line; characters that cannot be seen, or that rearrange others, stand there as code points."""
     if text.isascii() and text.isprintable():
         return text.strip()
-    kept = ["" if unicodedata.category(one) in INVISIBLE and one not in "\n\t" else one for one in text[:2000]]
-    return " ".join("".join(kept).split())
+    kept = "".join("\ufffd" if unicodedata.category(one) == "Cs" else one for one in text[:LONGEST])
+    return " ".join(shown(" ".join(kept.split())).split())
 
 
 def letter_width(letter: str) -> float:

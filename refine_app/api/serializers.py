@@ -6,6 +6,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from graphs_app.api.serializers import RunShape, RunSummaryShape
+from refine_app.diffs import deceptive
 from refine_app.models import Hunk, ModelCall, Proposal, Request
 from refine_app.services.decisions import REASON_MAX
 from refine_app.services.requests import ASKABLE, AUTO, INSTRUCTION_MAX
@@ -72,6 +73,9 @@ class CheckShape(serializers.Serializer[Any]):
 
 class HunkShape(serializers.ModelSerializer[Hunk]):
     decided_by = UserShape(read_only=True, allow_null=True)
+    warnings = serializers.SerializerMethodField(
+        help_text="What it adds that nobody would see, or that passes for something else."
+    )
 
     class Meta:
         model = Hunk
@@ -83,12 +87,16 @@ class HunkShape(serializers.ModelSerializer[Hunk]):
             "new_start",
             "new_lines",
             "text",
+            "warnings",
             "status",
             "reason",
             "decided_by",
             "decided_at",
         )
         read_only_fields = fields
+
+    def get_warnings(self, hunk: Hunk) -> list[str]:
+        return deceptive.warnings(hunk.text, hunk.new_start)
 
 
 class ProposalShape(serializers.ModelSerializer[Proposal]):

@@ -8,6 +8,7 @@ from uuid import UUID
 from django.utils import timezone
 
 from graphs_app.models import Run
+from refine_app.diffs import deceptive
 from refine_app.diffs.unified import Diff, make_diff
 from refine_app.errors import EffectRefused
 from refine_app.events import ProposalCreated
@@ -39,6 +40,7 @@ def create_proposal(run: Run, node_run_id: UUID, payload: Mapping[str, Any]) -> 
     new_text, summary, checks = _read(payload)
     base = revision_of(request.document, request.base_revision).text
     diff = make_diff(base, new_text, filename=filename_of(request.session))
+    checks = _with_deceptive(checks, diff)
     proposal = Proposal.objects.create(
         session_id=request.session_id,
         request=request,
@@ -89,6 +91,13 @@ def _read(payload: Mapping[str, Any]) -> tuple[str, str, list[dict[str, Any]]]:
     if not isinstance(checks, list) or not all(isinstance(check, dict) for check in checks):
         raise EffectRefused(effect=EFFECT, problem="checks must be a list of {name, verdict, detail}")
     return new_text, summary, checks
+
+
+def _with_deceptive(checks: list[dict[str, Any]], diff: Diff) -> list[dict[str, Any]]:
+    """What the change adds that nobody would see is said here, whatever tools of a graph made the proposal."""
+    found = deceptive.check(diff.hunks)
+    others = [check for check in checks if check.get("name") != deceptive.CHECK]
+    return [*others, found] if found else others
 
 
 def _create_hunks(proposal: Proposal, diff: Diff) -> None:

@@ -29,6 +29,7 @@ from graphs_app.following import Follower
 from graphs_app.models import Interrupt, InterruptStatus, Run, RunStatus
 from graphs_app.services import execution, graphs, runs
 from sessions_app.errors import DomainError
+from sessions_app.invisible_characters import escaped, shown
 from sessions_app.models import User
 
 FAILED, UNUSABLE, WAITS, STOPPED = 1, 2, 3, 130
@@ -64,7 +65,7 @@ class Command(BaseCommand):
             self._show(selectors.runs_with_graph().get(pk=run.pk), as_json=options["as_json"])
         except DomainError as error:
             for problem in error.errors:
-                self.stderr.write(f"{problem['pointer'] or '/'}: {problem['message']}")
+                self.stderr.write(shown(f"{problem['pointer'] or '/'}: {problem['message']}"))
             self._fail(error.message, UNUSABLE)
         except (OperationalError, ProgrammingError) as error:
             self._fail(f"The database cannot be used ({error}); has `manage.py migrate` been run?", UNUSABLE)
@@ -168,14 +169,15 @@ class Command(BaseCommand):
     def _tell(self, frame: dict[str, Any]) -> None:
         match frame["event"]:
             case "node_start":
-                self.stderr.write(f"{frame['node']} ({frame['tool']}) …")
+                self.stderr.write(shown(f"{frame['node']} ({frame['tool']}) …"))
             case "node_complete":
                 error = f": {frame['error']['message']}" if frame["error"] else ""
-                self.stderr.write(f"{frame['node']} {frame['status']} in {frame['duration_ms'] or 0:.0f} ms{error}")
+                took = f"{frame['duration_ms'] or 0:.0f} ms"
+                self.stderr.write(shown(f"{frame['node']} {frame['status']} in {took}{error}"))
 
     def _show(self, run: Run, *, as_json: bool) -> None:
         if as_json:
-            shown: Any = {
+            told: Any = {
                 "run_id": str(run.pk),
                 "graph": run.graph_version.graph.slug,
                 "graph_version": run.graph_version.number,
@@ -185,8 +187,8 @@ class Command(BaseCommand):
                 "result": selectors.result_of(run),
             }
         else:
-            shown = run.state
-        self.stdout.write(json.dumps(shown, indent=2, ensure_ascii=False, cls=DjangoJSONEncoder))
+            told = run.state
+        self.stdout.write(escaped(json.dumps(told, indent=2, ensure_ascii=False, cls=DjangoJSONEncoder)))
         if run.status == RunStatus.INTERRUPTED:
             questions = "; ".join(one["question"] for one in selectors.waiting_interrupts(run.pk))
             self._fail(f"Run {run.pk} waits for a person: {questions}", WAITS)
@@ -194,7 +196,7 @@ class Command(BaseCommand):
             self._fail(f"Run {run.pk} {run.status}: {(run.error or {}).get('message', '')}", FAILED)
 
     def _fail(self, message: str, code: int) -> NoReturn:
-        raise CommandError(message, returncode=code)
+        raise CommandError(shown(message), returncode=code)
 
 
 def _operator() -> User:

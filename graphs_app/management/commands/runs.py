@@ -21,6 +21,7 @@ from django.core.serializers.json import DjangoJSONEncoder
 from graphs_app import selectors
 from graphs_app.models import TERMINAL, Run, RunStatus
 from graphs_app.services.operating import ACTIONS, Action
+from sessions_app.invisible_characters import shown
 
 LEFT_ALONE, UNKNOWN = 1, 2
 OPEN = [status for status in RunStatus.values if status not in TERMINAL]
@@ -98,4 +99,4 @@ def _as_line(run: Run) -> str:
         parts.append(f"held by {run.lease_owner} until {run.lease_until:%Y-%m-%d %H:%M:%S}Z")
     if run.error:
         parts.append(f"{run.error.get('type')}: {run.error.get('message')}")
-    return "  ".join(parts)
+    return shown("  ".join(parts))

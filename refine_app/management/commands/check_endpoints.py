@@ -8,6 +8,7 @@ from django.core.management.base import BaseCommand
 
 from refine_app.services.endpoints import known_endpoints
 from refine_app.services.probes import Probe, probe_endpoint
+from sessions_app.invisible_characters import shown
 
 SHOWN = ("model", "status", "latency_ms", "reason", "quirks")
 
@@ -23,8 +24,8 @@ class Command(BaseCommand):
         slugs = options["slug"] or [known.endpoint.slug for known in known_endpoints() if not known.why_off]
         probes = [probe_endpoint(user=None, slug=slug) for slug in slugs]
         if options["json"]:
-            shown = [{"endpoint": p.slug} | {name: getattr(p, name) for name in SHOWN} for p in probes]
-            self.stdout.write(json.dumps({"ok": all(p.ok for p in probes), "endpoints": shown}, indent=2))
+            rows = [{"endpoint": p.slug} | {name: getattr(p, name) for name in SHOWN} for p in probes]
+            self.stdout.write(json.dumps({"ok": all(p.ok for p in probes), "endpoints": rows}, indent=2))
         else:
             for probe in probes:
                 self.stdout.write(self._line(probe))
@@ -35,6 +36,6 @@ class Command(BaseCommand):
 
     def _line(self, probe: Probe) -> str:
         if probe.ok:
-            quirks = f"; {probe.quirks}" if probe.quirks else ""
+            quirks = f"; {shown(probe.quirks)}" if probe.quirks else ""
             return f"{self.style.SUCCESS('ok  ')} {probe.slug:<14} {probe.model}, {probe.latency_ms:.0f} ms{quirks}"
-        return f"{self.style.ERROR('FAIL')} {probe.slug:<14} {probe.status}: {probe.reason}"
+        return f"{self.style.ERROR('FAIL')} {probe.slug:<14} {probe.status}: {shown(probe.reason)}"

@@ -1,6 +1,7 @@
 """`manage.py refine FILE --instruction "…"`: what the workspace does, from a shell and on one file.
 
-Progress goes to stderr, the diff (or the review's summary) to stdout. Exit codes: 0 done, also when there is nothing
+Progress goes to stderr, the diff (or the review's summary) to stdout; characters that nobody sees are shown as code
+points, but for --patch and --json, which are for programs. Exit codes: 0 done, also when there is nothing
 to change; 1 the run failed; 2 the file or the instruction cannot be used; 3 --write left something out, because the
 file was changed meanwhile; 130 stopped by Ctrl-C.
 """
@@ -24,6 +25,7 @@ from refine_app.services.decisions import accept_hunks
 from refine_app.services.requests import ASKABLE, AUTO
 from refine_app.tools.languages import detect_language
 from sessions_app.errors import DomainError
+from sessions_app.invisible_characters import shown
 from sessions_app.services import documents
 
 FAILED, UNUSABLE, LEFT_OUT, STOPPED = 1, 2, 3, 130
@@ -47,7 +49,7 @@ class Command(BaseCommand):
         text = self._read(file)
         language = detect_language(text, declared=options["language"], filename=file.name)
         try:
-            with temporary_session(title=file.name, language=language, text=text) as session:
+            with temporary_session(title=shown(file.name), language=language, text=text) as session:
                 asked = ask(
                     session=session,
                     intent=options["intent"],
@@ -102,21 +104,26 @@ class Command(BaseCommand):
                 line = f"{data['hunks']} hunk(s): {data['summary']}"
             case _:
                 return
+        line = shown(line)
         self.stderr.write(self.style.NOTICE(line) if frame["type"] == "node.failed" else line)
 
     def _show(self, run: Run, proposal: Proposal | None, diff: str, options: dict[str, Any]) -> None:
         if proposal is None:
             summary = (run.state or {}).get("summary")
             if isinstance(summary, str) and summary:
-                self.stdout.write(summary)
-        elif not diff:
+                self.stdout.write(shown(summary))
+            return
+        for check in proposal.checks:
+            if check["verdict"] == "failed":
+                self.stderr.write(self.style.WARNING(shown(f"{check['name']}: {check['detail']}")))
+        if not diff:
             self.stderr.write("Nothing to change.")
         elif not options["write"]:
             self.stdout.write(diff if options["patch"] else self._coloured(diff), ending="")
 
     def _coloured(self, diff: str) -> str:
         paint = {"+": self.style.SUCCESS, "-": self.style.ERROR, "@": self.style.HTTP_INFO}
-        lines = diff.split("\n")
+        lines = shown(diff, code=True).split("\n")
         return "\n".join(paint[line[0]](line) if line[:1] in paint else line for line in lines)
 
     def _write(self, file: Path, text: str, proposal: Proposal) -> list[str]:
@@ -133,7 +140,7 @@ class Command(BaseCommand):
         return [f"{hunk.header}: {hunk.reason}" for hunk in decided.hunks.all() if hunk.status == HunkStatus.CONFLICTED]
 
     def _fail(self, message: str, code: int) -> NoReturn:
-        raise CommandError(message, returncode=code)
+        raise CommandError(shown(message), returncode=code)
 
 
 def _replace(file: Path, text: str) -> None:

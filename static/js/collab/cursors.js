@@ -11,6 +11,7 @@ import {
   ViewPlugin,
   WidgetType,
 } from "../../vendor/agentsite-vendor-1.2.0.js";
+import { plain } from "../ui/invisible_characters.js";
 
 const moved = StateEffect.define();
 
@@ -34,7 +35,7 @@ class Caret extends WidgetType {
     const name = document.createElement("span");
     name.className = "remote-name";
     name.style.backgroundColor = this.user.color;
-    name.textContent = this.user.name;
+    name.textContent = plain(this.user.name);
     caret.append("\u2060", name, "\u2060");
     return caret;
   }

@@ -20,7 +20,6 @@ import {
   highlightActiveLineGutter,
   HighlightStyle,
   highlightSelectionMatches,
-  highlightSpecialChars,
   indentLess,
   indentMore,
   indentOnInput,
@@ -36,6 +35,7 @@ import {
   syntaxHighlighting,
   tags,
 } from "../../vendor/agentsite-vendor-1.2.0.js";
+import { hiddenCharacters } from "./hidden_characters.js";
 
 /** Past this many characters, colouring and bracket matching are left out, and the page says so. */
 export const LARGE = 400_000;
@@ -136,7 +136,7 @@ export class Editor {
           EditorView.cspNonce.of(nonce),
           lineNumbers(),
           foldGutter(),
-          highlightSpecialChars(),
+          hiddenCharacters,
           drawSelection(),
           dropCursor(),
           indentOnInput(),

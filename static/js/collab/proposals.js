@@ -6,6 +6,7 @@
  */
 
 import { Decoration, EditorView, StateEffect, StateField, WidgetType } from "../../vendor/agentsite-vendor-1.2.0.js";
+import { nodesOf, plain } from "../ui/invisible_characters.js";
 
 const MOST_HUNKS = 200;
 const MOST_LINES = 30;
@@ -84,10 +85,10 @@ class Coming extends WidgetType {
     box.className = "cm-proposed-come";
     box.style.borderLeftColor = this.color;
     box.setAttribute("role", "note");
-    box.setAttribute("aria-label", `${this.name} proposes ${this.lines.length} ${this.lines.length === 1 ? "line" : "lines"}; decide in the review`);
+    box.setAttribute("aria-label", `${plain(this.name)} proposes ${this.lines.length} ${this.lines.length === 1 ? "line" : "lines"}; decide in the review`);
     for (const line of this.lines.slice(0, MOST_LINES)) {
       const row = document.createElement("div");
-      row.textContent = line || "\u200b";
+      row.append(...(line ? nodesOf(line, { code: true, isStart: false }) : ["\u200b"]));
       row.setAttribute("aria-hidden", "true");
       box.append(row);
     }
@@ -121,7 +122,7 @@ class AgentCaret extends WidgetType {
     const name = document.createElement("span");
     name.className = "remote-name";
     name.style.backgroundColor = this.color;
-    name.textContent = this.name;
+    name.textContent = plain(this.name);
     caret.append("\u2060", name, "\u2060");
     return caret;
   }

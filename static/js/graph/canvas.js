@@ -9,6 +9,7 @@
 import { icon } from "../ui/dom.js";
 import { Camera } from "./camera.js";
 import { pathOf, straight } from "./paths.js";
+import { plain } from "../ui/invisible_characters.js";
 
 /**
  * @typedef {{key: string, node_id: string, label: string, tool: string, entry?: boolean, pinned?: boolean, problems?: number,
@@ -58,7 +59,7 @@ export class Canvas {
     this.nodeLayer = s("g", { class: "nodes" });
     this.rubber = s("path", { class: "rubber", hidden: true });
     this.viewport = s("g", {}, this.edgeLayer, this.rubber, this.nodeLayer);
-    this.svg = s("svg", { class: "drawing", role: "group", "aria-label": label }, s("defs", {}, head("head"), head("head-taken"), head("head-bad")), this.viewport);
+    this.svg = s("svg", { class: "drawing", role: "group", "aria-label": plain(label) }, s("defs", {}, head("head"), head("head-taken"), head("head-bad")), this.viewport);
     root.replaceChildren(this.svg);
     this.camera = new Camera(this.svg, this.viewport, root, whole);
     this.#listen();
@@ -103,7 +104,7 @@ export class Canvas {
     element.style.transform = `translate(${place.x}px, ${place.y}px)`;
     if (element.dataset.shown === shown) return element;
     element.dataset.shown = shown;
-    element.setAttribute("aria-label", words);
+    element.setAttribute("aria-label", plain(words));
     for (const [name, value] of Object.entries({ entry: node.entry, status: node.status, diff: node.diff, faulty: Boolean(node.problems) })) {
       if (value) element.dataset[name] = String(value);
       else delete element.dataset[name];
@@ -300,8 +301,8 @@ function head(id) {
 /** As much of a text as there is room for. @param {string} text @param {number} room @param {number} letter */
 function fitted(text, room, letter) {
   const most = Math.max(3, Math.floor(room / letter));
-  const plain = text.replace(/[\p{Cc}\p{Cf}]+/gu, " ");
-  return plain.length > most ? `${plain.slice(0, most - 1).trimEnd()}…` : plain;
+  const shown = plain(text.slice(0, 400));
+  return shown.length > most ? `${shown.slice(0, most - 1).trimEnd()}…` : shown;
 }
 
 /**

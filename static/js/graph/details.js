@@ -95,7 +95,7 @@ export class Details {
       if (!faults.length) return model.setNode(key, { config: { ...value } });
       for (const fault of faults) {
         const part = form.parts.find((one) => fault.pointer === (one.field.key === null ? "" : `/${one.field.key}`));
-        if (part) (part.error.hidden = false), (part.error.textContent = fault.message);
+        if (part) (part.error.hidden = false), fill(part.error, fault.message);
       }
     };
     for (const element of form.elements) element.addEventListener("change", read);

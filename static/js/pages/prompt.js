@@ -2,7 +2,7 @@
 /** The page of one prompt: its text is edited and tried, published as a version, put into use and rolled back. */
 
 import { post } from "../net/api.js";
-import { byId, h, pageData } from "../ui/dom.js";
+import { byId, fill, h, pageData } from "../ui/dom.js";
 import { announce, confirmed, errorBanner, toast } from "../ui/notices.js";
 import { refresh, showFault } from "../ui/refreshing.js";
 import { startShell } from "./shell.js";
@@ -66,7 +66,7 @@ trial.addEventListener("submit", async (event) => {
     findPlaces();
     const { text } = await post(`${path}/render`, { content: content.value, values: given() });
     showFault(trial, null);
-    filled.textContent = text;
+    fill(filled, text);
     filled.hidden = false;
     filled.focus();
   } catch (error) {

@@ -4,6 +4,7 @@
 import { startKeys } from "../ui/palette.js";
 import { setTheme, startTheme } from "../ui/theme.js";
 import { refreshTimes } from "../ui/time.js";
+import { markPage } from "../ui/invisible_characters.js";
 
 /** @returns {import("../ui/palette.js").Command[]} */
 export const shellCommands = () => [
@@ -29,6 +30,7 @@ const SHELL_KEYS = [
  *   single?: Record<string, () => boolean | void>}} [page]
  */
 export function startShell({ commands = () => [], keys = [], single = {} } = {}) {
+  markPage(document.body);
   startTheme();
   startKeys({ commands: () => [...commands(), ...shellCommands()], keys: [...keys, ...SHELL_KEYS], single });
   refreshTimes();

@@ -25,6 +25,7 @@ import { SessionFields } from "../ui/session_fields.js";
 import { Share } from "../ui/share.js";
 import { Views } from "../ui/views.js";
 import { startShell } from "./shell.js";
+import { plain } from "../ui/invisible_characters.js";
 
 const page = pageData("page");
 const notices = byId("notices");
@@ -258,7 +259,7 @@ function draw(state = store.state, tick = false) {
   }
   const questions = active?.interrupts.length ?? 0;
   views.count("chat", questions);
-  document.title = `${questions ? "Asks you · " : active ? "Working · " : open ? `(${open}) ` : ""}${state.session.title} · agentsite`;
+  document.title = plain(`${questions ? "Asks you · " : active ? "Working · " : open ? `(${open}) ` : ""}${state.session.title} · agentsite`);
   announceRuns();
   drawSession();
 }

@@ -4,6 +4,7 @@
 import { grammars, highlightCode, presentableDiff } from "../../vendor/agentsite-vendor-1.2.0.js";
 import { codeHighlighter } from "../collab/editor.js";
 import { h } from "../ui/dom.js";
+import { tokenElement, tokensIn } from "../ui/invisible_characters.js";
 
 /**
  * @typedef {{sign: " " | "-" | "+", text: string, old: number | null, now: number | null, marks: [number, number][]}} Row
@@ -118,14 +119,19 @@ function coloursOf(lines, language) {
 }
 
 /**
- * Cuts a line at every border of a colour or a mark.
+ * Cuts a line at every border of a colour, a mark or a hidden character.
  * @param {Row} row
  * @param {[number, number, string][]} colours
  * @returns {Node[]}
  */
 function pieces(row, colours) {
   const cuts = new Set([0, row.text.length]);
+  const hidden = new Map(tokensIn(row.text, { code: true, isStart: row.old === 1 || row.now === 1 }).map((token) => [token.from, token]));
   for (const [a, b] of [...row.marks, ...colours]) cuts.add(a).add(b);
+  for (const { from, to } of hidden.values()) {
+    for (let at = from + 1; at < to; at += 1) cuts.delete(at);
+    cuts.add(from).add(to);
+  }
   const borders = [...cuts].sort((a, b) => a - b);
   /** @type {Node[]} */
   const out = [];
@@ -134,8 +140,10 @@ function pieces(row, colours) {
     const text = row.text.slice(from, to);
     const colour = colours.find(([a, b]) => a <= from && to <= b)?.[2];
     const marked = row.marks.some(([a, b]) => a <= from && to <= b);
-    if (marked) out.push(h("mark", { class: colour }, text));
-    else out.push(colour ? h("span", { class: colour }, text) : document.createTextNode(text));
+    const token = hidden.get(from);
+    const piece = token ? tokenElement(token) : document.createTextNode(text);
+    if (marked) out.push(h("mark", { class: colour }, piece));
+    else out.push(colour ? h("span", { class: colour }, piece) : piece);
   }
   return out;
 }
@@ -165,7 +173,7 @@ export function hunkTable(hunk, language) {
       h("td", { class: "number", "aria-hidden": "true" }, row.old ?? ""),
       h("td", { class: "number", "aria-hidden": "true" }, row.now ?? ""),
       h("td", { class: "sign" }, h("span", { "aria-hidden": "true" }, row.sign), SPOKEN[row.sign] && h("span", { class: "visually-hidden" }, SPOKEN[row.sign])),
-      h("td", { class: "code" }, pieces(row, (row.sign === "-" ? before : after).get(row) ?? [])),
+      h("td", { class: "code", dir: "ltr" }, pieces(row, (row.sign === "-" ? before : after).get(row) ?? [])),
     ),
   );
   return h(

@@ -51,7 +51,7 @@ class Question {
     const faults = (known?.problem.errors ?? []).map(({ pointer, message }) => ({ pointer: pointer.replace(/^\/value/, ""), message }));
     const rest = this.form.showFaults(faults);
     if (faults.length > 0 && rest.length === 0) return;
-    this.problem.textContent = [rest[0]?.message ?? (known ? known.message : String(error)), "Your answer is still here."].join(" ");
+    fill(this.problem, [rest[0]?.message ?? (known ? known.message : String(error)), "Your answer is still here."].join(" "));
     this.problem.hidden = false;
   }
 

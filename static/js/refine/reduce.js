@@ -17,7 +17,7 @@
  *   done: number | null, total: number | null}} NodeView
  * @typedef {{attempt: number, text: string, points: number, node_id: string}} TextView
  * @typedef {{n: number, header: string, old_start: number, old_lines: number, new_start: number, new_lines: number,
- *   text: string, status?: string, reason?: string, decided_by?: {name: string} | null}} HunkView
+ *   text: string, warnings?: string[], status?: string, reason?: string, decided_by?: {name: string} | null}} HunkView
  * @typedef {{id: string, status: string, graph: string, graph_version: number | null, error: any, started_at: string | null,
  *   finished_at: string | null, created_at: string, duration_ms: number | null, total: number | null, state: any, cancelling: boolean,
  *   interrupts: any[], tokens: {prompt: number, completion: number} | null, cost_usd: string | null, nodes: Record<string, NodeView>,

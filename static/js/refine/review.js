@@ -2,6 +2,7 @@
 /** The review of one run: what it streams, the hunks as they come, then the proposal's hunks to accept or reject. */
 
 import { button, fill, h, icon } from "../ui/dom.js";
+import { continues, nodesOf } from "../ui/invisible_characters.js";
 import { hunkTable } from "./hunk.js";
 import { isActive } from "./reduce.js";
 import { reviewReport } from "./report.js";
@@ -33,7 +34,7 @@ export class ReviewPanel {
     this.actions = actions;
     this.head = h("div", { class: "review-head" });
     this.checks = h("div", { class: "checks" });
-    this.streamText = h("pre", { class: "stream-text", tabindex: "0", "aria-label": "What the agent writes" });
+    this.streamText = h("pre", { class: "stream-text", dir: "ltr", tabindex: "0", "aria-label": "What the agent writes" });
     this.stream = h("details", { class: "stream", open: true }, h("summary", null, "What the agent writes"), this.streamText);
     this.extra = h("div", { class: "review-extra" });
     this.list = h("ol", { class: "hunks", "aria-label": "Hunks" });
@@ -135,8 +136,9 @@ export class ReviewPanel {
     this.streamWasActive = active;
     if (text === this.shownText) return;
     const follows = this.streamText.scrollHeight - this.streamText.scrollTop - this.streamText.clientHeight < 40;
-    if (text.startsWith(this.shownText)) this.streamText.append(text.slice(this.shownText.length));
-    else this.streamText.textContent = text;
+    const more = text.startsWith(this.shownText) ? text.slice(this.shownText.length) : null;
+    if (more !== null && this.shownText && !continues(more)) this.streamText.append(...nodesOf(more, { code: true, isStart: false }));
+    else fill(this.streamText, text);
     this.shownText = text;
     if (follows) this.streamText.scrollTop = this.streamText.scrollHeight;
   }
@@ -220,6 +222,7 @@ export class ReviewPanel {
           canDecide && button("Accept", () => this.actions.decide(hunk.n, "accept"), { icon: "check", class: "small primary", disabled: busy, title: "Accept (a)" }))),
       hunk.reason && h("p", { class: "hunk-reason" }, status === "conflicted" ? "No longer fits: " : "Reason: ", hunk.reason),
       status === "conflicted" && !hunk.reason && h("p", { class: "hunk-reason" }, "No longer fits: the text it would change was edited meanwhile. Nothing was overwritten."),
+      (hunk.warnings ?? []).length > 0 && h("ul", { class: "hunk-warnings", "aria-label": "Warnings" }, hunk.warnings?.map((warning) => h("li", null, icon("triangle-alert"), warning))),
       hunkTable(hunk, scene.language),
       canDecide && this.reasonFor === hunk.n && this.#reasonForm(hunk.n));
   }

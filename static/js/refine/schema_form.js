@@ -1,7 +1,7 @@
 // @ts-check
 /** A form made from a JSON Schema: which controls it has, and the JSON value that they hold. */
 
-import { h } from "../ui/dom.js";
+import { fill, h } from "../ui/dom.js";
 
 /**
  * @typedef {any} Schema
@@ -169,7 +169,7 @@ export class SchemaForm {
       const own = rest.filter(({ pointer }) => field.key === null || pointer === `/${field.key}` || pointer.startsWith(`/${field.key}/`));
       for (const fault of own) rest.splice(rest.indexOf(fault), 1);
       error.hidden = own.length === 0;
-      error.textContent = own.map((fault) => fault.message).join(" ");
+      fill(error, own.map((fault) => fault.message).join(" "));
       for (const input of inputs) input.setAttribute("aria-invalid", String(own.length > 0));
       if (own.length > 0) first ??= inputs[0];
     }

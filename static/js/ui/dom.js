@@ -1,7 +1,13 @@
 // @ts-check
-/** Builds elements, without a framework and without HTML strings. */
+/** Builds elements, without a framework and without HTML strings. What would not be seen in a text is marked here. */
+
+import { nodesOf, plain } from "./invisible_characters.js";
 
 const SPRITE = document.querySelector('meta[name="icon-sprite"]')?.getAttribute("content") ?? "/static/icons.svg";
+
+/** Attributes that people read or hear. */
+const SAID = new Set(["title", "aria-label", "alt", "placeholder"]);
+const CODE = new Set(["code", "pre"]);
 
 /**
  * @typedef {Node | string | number | null | undefined | false} Child
@@ -22,7 +28,7 @@ export function h(tag, props, ...children) {
     if (name === "on") for (const [type, listener] of Object.entries(value)) element.addEventListener(type, listener);
     else if (name === "data") Object.assign(element.dataset, value);
     else if (name in element && (typeof value === "boolean" || name === "value")) Reflect.set(element, name, value);
-    else element.setAttribute(name, value === true ? "" : String(value));
+    else element.setAttribute(name, value === true ? "" : SAID.has(name) ? plain(String(value)) : String(value));
   }
   fill(element, ...children);
   return element;
@@ -35,10 +41,16 @@ export function h(tag, props, ...children) {
  */
 export function fill(element, ...children) {
   element.replaceChildren(
-    ...children.flat().filter((child) => child !== null && child !== undefined && child !== false).map((child) =>
-      child instanceof Node ? child : String(child),
+    ...children.flat().filter((child) => child !== null && child !== undefined && child !== false).flatMap((child) =>
+      child instanceof Node ? child : textNodes(element, String(child)),
     ),
   );
+}
+
+/** What an element of this kind shows of a text; a field's text is what it is. @param {Element} element @param {string} text */
+function textNodes(element, text) {
+  if (element instanceof HTMLTextAreaElement) return [text];
+  return element instanceof HTMLOptionElement ? [plain(text)] : nodesOf(text, { code: CODE.has(element.localName) });
 }
 
 /**

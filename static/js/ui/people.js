@@ -3,6 +3,7 @@
 
 import { placeOf } from "../collab/cursors.js";
 import { byId, fill, icon } from "./dom.js";
+import { plain } from "./invisible_characters.js";
 
 const IDLE_MS = 60_000;
 const SHOWN = 6;
@@ -103,9 +104,9 @@ export class People {
     const element = document.createElement(isMe ? "span" : "button");
     element.className = "avatar";
     element.dataset.idle = String(idle);
-    element.textContent = initials(user.name);
+    element.textContent = initials(plain(user.name));
     const says = [isMe ? `${user.name} (you)` : user.name, user.role, idle ? "away" : "", tabs > 1 ? `${tabs} tabs` : ""];
-    element.title = says.filter(Boolean).join(", ");
+    element.title = plain(says.filter(Boolean).join(", "));
     if (user.color) {
       element.style.backgroundColor = user.color;
       element.style.color = "#fff";
@@ -129,8 +130,8 @@ export class People {
     element.style.backgroundColor = color;
     element.style.color = "#fff";
     element.setAttribute("role", "img");
-    element.setAttribute("aria-label", `${name} is working`);
-    element.title = `${name} is working`;
+    element.title = plain(`${name} is working`);
+    element.setAttribute("aria-label", element.title);
     element.append(icon("sparkles"));
     return element;
   }
@@ -140,7 +141,7 @@ export class People {
     const element = document.createElement("span");
     element.className = "avatar";
     element.textContent = `+${rest.length}`;
-    element.title = rest.map((person) => person.user.name).join(", ");
+    element.title = plain(rest.map((person) => person.user.name).join(", "));
     return element;
   }
 

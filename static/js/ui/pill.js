@@ -3,6 +3,7 @@
 
 import { fill, icon } from "./dom.js";
 import { clock } from "./time.js";
+import { plain } from "./invisible_characters.js";
 
 /**
  * @typedef {{socket: import("../net/socket.js").SocketState, document: import("../collab/document.js").Status,
@@ -60,5 +61,5 @@ export function showPill(element, situation) {
   }
   if (element.textContent === pill.text) return;
   fill(element, icon(pill.icon, pill.state === "saving" ? "spin" : ""), pill.text);
-  element.title = pill.title;
+  element.title = plain(pill.title);
 }

@@ -3,6 +3,8 @@
 
 import { ApiError } from "../net/api.js";
 import { refreshTimes } from "./time.js";
+import { fill } from "./dom.js";
+import { markPage } from "./invisible_characters.js";
 
 /**
  * Puts fresh parts in the place of those shown, and keeps what was focused where it is still there.
@@ -16,7 +18,9 @@ export async function refresh(...ids) {
   const open = [...document.querySelectorAll("details[open][id]")].map((each) => each.id);
   for (const id of ids) {
     const [before, after] = [document.getElementById(id), fresh.getElementById(id)];
-    if (before && after) before.replaceWith(document.adoptNode(after));
+    if (!before || !after) continue;
+    before.replaceWith(document.adoptNode(after));
+    markPage(after);
   }
   for (const id of open) document.getElementById(id)?.setAttribute("open", "");
   if (focused) findPlace(focused)?.focus();
@@ -70,7 +74,8 @@ export function showFault(form, error) {
   const problem = error instanceof ApiError ? error.problem.errors?.[0] : undefined;
   const name = problem?.pointer.split("/")[1] ?? "";
   const field = name ? form.elements.namedItem(name) : null;
-  line.textContent = problem ? `${labelOf(field) || name}: ${problem.message}` : error instanceof Error ? error.message : String(error);
+  const words = problem ? `${labelOf(field) || name}: ${problem.message}` : error instanceof Error ? error.message : String(error);
+  fill(line, words);
   if (field instanceof HTMLElement) {
     field.setAttribute("aria-invalid", "true");
     field.focus();

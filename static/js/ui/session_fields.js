@@ -1,7 +1,8 @@
 // @ts-check
 /** The session's title and language, which its owner changes in place. */
 
-import { byId } from "./dom.js";
+import { byId, fill } from "./dom.js";
+import { plain } from "./invisible_characters.js";
 
 export class SessionFields {
   /**
@@ -30,12 +31,12 @@ export class SessionFields {
   show(session, mayChange, force = false) {
     this.session = session;
     if (force || document.activeElement !== this.title) this.title.value = session.title;
-    this.heading.textContent = session.title;
+    fill(this.heading, session.title);
     this.title.readOnly = this.language.disabled = !mayChange;
     if (this.shownLanguage === session.language && !force) return;
     this.shownLanguage = session.language;
     if (![...this.language.options].some((option) => option.value === session.language)) {
-      this.language.append(new Option(session.language, session.language));
+      this.language.append(new Option(plain(session.language), session.language));
     }
     this.language.value = session.language;
     this.languageChanged(session.language);

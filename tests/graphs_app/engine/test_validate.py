@@ -326,3 +326,10 @@ def test_progress_counts_the_longest_way_without_going_round_twice() -> None:
         ["a", "b", "c", "d", "e"], [edge("a -> b", "x"), "a -> c", "c -> d", edge("d -> c", "y"), "d -> e"]
     )
     assert compile_definition(branching, REGISTRY).progress_total == 4
+
+
+def test_a_name_with_a_hidden_character_is_refused_with_the_character() -> None:
+    graph = {"entry_node": "a\u202eb", "nodes": [{"node_id": "a\u202eb", "tool": "note"}]}
+    [told] = [problem for problem in problems(graph, REGISTRY) if problem.code == "hidden_character"]
+    assert told.pointer == "/nodes/0/node_id"
+    assert "U+202E RIGHT-TO-LEFT OVERRIDE at 1" in told.message

@@ -100,7 +100,7 @@ def test_names_make_nodes_wider_within_bounds_and_say_nothing_that_cannot_be_see
     }
     widths = [node["width"] for node in arrange(definition)["nodes"]]
     assert widths[0] < widths[1] < widths[2] <= 264
-    assert texts.plain("abc\u202edef\u0000\n x") == "abcdef x"
+    assert texts.plain("abc\u202edef\u0000\n x") == "abc[U+202E]def[U+0000] x"
     assert texts.width(texts.fitting(wide, 100, 13), 13) <= 100
 
 

@@ -65,6 +65,7 @@ def test_a_proposal_has_the_shape_that_programs_were_promised(ana: APIClient, pr
         "new_start": 1,
         "new_lines": 5,
         "text": " line 1\n-line 2\n+line two\n line 3\n line 4\n line 5\n",
+        "warnings": [],
         "status": "open",
         "reason": "",
         "decided_by": None,

@@ -23,6 +23,19 @@ def test_a_title_is_one_line_without_control_characters(cast: Cast) -> None:
     assert session.title == "a b [31m c"
 
 
+@pytest.mark.parametrize("hidden", "\u202e\u2066\u200b\u00ad\ufeff\u3164")
+def test_a_title_that_hides_something_is_refused_with_the_character_and_its_place(cast: Cast, hidden: str) -> None:
+    with pytest.raises(errors.HiddenCharacter) as refused:
+        sessions.create(user=cast.ana, title=f"Pay{hidden}roll")
+    assert f"U+{ord(hidden):04X}" in refused.value.message
+    assert refused.value.extra == {"position": 3}
+
+
+@pytest.mark.parametrize("title", ["דוח 👩‍👩‍👧", "می‌خواهم", "naïve ❤️"])
+def test_a_title_in_any_script_and_with_emoji_is_kept(cast: Cast, title: str) -> None:
+    assert sessions.create(user=cast.ana, title=title).title == title
+
+
 @pytest.mark.parametrize("language", ["", " ", "x" * 41, "<script>", "a/b"])
 def test_a_language_that_is_no_name_is_refused(cast: Cast, language: str) -> None:
     with pytest.raises(errors.InvalidField):

@@ -1,0 +1,127 @@
+// @ts-check
+/**
+ * Shows what nobody would see: each invisible or direction-turning character as its code point, wherever a text is
+ * shown. Which characters these are is said in invisible_ranges.js; what a person writes or copies stays as it is.
+ */
+
+import { IN_CODE, IN_PROSE, NAMES, NAMES_OF_RANGES } from "./invisible_ranges.js";
+
+/** @typedef {{from: number, to: number, label: string, title: string}} Token where in the text, in UTF-16 units */
+
+const MOST_APART = 4;
+/** No text that is only letters, digits and spaces is looked at any closer. */
+const HARMLESS = /^[\n\t -~]*$/;
+
+/** @param {string} character */
+const codeOf = (character) => /** @type {number} */ (character.codePointAt(0));
+
+/** @param {string} character */
+const labelOf = (character) => `U+${codeOf(character).toString(16).toUpperCase().padStart(4, "0")}`;
+
+/** @param {string} character */
+const nameOf = (character) => {
+  const code = codeOf(character);
+  return NAMES.get(code) ?? NAMES_OF_RANGES.find(([first, last]) => first <= code && code <= last)?.[2] ?? "";
+};
+
+/** @param {string} character */
+export const titleOf = (character) => `${labelOf(character)} ${nameOf(character)}`;
+
+/**
+ * What is to be marked in a text. Many that stand together are one token: a thousand boxes would hide the text itself.
+ * @param {string} text @param {{code?: boolean, isStart?: boolean}} [how]
+ *   `code`: what only looks like a space is marked too; `isStart`: false when a byte order mark in front is none
+ * @returns {Token[]}
+ */
+export function tokensIn(text, { code = false, isStart = true } = {}) {
+  if (HARMLESS.test(text)) return [];
+  /** @type {{from: number, characters: string[]}[]} */
+  const runs = [];
+  let end = -1;
+  const note = (/** @type {number} */ from, /** @type {string} */ character) => {
+    if (from === end) runs[runs.length - 1].characters.push(character);
+    else runs.push({ from, characters: [character] });
+    end = from + character.length;
+  };
+  if (!isStart && text[0] === "\ufeff") note(0, text[0]);
+  for (const match of text.matchAll(code ? IN_CODE : IN_PROSE)) if (match[1] !== undefined) note(match.index, match[1]);
+  return runs.flatMap(tokensOf);
+}
+
+/** @param {{from: number, characters: string[]}} run @returns {Token[]} */
+function tokensOf({ from, characters }) {
+  if (characters.length > MOST_APART) {
+    const kinds = [...new Set(characters)];
+    const label = kinds.length === 1 ? `${labelOf(kinds[0])} × ${characters.length}` : `${characters.length} hidden characters`;
+    return [{ from, to: from + characters.join("").length, label, title: kinds.slice(0, 12).map(titleOf).join(", ") + (kinds.length > 12 ? ", …" : "") }];
+  }
+  let at = from;
+  return characters.map((character) => ({ from: at, to: (at += character.length), label: labelOf(character), title: titleOf(character) }));
+}
+
+/** A token as people see and hear it. @param {Token} token */
+export function tokenElement({ label, title }) {
+  const element = document.createElement("span");
+  element.className = "hidden-character";
+  element.setAttribute("role", "img");
+  element.setAttribute("aria-label", title);
+  element.title = title;
+  element.textContent = label;
+  return element;
+}
+
+/**
+ * A text as nodes, with what would not be seen as tokens among it.
+ * @param {string} text @param {{code?: boolean, isStart?: boolean}} [how] @returns {(string | HTMLElement)[]}
+ */
+export function nodesOf(text, how) {
+  /** @type {(string | HTMLElement)[]} */
+  const nodes = [];
+  let end = 0;
+  for (const token of tokensIn(text, how)) {
+    if (token.from > end) nodes.push(text.slice(end, token.from));
+    nodes.push(tokenElement(token));
+    end = token.to;
+  }
+  if (end < text.length || !nodes.length) nodes.push(text.slice(end));
+  return nodes;
+}
+
+/** A text for places that hold nothing but text: titles, labels, options, drawings. @param {string} text */
+export function plain(text) {
+  let out = "";
+  let end = 0;
+  for (const token of tokensIn(text)) {
+    out += `${text.slice(end, token.from)}[${token.label}]`;
+    end = token.to;
+  }
+  return end ? out + text.slice(end) : text;
+}
+
+/** Whether a piece begins in the middle of what belongs together, such as an emoji. @param {string} piece */
+export const continues = (piece) => /^[\u200c\u200d\ufe00-\ufe0f\u20e3\n\u{1f3fb}-\u{1f3ff}\u{e0000}-\u{e0fff}]/u.test(piece);
+
+const TITLES = ["title", "aria-label", "alt"];
+const AS_THEY_ARE = "script, style, textarea, .cm-editor, .hidden-character";
+
+/** Marks what the server wrote into a page, once: its texts, and what is said of them. @param {Element} root */
+export function markPage(root) {
+  const texts = document.createTreeWalker(root, NodeFilter.SHOW_TEXT);
+  /** @type {[Text, boolean][]} */
+  const found = [];
+  for (let node = texts.nextNode(); node; node = texts.nextNode()) {
+    const text = /** @type {Text} */ (node);
+    if (HARMLESS.test(text.data) || text.parentElement?.closest(AS_THEY_ARE)) continue;
+    found.push([text, Boolean(text.parentElement?.closest("pre, code"))]);
+  }
+  for (const [text, code] of found) {
+    if (text.parentElement?.matches("option, title, svg *")) text.data = plain(text.data);
+    else if (tokensIn(text.data, { code }).length) text.replaceWith(...nodesOf(text.data, { code }));
+  }
+  for (const name of TITLES)
+    for (const element of root.querySelectorAll(`[${name}]`)) {
+      const value = element.getAttribute(name) ?? "";
+      if (!HARMLESS.test(value)) element.setAttribute(name, plain(value));
+    }
+  if (root === document.body) document.title = plain(document.title);
+}
