@@ -144,6 +144,7 @@ class RunAdmin(ReadOnlyAdmin[Run]):
                 "fields": (
                     ("created_at", "queued_at", "started_at", "finished_at", "cancel_requested_at"),
                     ("attempt", "crashes", "checkpoints", "progress_total"),
+                    ("wake_at",),
                     ("lease_owner", "lease_until", "lease_epoch"),
                 )
             },

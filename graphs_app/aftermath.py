@@ -11,7 +11,7 @@ from graphs_app import dispatch, effects, selectors
 from graphs_app.engine.checkpoint import Effect, Entry, Interrupted, RunEnded
 from graphs_app.engine.errors import LeaseLost, clean_text
 from graphs_app.jsontext import storable
-from graphs_app.models import Interrupt, InterruptStatus, Run, RunStatus, node_run_id
+from graphs_app.models import IDLE, Interrupt, InterruptStatus, Run, RunStatus, node_run_id
 from graphs_app.store import Fenced
 from sessions_app.events import Event
 
@@ -46,10 +46,9 @@ def end_below(run_ids: Sequence[UUID]) -> None:
         Interrupt.objects.filter(run_id__in=run_ids, status=InterruptStatus.WAITING).update(
             status=InterruptStatus.DROPPED
         )
-        idle = Run.objects.filter(parent_id__in=run_ids, status__in=(RunStatus.QUEUED, RunStatus.INTERRUPTED))
-        run_ids = list(idle.values_list("pk", flat=True))
-        Run.objects.filter(pk__in=run_ids, status__in=(RunStatus.QUEUED, RunStatus.INTERRUPTED)).update(
-            status=RunStatus.CANCELLED, finished_at=Now(), lease_owner="", lease_until=None
+        run_ids = list(Run.objects.filter(IDLE, parent_id__in=run_ids).values_list("pk", flat=True))
+        Run.objects.filter(IDLE, pk__in=run_ids).update(
+            status=RunStatus.CANCELLED, finished_at=Now(), lease_owner="", lease_until=None, wake_at=None
         )
 
 

@@ -35,9 +35,22 @@ class BudgetExceeded(PermanentError):
 class HostOf:
     """One run's way out: to those who watch, to secrets, and to sub-runs."""
 
-    __slots__ = ("_control", "_depth", "_spent_usd", "_worker", "dry_run", "metadata", "run", "run_id", "streams")
+    __slots__ = (
+        "_control",
+        "_depth",
+        "_root",
+        "_spent_usd",
+        "_worker",
+        "dry_run",
+        "metadata",
+        "run",
+        "run_id",
+        "streams",
+    )
 
-    def __init__(self, worker: "Worker", run: Run, streams: TextStreams, depth: int, control: Control) -> None:
+    def __init__(
+        self, worker: "Worker", run: Run, streams: TextStreams, depth: int, control: Control, root: UUID
+    ) -> None:
         self.run = run
         self.run_id: UUID = run.pk
         self.metadata: Mapping[str, Any] = run.metadata
@@ -45,6 +58,7 @@ class HostOf:
         self.streams = streams
         self._worker = worker
         self._depth = depth
+        self._root = root
         self._control = control
         self._spent_usd = run.cost_usd or Decimal(0)
 
@@ -94,7 +108,7 @@ class HostOf:
             )
         )
         if opened.work is not None:
-            return await self._execute(opened.run, *opened.work)
+            return await self._execute(activation, opened.run, *opened.work)
         return _result(graph, opened.run.status, opened.run.state, opened.run.error)
 
     def listen(self, activation: int) -> "asyncio.Queue[str]":
@@ -103,9 +117,12 @@ class HostOf:
     def unlisten(self, activation: int) -> None:
         self._control.unlisten(activation)
 
-    async def _execute(self, run: Run, graph: LoadedGraph, history: History) -> Json:
+    async def _execute(self, activation: int, run: Run, graph: LoadedGraph, history: History) -> Json:
         control = Control()
-        work = asyncio.ensure_future(self._worker.execute(run, graph, history, control=control, depth=self._depth + 1))
+        work = asyncio.ensure_future(
+            self._worker.execute(run, graph, history, control=control, depth=self._depth + 1, root=self._root)
+        )
+        self._control.enter(activation)
         try:
             ended = await asyncio.shield(work)
         except asyncio.CancelledError:
@@ -115,6 +132,8 @@ class HostOf:
                 control.cancel("the run that it is part of was cancelled")
             await asyncio.wait([work])
             raise
+        finally:
+            self._control.leave(activation)
         if ended is None and self._worker.gives_back(self.run_id):
             raise SubRunInterrupted
         if ended is None:

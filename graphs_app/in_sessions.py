@@ -14,7 +14,7 @@ from sessions_app.realtime import agents, texts
 from sessions_app.realtime.protocol import TextSoFar
 
 WORKING = (RunStatus.QUEUED, RunStatus.RUNNING)
-"""An interrupted run waits for a person; it alone keeps no session alive."""
+"""An interrupted run waits for a person, a parked one for its time; they alone keep no session alive."""
 
 
 def install() -> None:
@@ -27,7 +27,7 @@ def install() -> None:
 
 def with_work(session_ids: Collection[UUID]) -> set[UUID]:
     """Which of these sessions have a run that is queued or running."""
-    working = Run.objects.filter(session_id__in=session_ids, status__in=WORKING)
+    working = Run.objects.filter(session_id__in=session_ids, status__in=WORKING, wake_at__isnull=True)
     return {session_id for session_id in working.values_list("session_id", flat=True) if session_id is not None}
 
 

@@ -180,6 +180,10 @@ class Run(models.Model):
     lease_epoch = models.PositiveBigIntegerField(default=0)
     queued_at = models.DateTimeField(default=timezone.now)
     """When its id was last given to the broker; the sweeper sends it again when this is old."""
+    wake_at = models.DateTimeField(null=True, blank=True)
+    """When a run that only waits, and that no worker holds meanwhile, is queued again; null for all others."""
+    rests = models.JSONField(default=dict, blank=True)
+    """{"activation": {"attempt", "next_at"}}: where its node runs stood when it was last let go to wait."""
     cancel_requested_at = models.DateTimeField(null=True, blank=True)
     checkpoints = models.PositiveIntegerField(default=0)
     """How many node runs are journaled as done."""
@@ -203,6 +207,7 @@ class Run(models.Model):
                 name="runs_to_cancel",
                 condition=models.Q(cancel_requested_at__isnull=False, status="running"),
             ),
+            models.Index(fields=["wake_at"], name="runs_to_wake", condition=models.Q(wake_at__isnull=False)),
         ]
         constraints = [
             models.UniqueConstraint(
@@ -214,6 +219,12 @@ class Run(models.Model):
 
     def __str__(self) -> str:
         return f"{self.graph_version} ({self.status})"
+
+
+PARKED = models.Q(status=RunStatus.RUNNING, wake_at__isnull=False)
+"""Runs that only wait, and that no worker holds until they wake."""
+IDLE = models.Q(status__in=(RunStatus.QUEUED, RunStatus.INTERRUPTED)) | PARKED
+"""Runs that nobody works on, and that are not over."""
 
 
 class NodeRunStatus(models.TextChoices):

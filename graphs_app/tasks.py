@@ -13,7 +13,7 @@ from celery.exceptions import Reject
 from django.conf import settings
 from django.db import connection
 
-from graphs_app import failpoints, worker
+from graphs_app import failpoints, slots, worker
 from graphs_app.services import execution, sweeping
 
 logger = logging.getLogger(__name__)
@@ -59,6 +59,7 @@ def sweep_runs() -> None:
 def show_that_it_lives(sender: Any, **kwargs: Any) -> None:
     """From its start on, not from its first run: readiness looks at that. One for upkeep shows nothing of runs."""
     if settings.CELERY_TASK_DEFAULT_QUEUE in sender.app.amqp.queues.consume_from:
+        slots.let_park()
         worker.current()
 
 

@@ -38,6 +38,7 @@ from graphs_app.journal import JournalOf, Writer
 from graphs_app.models import Run
 from graphs_app.services import claims
 from graphs_app.services.claiming import Claiming
+from graphs_app.slots import Parked, Slots
 from graphs_app.streams import TextStreams
 
 logger = logging.getLogger(__name__)
@@ -57,7 +58,11 @@ class Active:
     journal: JournalOf
     control: Control
     task: "asyncio.Task[Any] | None"
+    root: UUID
+    """The run at the top, whose lease and slot all below it share."""
     is_lost: bool = False
+    parked: Parked | None = None
+    """Once it is let go to wait."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +83,7 @@ class Worker:
         self.is_draining = False
         self._is_over = False
         self.claiming = Claiming(self.name)
+        self.slots = Slots(self)
         self._active: dict[UUID, Active] = {}
         self._upkeep = ThreadPoolExecutor(max_workers=1, thread_name_prefix="upkeep")
         self._ready = threading.Event()
@@ -159,7 +165,7 @@ class Worker:
     def gives_back(self, run_id: UUID) -> bool:
         """Whether this run is being handed to another worker, so that nothing of it may be ended here."""
         active = self._active.get(run_id)
-        return self.is_draining or (active is not None and active.is_lost)
+        return self.is_draining or (active is not None and (active.is_lost or active.parked is not None))
 
     async def execute(
         self,
@@ -169,13 +175,14 @@ class Worker:
         *,
         control: Control | None = None,
         depth: int = 0,
+        root: UUID | None = None,
     ) -> RunEnded | None:
         """Executes a claimed run until it ends or pauses; None when it did neither here."""
         control = control or Control()
         streams = TextStreams(self.loop, self._upkeep, run)
         journal = JournalOf(self.writer, run, graph, with_rows=_open_activations(history), on_node_end=streams.end)
         journal.draining = self.is_draining
-        active = Active(run, journal, control, asyncio.current_task())
+        active = Active(run, journal, control, asyncio.current_task(), root or run.pk)
         self._active[run.pk] = active
         if run.cancel_requested_at is not None:
             control.cancel("cancelled by a person")
@@ -184,7 +191,7 @@ class Worker:
                 compiled=graph.compiled,
                 initial_state=run.initial_state,
                 journal=journal,
-                host=HostOf(self, run, streams, depth, control),
+                host=HostOf(self, run, streams, depth, control, active.root),
                 history=history,
                 control=control,
                 durability=cast("Durability", run.durability),
@@ -198,7 +205,7 @@ class Worker:
             return None
         except Exception as error:
             logger.exception("run %s (graph %s) ended by an error outside its nodes", run.pk, graph.slug)
-            await self._in_upkeep(claims.fail_run, run=run, error=error_json(error, run_id=run.pk))
+            await self.in_upkeep(claims.fail_run, run=run, error=error_json(error, run_id=run.pk))
             return None
         finally:
             streams.close()
@@ -213,9 +220,12 @@ class Worker:
         if active.is_lost or (isinstance(error, LeaseLost) and not active.journal.draining):
             logger.warning("run %s belongs to another worker now; it is left alone here", run.pk)
             return
+        if active.parked is not None and not self.is_draining:
+            await asyncio.shield(self.slots.park(active, active.parked))
+            return
         logger.info("run %s is given back to the queue", run.pk)
         far = {"worked_ms": active.journal.worked_ms, "checkpoints": active.journal.checkpoints}
-        await asyncio.shield(self._in_upkeep(claims.release_lease, run=run, **far))
+        await asyncio.shield(self.in_upkeep(claims.release_lease, run=run, **far))
 
     def _cancel(self, run_id: UUID) -> None:
         active = self._active.get(run_id)
@@ -241,11 +251,11 @@ class Worker:
         """Renews all leases by one UPDATE, three times in a lease's length."""
         while True:
             try:
-                await self._in_upkeep(claims.beat, name=self.name, running=self.running, draining=self.is_draining)
+                await self.in_upkeep(claims.beat, name=self.name, running=self.running, draining=self.is_draining)
                 if self._active:
                     known = list(self._active.values())
                     run_ids = [active.run.pk for active in known]
-                    self._compare(known, await self._in_upkeep(claims.renew_leases, owner=self.name, run_ids=run_ids))
+                    self._compare(known, await self.in_upkeep(claims.renew_leases, owner=self.name, run_ids=run_ids))
             except (DatabaseError, InterfaceError) as error:
                 logger.warning("worker %s could not renew its leases: %s", self.name, error)
             await asyncio.sleep(settings.RUN_LEASE_S / 3)
@@ -256,7 +266,7 @@ class Worker:
         A run whose end is under way may have given its lease back already; if it has lost it, the journal says so.
         """
         for active in known:
-            if active.run.pk in renewed.held or active.journal.is_ending:
+            if active.run.pk in renewed.held or active.journal.is_ending or active.parked is not None:
                 continue
             if self._active.get(active.run.pk) is active:
                 active.is_lost = True
@@ -271,11 +281,12 @@ class Worker:
             await asyncio.sleep(LOOK_FOR_PEOPLE_S)
             if not self._active:
                 continue
+            self.slots.let_go_who_rests(self._active.values())
             for run_id, active in self._active.items():
                 if active.journal.checkpoints > active.run.claimed_checkpoints:
                     self.claiming.clear(run_id)
             try:
-                for run_id in await self._in_upkeep(claims.cancel_requests, owner=self.name):
+                for run_id in await self.in_upkeep(claims.cancel_requests, owner=self.name):
                     self._cancel(run_id)
                 await self._pass_on_answers()
             except (DatabaseError, InterfaceError) as error:
@@ -285,19 +296,20 @@ class Worker:
         """Gives runs that still work on other branches the answers to what they, or runs below, asked in this claim."""
         parked = [run_id for run_id, active in self._active.items() if active.control.waits_below]
         if parked:
-            for run_id, activation, key in await self._in_upkeep(claims.answered_below, run_ids=parked):
+            for run_id, activation, key in await self.in_upkeep(claims.answered_below, run_ids=parked):
                 if (waiting := self._active.get(run_id)) is not None:
                     waiting.control.wake(activation, key)
         asking = [run_id for run_id, active in self._active.items() if active.journal.asked]
         if not asking:
             return
-        for run_id, activation, value in await self._in_upkeep(claims.answers_for, run_ids=asking):
+        for run_id, activation, value in await self.in_upkeep(claims.answers_for, run_ids=asking):
             active = self._active.get(run_id)
             if active is not None and activation in active.journal.asked:
                 active.journal.asked -= {activation}
                 active.control.answer(activation, value)
 
-    async def _in_upkeep(self, function: Callable[..., Any], **arguments: Any) -> Any:
+    async def in_upkeep(self, function: Callable[..., Any], **arguments: Any) -> Any:
+        """Calls a function that uses the database, off the loop."""
         return await self.loop.run_in_executor(self._upkeep, _with_fresh_connection, function, arguments)
 
 

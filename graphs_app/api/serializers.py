@@ -112,6 +112,11 @@ class RunShape(serializers.ModelSerializer[Run]):
     state = serializers.SerializerMethodField()
     error = RunErrorShape(allow_null=True)
     duration_ms = serializers.SerializerMethodField()
+    sleeps_until = serializers.DateTimeField(
+        source="wake_at",
+        allow_null=True,
+        help_text="Of a running run that only waits, and that no worker holds until then; null for all others.",
+    )
     progress = serializers.SerializerMethodField()
     forked_from = serializers.UUIDField(source="forked_from_id", allow_null=True)
     only_node = serializers.SerializerMethodField(help_text="The node that it runs by itself; null for a whole graph.")
@@ -141,6 +146,7 @@ class RunShape(serializers.ModelSerializer[Run]):
             "duration_ms",
             "worked_ms",
             "cancel_requested_at",
+            "sleeps_until",
             "progress",
             "attempt",
             "forked_from",

@@ -27,7 +27,7 @@ async def compute(context: ToolContext, state: Mapping[str, Any]) -> Json:
 
 async def sleep(context: ToolContext, state: Mapping[str, Any]) -> Json:
     """Waits for some seconds."""
-    await context.clock.sleep(context.config["seconds"])
+    await context.rest(context.config["seconds"])
     return {}
 
 
@@ -72,6 +72,7 @@ TOOLS: tuple[Tool, ...] = (
         sleep,
         config=_config(["seconds"], seconds={"type": "number", "minimum": 0, "maximum": MAX_SLEEP_S}),
         deterministic=True,
+        rests=True,
     ),
     make_tool(
         "fail",

@@ -161,7 +161,33 @@ class RunEnded:
     error: Json | None = None
 
 
-Entry = RunStarted | NodeStarted | NodeRetried | NodeSkipped | NodeDone | NodeFailed | Emitted | Interrupted | RunEnded
+@dataclass(frozen=True, slots=True)
+class RunRested:
+    """Nothing of the run works for a while: whoever commits this has all before it durable, and may let the run go."""
+
+
+Entry = (
+    RunStarted
+    | NodeStarted
+    | NodeRetried
+    | NodeSkipped
+    | NodeDone
+    | NodeFailed
+    | Emitted
+    | Interrupted
+    | RunRested
+    | RunEnded
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """Where a node run stood when its run was let go while all of it waited."""
+
+    attempt: int
+    """The attempt that was under way, or had failed."""
+    next_at: datetime | None = None
+    """When the attempt after it is due; None when it goes on as the same attempt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +212,10 @@ class History:
     """By activation: attempts already begun by node runs that are not done."""
     interrupted: frozenset[int] = frozenset()
     """Activations that wait for an answer which is not there yet: they are not run until it comes."""
+    begun: dict[int, datetime] = field(default_factory=dict)
+    """By activation: when the last attempt began of node runs that are not done."""
+    rests: dict[int, Rest] = field(default_factory=dict)
+    """By activation; one whose attempt is no longer the last says nothing."""
     edits: dict[int, Json] = field(default_factory=dict)
     """What people set in the state of a fork, by the number of the checkpoint after which it is in force (0: before
     the first). These values replace what is there, whatever the key's reducer."""

@@ -27,6 +27,7 @@ class Context:
         "_asked",
         "_closed",
         "_host",
+        "_lasted_s",
         "_length",
         "_max_text",
         "_note",
@@ -37,7 +38,9 @@ class Context:
         "config",
         "effects",
         "node_id",
+        "rests_until",
         "secrets",
+        "sub_runs",
         "usage",
     )
 
@@ -54,6 +57,7 @@ class Context:
         answer: Any,
         max_text: int,
         tries: int,
+        lasted_s: float = 0.0,
     ) -> None:
         self.node_id = node_id
         self.attempt = attempt
@@ -67,6 +71,11 @@ class Context:
         self._answer = answer
         self._max_text = max_text
         self._tries = tries
+        self._lasted_s = lasted_s
+        self.rests_until: float | None = None
+        """By the monotonic clock; None while the tool does not rest."""
+        self.sub_runs = 0
+        """How many the tool waits for."""
         self._asked = False
         self._closed = False
         self._texts: list[str] = []
@@ -97,6 +106,14 @@ class Context:
 
     def close(self) -> None:
         self._closed = True
+
+    async def rest(self, seconds: float) -> None:
+        left = max(0.0, seconds - self._lasted_s)
+        self.rests_until = self.clock.monotonic() + left
+        try:
+            await self.clock.sleep(left)
+        finally:
+            self.rests_until = None
 
     def emit_text(self, text: str) -> None:
         if self._closed or not text:
@@ -153,7 +170,11 @@ class Context:
 
     async def sub_run(self, key: str, graph: str, version: int | None, initial_state: Json) -> Json:
         initial_state = hidden(initial_state, self.secrets)
-        return await self._host.sub_run(self._activation, key, graph, version, initial_state, self._tries)
+        self.sub_runs += 1
+        try:
+            return await self._host.sub_run(self._activation, key, graph, version, initial_state, self._tries)
+        finally:
+            self.sub_runs -= 1
 
     def listen(self) -> "asyncio.Queue[str]":
         return self._host.listen(self._activation)

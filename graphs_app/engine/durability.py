@@ -16,6 +16,9 @@ class Recorder(Protocol):
     async def secure(self, entry: Entry) -> None:
         """For entries whose successors must not start before the entry is as durable as was asked for."""
 
+    def hand_over(self) -> None:
+        """Gives the journal what is kept back until the end."""
+
     async def end(self, entry: Entry) -> None:
         """Returns once everything is durable."""
 
@@ -26,6 +29,9 @@ class Sync:
         self.secure = journal.commit
         self.end = journal.commit
 
+    def hand_over(self) -> None:
+        """Nothing is kept back."""
+
 
 class Async:
     def __init__(self, journal: Journal) -> None:
@@ -34,6 +40,9 @@ class Async:
 
     async def secure(self, entry: Entry) -> None:
         self.note(entry)
+
+    def hand_over(self) -> None:
+        """Nothing is kept back."""
 
 
 class Exit:
@@ -45,10 +54,13 @@ class Exit:
     async def secure(self, entry: Entry) -> None:
         self._kept.append(entry)
 
-    async def end(self, entry: Entry) -> None:
+    def hand_over(self) -> None:
         for kept in self._kept:
             self._journal.note(kept)
         self._kept.clear()
+
+    async def end(self, entry: Entry) -> None:
+        self.hand_over()
         await self._journal.commit(entry)
 
 

@@ -9,7 +9,8 @@ import logging
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from math import inf
 from random import Random
 from typing import Any, Literal, Protocol
 
@@ -67,7 +68,11 @@ class NodeRun:
         "attempt",
         "blocked_s",
         "context",
+        "expires",
+        "goes_on",
         "is_at_rest",
+        "next_at",
+        "rests_until",
         "run_id",
         "seen",
         "started",
@@ -92,6 +97,14 @@ class NodeRun:
         self.answer: Any = NO_ANSWER
         self.is_at_rest = False
         """While it waits for its next attempt."""
+        self.next_at: datetime | None = None
+        """When that is due; for one that is taken up while it waits, also before."""
+        self.rests_until = 0.0
+        """The same by the monotonic clock, while it waits."""
+        self.goes_on = False
+        """Whether it is taken up in an attempt that began elsewhere."""
+        self.expires = inf
+        """When its attempt's timeout_s is over, by the monotonic clock."""
         self.stop = ""  # or "timeout", or "stop", or at rest "hold"
         self.task: asyncio.Task[None] | None = None
         self.timer: Timer | None = None
@@ -165,21 +178,31 @@ class Executor:
     async def execute(self, node_run: NodeRun) -> Outcome:
         """All attempts. Raises only what the journal raises, and CancelledError when the whole run is let go."""
         step = node_run.step
+        if node_run.next_at is not None:
+            left_s = (node_run.next_at - self.clock.now()).total_seconds()
+            otherwise = await self._rest(node_run, max(0.0, left_s))
+            if otherwise is not None:
+                return otherwise
         while True:
-            node_run.attempt += 1
-            node_run.started_at = self.clock.now()
-            self.note(
-                NodeStarted(
-                    node_run.activation,
-                    step.node.node_id,
-                    step.tool.name,
-                    node_run.attempt,
-                    node_run.seen,
-                    node_run.started_at,
+            lasted_s = 0.0
+            if node_run.goes_on:
+                node_run.goes_on = False
+                lasted_s = max(0.0, (self.clock.now() - node_run.started_at).total_seconds())
+            else:
+                node_run.attempt += 1
+                node_run.started_at = self.clock.now()
+                self.note(
+                    NodeStarted(
+                        node_run.activation,
+                        step.node.node_id,
+                        step.tool.name,
+                        node_run.attempt,
+                        node_run.seen,
+                        node_run.started_at,
+                    )
                 )
-            )
-            node_run.started = self.clock.monotonic()
-            outcome = await self._attempt(node_run)
+            node_run.started = self.clock.monotonic() - lasted_s
+            outcome = await self._attempt(node_run, lasted_s)
             if outcome.error is None or node_run.stop == "stop" or node_run.abandoned:
                 return outcome
             otherwise = await self._wait_for_next(node_run, outcome)
@@ -217,7 +240,13 @@ class Executor:
             context.effects.clear()
         if self.owner.is_draining():
             return HELD
+        node_run.next_at = self.clock.now() + timedelta(seconds=delay)
+        return await self._rest(node_run, delay)
+
+    async def _rest(self, node_run: NodeRun, delay: float) -> Outcome | None:
+        """Waits for the next attempt; None when it is time, else how the node run ends here."""
         node_run.is_at_rest = True
+        node_run.rests_until = self.clock.monotonic() + delay
         try:
             await self.clock.sleep(delay)
         except asyncio.CancelledError:
@@ -227,9 +256,10 @@ class Executor:
             return STOPPED if node_run.stop == "stop" else HELD
         finally:
             node_run.is_at_rest = False
+            node_run.next_at = None
         return None
 
-    async def _attempt(self, node_run: NodeRun) -> Outcome:
+    async def _attempt(self, node_run: NodeRun, lasted_s: float) -> Outcome:
         step = node_run.step
         node = step.node
         context = node_run.context = Context(
@@ -243,10 +273,13 @@ class Executor:
             answer=node_run.answer,
             max_text=self.limits.max_text,
             tries=min(node_run.attempt, node.retry.max_attempts),  # an attempt after a crash is no second try
+            lasted_s=lasted_s,
         )
         node_run.blocked_s = 0.0
         if node.timeout_s is not None:
-            node_run.timer = self.clock.call_later(node.timeout_s, lambda: self.owner.expire(node_run))
+            left_s = max(0.0, node.timeout_s - lasted_s)
+            node_run.expires = self.clock.monotonic() + left_s
+            node_run.timer = self.clock.call_later(left_s, lambda: self.owner.expire(node_run))
         try:
             if step.check_inputs is not None and (problem := step.check_inputs(node_run.view)) is not None:
                 raise InputsMismatch(f"The state is not what tool {step.tool.name!r} needs: {problem} ({node_run})")
@@ -269,6 +302,7 @@ class Executor:
             if node_run.timer is not None:
                 node_run.timer.cancel()
                 node_run.timer = None
+                node_run.expires = inf
             context.close()
 
     async def _late(self, node_run: NodeRun, writes: Writes) -> Outcome:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Protocol
 from uuid import UUID
 
-from graphs_app.engine.checkpoint import Json, Usage
+from graphs_app.engine.checkpoint import Json, Rest, Usage
 
 NO_ACTIVATIONS: frozenset[int] = frozenset()
 """One for all: an empty set of each run's own takes as much as five of its attributes."""
@@ -71,6 +71,25 @@ def without_try(key: str) -> str:
     return key.partition("~")[0]
 
 
+NONE_BELOW: Mapping[int, int] = {}
+
+
+class Resting(Protocol):
+    """What a run's loop tells of its rest."""
+
+    def rests_until(self) -> float | None:
+        """By the monotonic clock, when the first thing that the run waits for is due; None while something works.
+
+        What waits for its sub-runs waits as long as they do: they are asked by themselves.
+        """
+
+    def asks(self) -> Collection[int]:
+        """The activations that wait for an answer."""
+
+    def take_rests(self) -> dict[int, Rest]:
+        """Hands over to the journal all that was kept back, and tells where each node run stands that waits."""
+
+
 class Control:
     """The outside's grip on a run that is under way in this process. Call it on the run's event loop."""
 
@@ -79,11 +98,13 @@ class Control:
         "_listening",
         "_on_change",
         "_woken",
+        "below",
         "cancel_reason",
         "cancelled",
         "draining",
         "let_go",
         "parked",
+        "resting",
     )
 
     def __init__(self) -> None:
@@ -94,10 +115,22 @@ class Control:
         """Set by the loop: the run only stops here, and goes on elsewhere."""
         self.parked: Collection[int] = ()
         """Set by the loop: activations that wait because a sub-run of theirs waits for a person."""
+        self.resting: Resting | None = None
+        """Set by the loop while it runs: tells whether the run only waits, and until when."""
+        self.below: Mapping[int, int] = NONE_BELOW
+        """Set by the host: how many sub-runs of an activation are under way here."""
         self._answers: dict[int, Any] = {}
         self._woken = NO_ACTIVATIONS
         self._listening: dict[int, asyncio.Queue[str]] = {}
         self._on_change: Callable[[], None] | None = None
+
+    def enter(self, activation: int) -> None:
+        """For the host: a sub-run of this activation is under way here from now on."""
+        self.below = {**self.below, activation: self.below.get(activation, 0) + 1}
+
+    def leave(self, activation: int) -> None:
+        """For the host: one of them is no longer."""
+        self.below = {**self.below, activation: self.below.get(activation, 0) - 1}
 
     def cancel(self, reason: str = "") -> None:
         """Stage two of a cancellation: running nodes are stopped, and the run ends as cancelled."""

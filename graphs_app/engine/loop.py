@@ -23,11 +23,12 @@ costs 140. Making the entries frozen cost 6 more, a barrier between rounds would
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
+from math import inf
 from random import Random
 from typing import Any
 
-from graphs_app.engine.checkpoint import History, Journal, RunEnded, RunStarted
+from graphs_app.engine.checkpoint import History, Journal, Rest, RunEnded, RunStarted
 from graphs_app.engine.clock import SystemClock
 from graphs_app.engine.compiled import Compiled
 from graphs_app.engine.durability import RECORDERS, Durability
@@ -94,6 +95,7 @@ class _Loop:
     __slots__ = (
         "clock",
         "control",
+        "deadline",
         "driver",
         "executor",
         "failure",
@@ -141,19 +143,25 @@ class _Loop:
         """Why the run is to end early, if not by a node's failure."""
         self.let_go = False
         self.timeout_s: float | None = None
+        self.deadline = inf
+        """The end of timeout_s by the monotonic clock."""
 
     async def run(self, timeout_s: float | None, worked_s: float) -> RunEnded:
         timer = None
         if timeout_s is not None:
             self.timeout_s = timeout_s
-            timer = self.clock.call_later(max(0.0, timeout_s - worked_s), self._run_out)
+            left_s = max(0.0, timeout_s - worked_s)
+            self.deadline = self.clock.monotonic() + left_s
+            timer = self.clock.call_later(left_s, self._run_out)
         self.control.watch(self._on_control)
+        self.control.resting = self
         self._spawn_driver(None)
         try:
             # Not shielded: when the owner is cancelled the result is too, and nobody sets it any more.
             return await self.result
         finally:
             self.control.watch(None)
+            self.control.resting = None
             if timer is not None:
                 timer.cancel()
             if not self.result.done() or self.result.cancelled() or self.result.exception() is not None:
@@ -359,11 +367,55 @@ class _Loop:
 
     def _hold_those_at_rest(self) -> None:
         """Ends the waiting of node runs for their next attempt, which another worker makes."""
-        for node_run in [*self.running, *([] if self.inline is None else [self.inline])]:
+        for node_run in list(self._under_way()):
             task = node_run.task if node_run.task is not None else self.driver
             if node_run.is_at_rest and not node_run.stop and task is not None:
                 node_run.stop = "hold"
                 task.cancel()
+
+    # Rest
+
+    def rests_until(self) -> float | None:
+        """See Resting."""
+        if self.ready or self.finished or self.control.draining or (self.inline is None and self.wake is None):
+            return None
+        if self.failure is not None or self.progress.failure is not None:
+            return None
+        due = self.deadline
+        for node_run in self._under_way():
+            until = self._rests(node_run)
+            if until is None:
+                return None
+            due = min(due, until)
+        return due
+
+    def _rests(self, node_run: NodeRun) -> float | None:
+        context = node_run.context
+        if node_run.stop:
+            return None
+        if node_run.is_at_rest:
+            return node_run.rests_until
+        if context is None:
+            return None
+        if context.rests_until is not None:
+            return min(context.rests_until, node_run.expires)
+        if context.sub_runs and context.sub_runs == self.control.below.get(node_run.activation, 0):
+            return node_run.expires
+        return None
+
+    def asks(self) -> Collection[int]:
+        """See Resting."""
+        return list(self.progress.asked)
+
+    def take_rests(self) -> dict[int, Rest]:
+        """See Resting."""
+        self.progress.recorder.hand_over()
+        return {one.activation: Rest(one.attempt, one.next_at) for one in self._under_way()}
+
+    def _under_way(self) -> Iterator[NodeRun]:
+        yield from self.running
+        if self.inline is not None:
+            yield self.inline
 
     def _fail(self, error: EngineError) -> None:
         if self.failure is None:

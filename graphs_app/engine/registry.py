@@ -68,6 +68,13 @@ class ToolContext(Protocol):
     @property
     def clock(self) -> Clock: ...
 
+    async def rest(self, seconds: float) -> None:
+        """Waits, counted from the attempt's beginning. A tool rests once, before all else that it does.
+
+        A run of which nothing else works is let go meanwhile, so that it holds no worker; the tool is then called again
+        from its start. To wait for less than that by `clock.sleep` is no rest.
+        """
+
     def emit_text(self, text: str) -> None:
         """Streams words to whoever watches."""
 
@@ -128,6 +135,8 @@ class Tool:
     """Whether a dry run calls it although it has effects: it asks `context.dry_run`, and leaves them out."""
     deterministic: bool = False
     """Whether it always does the same with the same state: a loop of such tools that changes nothing has no end."""
+    rests: bool = False
+    """Whether its attempt goes on after a crash as the same one, with the time that has passed: it only waits."""
     config_check: ConfigCheck | None = None
     """What JSON Schema cannot say of a config that fits it: yields (pointer in the config, code, message)."""
 
@@ -257,6 +266,7 @@ def make_tool(
     effects: bool = False,
     rehearses: bool | None = None,
     deterministic: bool = False,
+    rests: bool = False,
     config_check: ConfigCheck | None = None,
 ) -> Tool:
     """A tool of an async function; what is not said is taken from its annotations, its docstring and its code."""
@@ -273,6 +283,7 @@ def make_tool(
         effects=effects,
         rehearses=_asks_dry_run(function) if rehearses is None else rehearses,
         deterministic=deterministic,
+        rests=rests,
         config_check=config_check,
     )
 

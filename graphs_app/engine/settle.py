@@ -95,8 +95,23 @@ class Progress:
             elif number in self._history.interrupted:
                 self.asked[number] = node_run
                 continue
+            else:
+                self._take_up(node_run)
             ready.append(node_run)
         return ready
+
+    def _take_up(self, node_run: NodeRun) -> None:
+        """An attempt that rested when the run was let go is no attempt that failed: it goes on, or its wait does."""
+        begun = self._history.begun.get(node_run.activation)
+        if begun is None:
+            return
+        node_run.started_at, node_run.started = begun, self.clock.monotonic()
+        rest = self._history.rests.get(node_run.activation)
+        if rest is None or rest.attempt != node_run.attempt:
+            node_run.goes_on = node_run.step.tool.rests
+            return
+        node_run.next_at = rest.next_at
+        node_run.goes_on = rest.next_at is None
 
     def look(self, node_run: NodeRun) -> View:
         """What a node run that starts now sees."""

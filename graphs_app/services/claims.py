@@ -4,10 +4,10 @@ Times are compared by the database's clock, so a worker whose own clock is wrong
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -17,7 +17,7 @@ from django.db.models import F, QuerySet
 from django.db.models.functions import Greatest, Now
 
 from graphs_app import aftermath, dispatch, events, selectors, wakeups
-from graphs_app.engine.checkpoint import Done, History
+from graphs_app.engine.checkpoint import Done, History, Rest
 from graphs_app.engine.host import without_try
 from graphs_app.jsontext import storable
 from graphs_app.models import Interrupt, InterruptStatus, NodeRun, NodeRunStatus, Run, RunStatus, WorkerHeartbeat
@@ -182,6 +182,7 @@ def release_lease(*, run: Run, worked_ms: int = 0, checkpoints: int = 0) -> bool
                 status=RunStatus.QUEUED,
                 lease_owner="",
                 lease_until=None,
+                wake_at=None,
                 queued_at=Now(),
                 worked_ms=Greatest(F("worked_ms"), worked_ms),
                 checkpoints=Greatest(F("checkpoints"), checkpoints),
@@ -274,7 +275,7 @@ def read_history(run: Run) -> History:
     rows = (
         NodeRun.objects.filter(run=run)
         .order_by("number")
-        .values_list("number", "activation", "node_id", "writes", "edges_taken", "attempt")
+        .values_list("number", "activation", "node_id", "writes", "edges_taken", "attempt", "started_at")
     )
     interrupts = list(
         Interrupt.objects.filter(run=run)
@@ -282,19 +283,28 @@ def read_history(run: Run) -> History:
         .values_list("activation", "status", "value")
     )
     asked = {activation for activation, _, _ in interrupts}
-    done, attempts = [], {}
-    for number, activation, node_id, writes, edges_taken, attempt in rows:
+    done, attempts, begun = [], {}, {}
+    for number, activation, node_id, writes, edges_taken, attempt, started_at in rows:
         if number is not None:
             done.append(Done(number, activation, node_id, writes or {}, edges_taken or ()))
         elif activation not in asked:
             attempts[activation] = attempt
+            if started_at is not None:
+                begun[activation] = started_at
     return History(
         done=sorted(done, key=lambda one: one.number),
         answers={activation: value for activation, status, value in interrupts if status in selectors.ANSWERED},
         attempts=attempts,
         interrupted=frozenset(activation for activation, status, _ in interrupts if status == InterruptStatus.WAITING),
+        begun=begun,
+        rests={int(activation): _rest(kept) for activation, kept in run.rests.items()},
         edits={int(number): edit for number, edit in run.edits.items()},
     )
+
+
+def _rest(kept: Mapping[str, Any]) -> Rest:
+    next_at = kept["next_at"]
+    return Rest(kept["attempt"], None if next_at is None else datetime.fromisoformat(next_at))
 
 
 def stale_heartbeats(*, older_than: timedelta) -> int:

@@ -22,6 +22,7 @@ from graphs_app.errors import (
 )
 from graphs_app.jsontext import dump, storable
 from graphs_app.models import (
+    IDLE,
     TERMINAL,
     Durability,
     GraphVersion,
@@ -30,7 +31,7 @@ from graphs_app.models import (
     Run,
     RunStatus,
 )
-from graphs_app.services import claims, graphs
+from graphs_app.services import claims, graphs, parking
 from sessions_app import permissions
 from sessions_app.errors import FieldProblem
 from sessions_app.models import User, new_id
@@ -38,7 +39,6 @@ from sessions_app.permissions import Action
 from sessions_app.services.events import append
 
 PRIORITIES = range(dispatch.HIGHEST_PRIORITY + 1)
-IDLE = (RunStatus.QUEUED, RunStatus.INTERRUPTED)
 
 
 def start_run(
@@ -137,7 +137,7 @@ def cancel_run(*, run: Run) -> Run:
         if locked.cancel_requested_at is None:
             Run.objects.filter(pk=run.pk).update(cancel_requested_at=Now())
             told.append(events.RunCancelRequested(run=run.pk))
-        if locked.status in IDLE and _end_idle(locked):
+        if _end_idle(locked):
             told.append(events.RunCancelled(run=run.pk))
         if told and locked.session_id is not None:
             append(locked.session_id, told)
@@ -146,8 +146,9 @@ def cancel_run(*, run: Run) -> Run:
 
 
 def _end_idle(run: Run) -> bool:
-    ended = Run.objects.filter(pk=run.pk, status__in=IDLE).update(
-        status=RunStatus.CANCELLED, finished_at=Now(), lease_owner="", lease_until=None
+    """Whether nobody worked on it, so that it is over now."""
+    ended = Run.objects.filter(IDLE, pk=run.pk).update(
+        status=RunStatus.CANCELLED, finished_at=Now(), lease_owner="", lease_until=None, wake_at=None
     )
     if ended:
         aftermath.end_below([run.pk])
@@ -216,13 +217,20 @@ def _answer(interrupt: Interrupt, status: str, value: Any, user: User | None) ->
 
 def _go_on(root: Run) -> None:
     """Queues a run that waits; one that still works on other branches finds the answer by itself."""
+    if parking.wake_early(run_id=root.pk):
+        _tell_resumed(root)
+        return
     queued = Run.objects.filter(pk=root.pk, status=RunStatus.INTERRUPTED).update(
         status=RunStatus.QUEUED, queued_at=Now()
     )
-    if root.session_id is not None:
-        append(root.session_id, [events.RunResumed(run=root.pk)])
+    _tell_resumed(root)
     if queued:
         dispatch.send_on_commit(root.pk, root.priority)
+
+
+def _tell_resumed(root: Run) -> None:
+    if root.session_id is not None:
+        append(root.session_id, [events.RunResumed(run=root.pk)])
 
 
 def expire_interrupt(*, interrupt: Interrupt) -> bool:
@@ -233,7 +241,7 @@ def expire_interrupt(*, interrupt: Interrupt) -> bool:
             return False
         if interrupt.has_default:
             _go_on(root)
-        elif root.status == RunStatus.INTERRUPTED:
+        elif root.status == RunStatus.INTERRUPTED or root.wake_at is not None:
             _fail_idle(root, interrupt)
     return True
 
@@ -247,7 +255,7 @@ def _fail_idle(root: Run, interrupt: Interrupt) -> None:
         "run_id": str(root.pk),
     }
     Run.objects.filter(pk=root.pk).update(
-        status=RunStatus.FAILED, error=error, finished_at=Now(), lease_owner="", lease_until=None
+        status=RunStatus.FAILED, error=error, finished_at=Now(), lease_owner="", lease_until=None, wake_at=None
     )
     aftermath.end_below([root.pk])
     if root.session_id is not None:
@@ -265,7 +273,7 @@ def requeue_run(*, run: Run) -> bool:
         requeued = (
             Run.objects.filter(pk=run.pk, parent__isnull=True)
             .exclude(status__in=(*TERMINAL, RunStatus.INTERRUPTED))
-            .update(status=RunStatus.QUEUED, lease_owner="", lease_until=None, queued_at=Now(), crashes=0)
+            .update(status=RunStatus.QUEUED, lease_owner="", lease_until=None, wake_at=None, queued_at=Now(), crashes=0)
         )
         if requeued:
             dispatch.send_on_commit(run.pk, run.priority)

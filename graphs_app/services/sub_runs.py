@@ -52,6 +52,7 @@ def open_sub_run(
         return SubRun(run)
     Run.objects.filter(pk=run.pk).update(
         status=RunStatus.RUNNING,
+        wake_at=None,
         lease_owner=parent.lease_owner,
         lease_until=Run.objects.filter(pk=parent.pk).values("lease_until")[:1],
         lease_epoch=F("lease_epoch") + 1,

@@ -11,7 +11,7 @@ from django.db.models.functions import Now
 
 from graphs_app import dispatch
 from graphs_app.models import Interrupt, InterruptStatus, Run, RunStatus
-from graphs_app.services import claims, runs
+from graphs_app.services import claims, parking, runs
 
 logger = logging.getLogger(__name__)
 
@@ -25,6 +25,7 @@ def sweep() -> None:
     """One round."""
     resend_queued()
     resend_abandoned()
+    parking.wake_due()
     expire_interrupts()
     claims.stale_heartbeats(older_than=FORGET_WORKERS_AFTER)
 

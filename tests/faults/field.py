@@ -12,7 +12,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -53,6 +53,8 @@ class Field:
     runs: list[str] = field(default_factory=list)
     other: str = ""
     """The run of a single tool that was started beside them."""
+    singles: list[list[str]] = field(default_factory=list)
+    """By what was asked for: runs of one node each, of several people."""
     folder: Path = field(init=False)
     environment: dict[str, str] = field(init=False)
     """What workers are started with."""
@@ -111,12 +113,21 @@ class Field:
         outside: bool = False,
         tool: str = "",
         state: dict[str, Any] | None = None,
+        singles: Sequence[dict[str, Any]] = (),
     ) -> None:
         """Starts runs, every other one in a new session, without waiting for them; the first is, if not outside."""
         started = self.starter.start(
-            steps=steps, seconds=seconds, runs=runs, times=times, outside=outside, tool=tool, state=state
+            steps=steps,
+            seconds=seconds,
+            runs=runs,
+            times=times,
+            outside=outside,
+            tool=tool,
+            state=state,
+            singles=singles,
         )
         self.session, self.runs, self.other = started["session"], started["runs"], started["other"]
+        self.singles = started["singles"]
 
     def send(self, process: "subprocess.Popen[bytes]", what: signal.Signals) -> None:
         os.kill(process.pid, what)
@@ -133,6 +144,10 @@ class Field:
 
     def run_rows(self) -> list[dict[str, Any]]:
         return self.rows("SELECT * FROM graphs_app_run WHERE id = ANY(%s::uuid[])", self.runs)
+
+    def statuses(self, runs: Sequence[str]) -> Counter[str]:
+        rows = self.rows("SELECT status FROM graphs_app_run WHERE id = ANY(%s::uuid[])", list(runs))
+        return Counter(row["status"] for row in rows)
 
     def checkpoints(self) -> int:
         """How many steps are durable, of all runs."""

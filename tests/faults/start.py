@@ -1,10 +1,11 @@
 """Starts runs as the site would, as often as it is told to: python -m tests.faults.start
 
-Reads a JSON object per line, {"steps", "seconds", "runs", "times", "outside", "tool", "state"?}, and answers one per
-line, {"session", "runs", "other"}, or {"error"}; ends with its input. Each run goes `steps` times round a loop over a
-node that takes `seconds`; its message is sent `times` times. Every other run is outside the session, where the journal
-has another way to the database: the second, fourth, ..., or with `outside` the first, third, ... With `tool`, one more
-run is started first, of a single node with it on `state`.
+Reads a JSON object per line, {"steps", "seconds", "runs", "times", "outside", "tool", "state"?, "singles"}, and answers
+one per line, {"session", "runs", "other", "singles"}, or {"error"}; ends with its input. Each run goes `steps` times
+round a loop over a node that takes `seconds`; its message is sent `times` times. Every other run is outside the
+session, where the journal has another way to the database: the second, fourth, ..., or with `outside` the first,
+third, ... With `tool`, one more run is started first, of a single node with it on `state`. Each of `singles` is
+{"user", "tool", "config", "runs", and what start_run takes}: so many runs of one node for a person, in their order.
 """
 
 import json
@@ -41,7 +42,15 @@ def main() -> None:
 
 
 def start(
-    *, steps: int, seconds: float, runs: int, times: int, outside: bool, tool: str, state: dict[str, Any] | None = None
+    *,
+    steps: int,
+    seconds: float,
+    runs: int,
+    times: int,
+    outside: bool,
+    tool: str,
+    state: dict[str, Any] | None = None,
+    singles: list[dict[str, Any]],
 ) -> dict[str, Any]:
     from graphs_app import dispatch
     from graphs_app.services import graphs
@@ -77,7 +86,24 @@ def start(
     for _ in range(times - 1):
         for run in started:
             dispatch.send(run.pk)
-    return {"session": str(session.pk), "runs": [str(run.pk) for run in started], "other": other}
+    return {
+        "session": str(session.pk),
+        "runs": [str(run.pk) for run in started],
+        "other": other,
+        "singles": [start_singles(**asked) for asked in singles],
+    }
+
+
+def start_singles(*, user: str, tool: str, config: dict[str, Any], runs: int, **given: Any) -> list[str]:
+    from graphs_app.services import graphs
+    from graphs_app.services.runs import start_run
+    from sessions_app.models import User
+
+    person, _ = User.objects.get_or_create(username=user)
+    nodes = [{"node_id": "one", "tool": tool, "config": config}]
+    single = {"v": 1, "name": tool, "entry_node": "one", "nodes": nodes, "edges": []}
+    slug = graphs.create_graph(user=person, definition=single).slug
+    return [str(start_run(user=person, graph=slug, initial_state={}, **given).pk) for _ in range(runs)]
 
 
 if __name__ == "__main__":

@@ -1,0 +1,145 @@
+"""Which of a worker's runs hold a slot: those of which something works. The others are let go until their time comes.
+
+Twice a second the worker looks which of its runs, sub-runs and all, only wait: for a sleep, for the next attempt of
+what failed, or for people beside these. If that takes longer than PARK_AFTER_S, the run is parked: what it has said is
+made durable, its tasks end, its lease is given back, and its message is acknowledged, which makes room for another.
+A shorter wait is not worth a claim.
+"""
+
+import asyncio
+import heapq
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from math import inf
+from time import monotonic
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from django.db import DatabaseError, InterfaceError
+
+from graphs_app.engine.checkpoint import Rest, RunRested
+from graphs_app.engine.errors import LeaseLost
+from graphs_app.errors import JournalClosed
+from graphs_app.services import parking
+
+if TYPE_CHECKING:
+    from graphs_app.worker import Active, Worker
+
+logger = logging.getLogger(__name__)
+
+PARK_AFTER_S = 2.0
+WAKES_HERE_S = 600.0
+"""What wakes sooner is woken to the moment by who parked it; later ones, and those of a dead worker, by the sweeper."""
+LATE_S = 0.05
+"""Its own clock may be ahead of the database's by a little."""
+
+_parks = False
+
+
+def let_park() -> None:
+    """From now on the runs of this process may be parked: there are workers that take them up again.
+
+    A command that runs a graph by itself says nothing of the kind, and waits for its run.
+    """
+    global _parks
+    _parks = True
+
+
+@dataclass(slots=True)
+class Parked:
+    """A run that is let go to wait."""
+
+    wakes_at: float
+    """By the monotonic clock."""
+    rests: dict[int, Rest]
+    asked: dict[UUID, list[int]] = field(default_factory=dict)
+    """At the top: what the runs of its tree wait for from people."""
+
+
+class Slots:
+    """The waits of one worker's runs. Everything belongs to the worker's event loop."""
+
+    def __init__(self, worker: "Worker") -> None:
+        self._worker = worker
+        self._wakes: list[float] = []
+        """When parked runs wake, by the monotonic clock; a heap."""
+        self._timer: asyncio.TimerHandle | None = None
+        self._waking: asyncio.Task[None] | None = None
+
+    def let_go_who_rests(self, actives: "Iterable[Active]") -> None:
+        """Parks the runs that only wait, and will for a while."""
+        if not _parks or self._worker.is_draining:
+            return
+        trees: dict[UUID, list[Active]] = {}
+        dues: dict[UUID, float | None] = {}
+        for active in actives:
+            due = dues.get(active.root, inf)
+            if due is not None:
+                resting = active.control.resting
+                until = None if resting is None or active.parked is not None else resting.rests_until()
+                dues[active.root] = None if until is None else min(due, until)
+                trees.setdefault(active.root, []).append(active)
+        soon = monotonic() + PARK_AFTER_S
+        for root, due in dues.items():
+            if due is not None and soon <= due < inf:
+                self._let_go(root, trees[root], due)
+
+    def _let_go(self, root: UUID, tree: "list[Active]", due: float) -> None:
+        asked: dict[UUID, list[int]] = {}
+        for active in tree:
+            if (resting := active.control.resting) is not None:
+                asked[active.run.pk] = list(resting.asks())
+                active.parked = Parked(due, resting.take_rests(), asked)
+        top = next((active for active in tree if active.run.pk == root), None)
+        if top is not None and top.task is not None:
+            top.task.cancel()
+
+    async def park(self, active: "Active", parked: Parked) -> None:
+        """Makes durable what the run has said, and gives it back until its time has come."""
+        run = active.run
+        try:
+            await active.journal.commit(RunRested())
+        except (LeaseLost, JournalClosed):
+            logger.warning("run %s could not be written down before its rest; another worker goes on with it", run.pk)
+            return
+        wake_in_s = max(0.0, parked.wakes_at - monotonic())
+        is_parked = await self._worker.in_upkeep(
+            parking.park_run,
+            run=run,
+            wake_in_s=wake_in_s,
+            rests=parked.rests,
+            worked_ms=active.journal.worked_ms,
+            checkpoints=active.journal.checkpoints,
+            asked=parked.asked,
+        )
+        if is_parked and run.parent_id is None:
+            logger.info("run %s only waits; it is taken up again in %.0f s", run.pk, wake_in_s)
+            if wake_in_s <= WAKES_HERE_S:
+                self._wake_at(parked.wakes_at + LATE_S)
+
+    def _wake_at(self, due: float) -> None:
+        heapq.heappush(self._wakes, due)
+        if self._wakes[0] == due:
+            self._set_timer()
+
+    def _set_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = None
+        if self._wakes:
+            self._timer = self._worker.loop.call_later(max(0.0, self._wakes[0] - monotonic()), self._wake)
+
+    def _wake(self) -> None:
+        now = monotonic()
+        while self._wakes and self._wakes[0] <= now:
+            heapq.heappop(self._wakes)
+        self._set_timer()
+        if not self._worker.is_draining:
+            self._waking = self._worker.loop.create_task(self._wake_due())
+
+    async def _wake_due(self) -> None:
+        try:
+            await self._worker.in_upkeep(parking.wake_due)
+        except (DatabaseError, InterfaceError) as error:
+            logger.warning("parked runs could not be woken; the sweeper will: %s", error)
