@@ -41,8 +41,10 @@ ON_FIRST_USE = frozenset(
         "jinja2.sandbox",
         "kombu.exceptions",
         "pycrdt",
+        "re2",
         "redis",
         "redis.exceptions",
+        "referencing",
         "refine_app.prompts.metered",
         "sessions_app.update_log",
         "sqlparse",  # for migrations in SQL

@@ -16,6 +16,18 @@ MAX_NESTING = 20
 """Levels of sub-graphs; for hosts."""
 MAX_RETRY_AFTER_S = 3600.0
 """An endpoint that asks for a longer pause fails the attempt for good."""
+MAX_PATTERN = 1000
+"""Characters of a pattern that somebody wrote."""
+MAX_PATTERN_MEMORY = 512 * 1024
+"""Bytes that its program takes."""
+MAX_SCHEMA_PARTS = 2000
+"""Schemas within a JSON Schema, itself counted."""
+MAX_SCHEMA_DEPTH = 50
+MAX_SCHEMA_REFERENCES = 500
+MAX_SCHEMA_PATTERNS = 50
+MAX_CHECK_STEPS = 50_000
+"""What checking one value against a JSON Schema may cost: keywords applied and values compared, a few microseconds
+each."""
 
 
 @dataclass(frozen=True, slots=True)
