@@ -106,7 +106,7 @@ class CheckpointDetail(ApiView):
 
 
 def _edges(run: Run) -> dict[str, Any]:
-    return {"edges": definitions.load_for(run).edges}
+    return {"edges": definitions.edges_of(run)}
 
 
 class Cancel(ApiView):

@@ -52,7 +52,7 @@ class Timeline(ApiView):
     def get(self, request: Request, run_id: UUID) -> Response:
         asked = read(TimelineAsked, request.query_params)
         run = selectors.run_for(caller(request), run_id)
-        edges = definitions.load_for(run).edges
+        edges = definitions.edges_of(run)
         rows = selectors.node_runs_of(run).filter(activation__gte=asked["start"]).order_by("activation")
         found = list(rows.defer("writes", "text", "error")[: asked["limit"] + 1])
         steps = [_step(row, edges) for row in found[: asked["limit"]]]

@@ -12,7 +12,7 @@ from graphs_app.engine.interrupt import SubRunInterrupted
 from graphs_app.engine.limits import MAX_NAME
 from graphs_app.engine.operations import kind_of
 from graphs_app.engine.registry import Tool, ToolContext, make_tool
-from graphs_app.engine.schema import escape, schema_problem
+from graphs_app.engine.schema import CheckTooCostly, escape, mismatches, schema_faults
 
 MAX_ITEMS = 10_000
 MAX_PARALLEL = 10
@@ -163,10 +163,21 @@ def _check_expression(pointer: str, expression: str) -> Iterable[tuple[str, str,
 
 def _check_question(config: Mapping[str, Any]) -> Iterable[tuple[str, str, str]]:
     schema = config.get("schema")
-    if schema is not None:
-        problem = schema_problem(schema)
-        if problem is not None:
-            yield "/schema", "schema_invalid", f"This is not a JSON Schema: {problem}"
+    if schema is None:
+        return
+    faults = schema_faults(schema)
+    for fault in faults:
+        yield f"/schema{fault.pointer}", "schema_invalid", f"This is not a JSON Schema that can be used: {fault.reason}"
+    if not faults and config.get("default") is not None:  # null is what is taken where none is named
+        yield from _check_default(config["default"], schema)
+
+
+def _check_default(default: Any, schema: Any) -> Iterable[tuple[str, str, str]]:
+    try:
+        for mismatch in mismatches(default, schema):
+            yield f"/default{mismatch.pointer}", "default_invalid", f"The default does not fit: {mismatch.message}"
+    except CheckTooCostly as error:
+        yield "/default", "default_invalid", f"The default cannot be checked. {error}"
 
 
 def _config(required: list[str], **properties: Json) -> Json:

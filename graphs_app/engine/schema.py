@@ -10,7 +10,11 @@ import typing
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Literal, NotRequired, Required, Union, get_args, get_origin, is_typeddict
 
-import jsonschema
+from graphs_app.engine.limits import MAX_CHECK_STEPS
+from graphs_app.engine.schema_checks import CheckTooCostly, Judge, Mismatch, SchemaUnusable, shortened, size_of
+from graphs_app.engine.schema_rules import Fault, escape, faults_of
+
+__all__ = ["CheckTooCostly", "Fault", "Judge", "Mismatch", "SchemaUnusable", "escape"]
 
 Json = dict[str, Any]
 Check = Callable[[Any], str | None]
@@ -21,7 +25,6 @@ SIZES = ("minLength", "maxLength", "minItems", "maxItems")
 BOUNDS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
 RULES = {"type", "properties", "required", "additionalProperties", "items", "enum", "anyOf", *SIZES, *BOUNDS}
 PLAIN = NOTES | RULES
-JUDGED_HERE = {"title", "description", "default"} | RULES
 OUTSIDE: dict[str, tuple[Callable[[Any, Any], bool], str]] = {
     "minimum": (operator.lt, "less than the minimum of"),
     "maximum": (operator.gt, "greater than the maximum of"),
@@ -46,49 +49,30 @@ def compile_check(schema: Json) -> Check | None:
     return _plain_check(schema) if _is_plain(schema) and not _refers(schema) else _full_check(schema)
 
 
+def schema_faults(schema: Any) -> list[Fault]:
+    """What is wrong with the schema itself, each fault with its place."""
+    return list(faults_of(schema))
+
+
 def schema_problem(schema: Any) -> str | None:
-    """What is wrong with the schema itself."""
-    if _is_surely_sound(schema):
-        return None
-    try:
-        jsonschema.Draft202012Validator.check_schema(schema)
-    except jsonschema.SchemaError as error:
-        return str(error.message)
-    return None
+    """The first of them, in words."""
+    fault = next(faults_of(schema), None)
+    return None if fault is None else f"{fault.pointer}: {fault.reason}" if fault.pointer else fault.reason
 
 
-def _is_surely_sound(schema: Any) -> bool:
-    """Whether a schema needs no judge: asking the meta-schema costs a millisecond, and every process asks about a
-    hundred of them as it starts. False says nothing."""
-    if not isinstance(schema, dict) or set(schema) - JUDGED_HERE:
-        return False
-    kind = schema.get("type", "string")
-    kinds = _distinct_words(kind if isinstance(kind, list) else [kind])
-    properties, choices, others = schema.get("properties", {}), schema.get("anyOf", [True]), schema.get("items", True)
-    more = schema.get("additionalProperties", True)
-    if not isinstance(properties, dict) or not isinstance(choices, list) or not choices:
-        return False
-    return (
-        all(isinstance(schema.get(key, ""), str) for key in ("title", "description"))
-        and all(type(schema.get(key, 0)) is int and schema.get(key, 0) >= 0 for key in SIZES)
-        and all(type(schema.get(key, 0)) in (int, float) for key in BOUNDS)
-        and kinds is not None
-        and kinds <= TYPES.keys()
-        and bool(kinds)
-        and _distinct_words(schema.get("required", [])) is not None
-        and isinstance(schema.get("enum", []), list)
-        and all(isinstance(key, str) for key in properties)
-        and all(
-            isinstance(one, bool) or _is_surely_sound(one) for one in (*properties.values(), *choices, others, more)
-        )
-    )
+def mismatches(value: Any, schema: Any) -> list[Mismatch]:
+    """What is wrong with what somebody gave, against a schema that somebody gave: neither is to be trusted.
 
-
-def _distinct_words(words: Any) -> set[str] | None:
-    """None where there is something else among them, or one is there twice."""
-    if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
-        return None
-    return set(words) if len(set(words)) == len(words) else None
+    Raises SchemaUnusable and CheckTooCostly.
+    """
+    judge = Judge(schema)
+    is_plain = isinstance(schema, dict) and _is_plain_throughout(schema)
+    # Each part of a plain one is asked once for each part of the value at the most.
+    if is_plain and size_of(schema) * size_of(value) <= MAX_CHECK_STEPS:
+        check = compile_check(schema)
+        if check is None or check(value) is None:
+            return []
+    return judge.mismatches(value)
 
 
 def problems_with(value: Any, schema: Json) -> Iterator[tuple[str, str]]:
@@ -96,28 +80,23 @@ def problems_with(value: Any, schema: Json) -> Iterator[tuple[str, str]]:
     check = compile_check(schema)
     if check is None or check(value) is None:
         return  # as most are; only who has to tell every fault asks jsonschema, which takes long to load
-    for error in jsonschema.Draft202012Validator(schema).iter_errors(value):
-        yield "".join(f"/{escape(str(step))}" for step in error.absolute_path), _shortened(error.message)
-
-
-def escape(step: str) -> str:
-    """A step of a JSON pointer."""
-    return step.replace("~", "~0").replace("/", "~1")
-
-
-def _shortened(message: str) -> str:
-    return message if len(message) <= 300 else f"{message[:200]} … {message[-80:]}"
+    for mismatch in Judge(schema).mismatches(value):
+        yield mismatch.pointer, mismatch.message
 
 
 def _full_check(schema: Json) -> Check:
-    validator = jsonschema.Draft202012Validator(schema)
+    judge = Judge(schema)
 
     def check(value: Any) -> str | None:
         # A tool's view of the state is a read-only proxy, which jsonschema does not take for an object.
         plain = dict(value) if isinstance(value, types.MappingProxyType) else value
-        for error in validator.iter_errors(plain):
-            where = "/".join(str(step) for step in error.absolute_path)
-            return f"{where}: {_shortened(error.message)}" if where else _shortened(error.message)
+        try:
+            found = judge.mismatches(plain, most=1)
+        except CheckTooCostly as error:
+            return str(error)
+        for mismatch in found:
+            where = mismatch.pointer.removeprefix("/")
+            return f"{where}: {mismatch.message}" if where else mismatch.message
         return None
 
     return check
@@ -139,6 +118,13 @@ def _is_plain(schema: Json) -> bool:
         and all(isinstance(one, dict) for one in schema.get("properties", {}).values())
         and all(isinstance(one, dict) for one in schema.get("anyOf", ()))
     )
+
+
+def _is_plain_throughout(schema: Json) -> bool:
+    if not _is_plain(schema):
+        return False
+    inner = [*schema.get("properties", {}).values(), *schema.get("anyOf", ())]
+    return all(map(_is_plain_throughout, [*inner, schema["items"]] if "items" in schema else inner))
 
 
 def _refers(schema: Any) -> bool:
@@ -228,7 +214,7 @@ def _sizes_check(schema: Json) -> Check | None:
     def check(value: Any) -> str | None:
         for kind, end, size in tests:
             if isinstance(value, kind) and (len(value) < size if end == "min" else len(value) > size):
-                return f"{_shortened(repr(value))} is {'too short' if end == 'min' else 'too long'}"
+                return f"{shortened(repr(value))} is {'too short' if end == 'min' else 'too long'}"
         return None
 
     return check

@@ -9,9 +9,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from jsonschema import Draft202012Validator
-
 from graphs_app.engine import validate
+from graphs_app.engine.schema import CheckTooCostly, Judge
 from graphs_app.redesign.changes import Change, ChangeDoesNotApply, Ground
 from graphs_app.redesign.wiring import Json, Wiring, arrow
 
@@ -66,7 +65,7 @@ SUGGESTION: Json = {
     "required": ["title", "reason", "edits"],
 }
 """One change as it is suggested."""
-_CHECK = Draft202012Validator(SUGGESTION)
+_JUDGE = Judge(SUGGESTION)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,12 +83,15 @@ def fault_of(suggestion: Any) -> str | None:
     """What is wrong with the form of a suggestion."""
     if len(json.dumps(suggestion, default=str)) > MOST_CHARACTERS:
         return f"it is longer than {MOST_CHARACTERS} characters"
-    fault = next(_CHECK.iter_errors(suggestion), None)
+    try:
+        fault = next(iter(_JUDGE.mismatches(suggestion, most=1)), None)
+    except CheckTooCostly as error:
+        return str(error)
     if fault is None:
         return None
-    if fault.validator == "oneOf":
-        return f"{fault.json_path} is none of the edits there are"
-    return f"{fault.json_path}: {fault.message[:200]}"
+    if fault.keyword == "oneOf":
+        return f"{fault.pointer} is none of the edits there are"
+    return f"{fault.pointer or 'the whole'}: {fault.message[:200]}"
 
 
 def named_in(edits: list[Json]) -> list[str]:

@@ -6,7 +6,8 @@ from uuid import UUID
 
 from graphs_app import definitions, worker
 from graphs_app.ending import Ending
-from graphs_app.engine.errors import DefinitionInvalid, error_json
+from graphs_app.engine.errors import error_json
+from graphs_app.errors import InvalidGraph
 from graphs_app.models import Run
 from graphs_app.services import claims
 from graphs_app.services.claiming import AT_ONCE
@@ -66,8 +67,7 @@ def _work(run: Run) -> "worker.Work | None":
     """A claimed run with what it is executed with."""
     try:
         graph = definitions.load_for(run)
-    except DefinitionInvalid as error:
-        # The version was checked when it was saved: a tool it uses is not installed in this worker.
+    except InvalidGraph as error:
         claims.fail_run(run=run, error={**error_json(error, run_id=run.pk), "code": "version_unsupported"})
         return None
     return worker.Work(run, graph, claims.history_of(run))

@@ -6,13 +6,13 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-import jsonschema
 from django.db import transaction
 from django.db.models.functions import Now
 
 from graphs_app import aftermath, definitions, dispatch, events, selectors, time_limits, wakeups
 from graphs_app.engine.errors import StateTooLarge
 from graphs_app.engine.limits import MAX_STATE_BYTES
+from graphs_app.engine.schema import CheckTooCostly, SchemaUnusable, mismatches
 from graphs_app.errors import (
     InterruptAnswered,
     InterruptNotFound,
@@ -161,28 +161,38 @@ def resume_run(*, user: User | None, run: Run, interrupt_id: UUID, value: Any) -
 
     Raises InterruptNotFound, InterruptAnswered, RunFinished, InvalidAnswer.
     """
+    _check_answer(_waiting(run, interrupt_id, _root_of(run)), value)  # here, where nobody waits for a lock
     with transaction.atomic():
         root = _lock_root(run)
-        interrupt = Interrupt.objects.filter(pk=interrupt_id, run_id__in=selectors.family(root.pk)).first()
-        if interrupt is None:
-            raise InterruptNotFound(f"Run {str(run.pk)!r} has no interrupt {str(interrupt_id)!r}.")
-        if interrupt.status != InterruptStatus.WAITING:
-            raise InterruptAnswered(f"Interrupt {str(interrupt_id)!r} is {interrupt.status} already.")
-        if root.status in TERMINAL:
-            raise RunFinished(f"Run {str(run.pk)!r} is {root.status}; it asks nothing any more.")
-        _check_answer(interrupt, value)
+        interrupt = _waiting(run, interrupt_id, root)
         _answer(interrupt, InterruptStatus.ANSWERED, value, user)
         _go_on(root)
     run.refresh_from_db()
     return run
 
 
+def _waiting(run: Run, interrupt_id: UUID, root: Run) -> Interrupt:
+    """The interrupt, which has to be one that can be answered."""
+    interrupt = Interrupt.objects.filter(pk=interrupt_id, run_id__in=selectors.family(root.pk)).first()
+    if interrupt is None:
+        raise InterruptNotFound(f"Run {str(run.pk)!r} has no interrupt {str(interrupt_id)!r}.")
+    if interrupt.status != InterruptStatus.WAITING:
+        raise InterruptAnswered(f"Interrupt {str(interrupt_id)!r} is {interrupt.status} already.")
+    if root.status in TERMINAL:
+        raise RunFinished(f"Run {str(run.pk)!r} is {root.status}; it asks nothing any more.")
+    return interrupt
+
+
 def _lock_root(run: Run) -> Run:
     """The run at the top, locked: only it is queued and claimed."""
-    root_id = run.pk
-    while (parent_id := Run.objects.values_list("parent_id", flat=True).get(pk=root_id)) is not None:
-        root_id = parent_id
-    return Run.objects.select_for_update().get(pk=root_id)
+    return Run.objects.select_for_update().get(pk=_root_of(run).pk)
+
+
+def _root_of(run: Run) -> Run:
+    root = Run.objects.get(pk=run.pk)
+    while root.parent_id is not None:
+        root = Run.objects.get(pk=root.parent_id)
+    return root
 
 
 def _check_answer(interrupt: Interrupt, value: Any) -> None:
@@ -192,18 +202,18 @@ def _check_answer(interrupt: Interrupt, value: Any) -> None:
         raise InvalidAnswer(f"The answer is not plain JSON: {error}") from error
     if interrupt.schema is None:
         return
-    found = sorted(
-        jsonschema.Draft202012Validator(interrupt.schema).iter_errors(value), key=lambda one: list(map(str, one.path))
-    )
+    try:
+        found = mismatches(value, interrupt.schema)
+    except SchemaUnusable as error:
+        # It was asked before schemas were looked at when a graph is saved.
+        raise InvalidAnswer(
+            f"The question's form cannot be used, so no answer can be checked: {error}. Nothing was answered; cancel "
+            "the run, mend the schema of the node that asks, and start it again."
+        ) from error
+    except CheckTooCostly as error:
+        raise InvalidAnswer(f"{error}. Nothing was answered.") from error
     if found:
-        errors = [
-            FieldProblem(
-                pointer="/value" + "".join(f"/{part}" for part in one.path),
-                code=str(one.validator),
-                message=one.message,
-            )
-            for one in found
-        ]
+        errors = [FieldProblem(pointer=f"/value{one.pointer}", code=one.keyword, message=one.message) for one in found]
         raise InvalidAnswer(f"The answer does not fit the question's form: {found[0].message}", errors=errors)
 
 

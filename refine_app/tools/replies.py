@@ -6,9 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-import jsonschema
-
 from graphs_app.engine.registry import ToolContext
+from graphs_app.engine.schema import CheckTooCostly, Judge
 from refine_app.diffs.errors import excerpt
 from refine_app.diffs.fences import fence_for, read_fences
 from refine_app.model_clients.client import Message
@@ -101,6 +100,7 @@ def read_data(text: str, schema: Mapping[str, Any]) -> tuple[dict[str, Any] | No
     start, end = text.find("{"), text.rfind("}")
     candidates = [*fences, text[start : end + 1]] if 0 <= start < end else fences
     problem = "there is no JSON object in it."
+    judge = Judge(dict(schema))
     for candidate in candidates:
         if len(candidate) > MAX_JSON:
             problem = f"it is longer than {MAX_JSON} characters."
@@ -110,10 +110,14 @@ def read_data(text: str, schema: Mapping[str, Any]) -> tuple[dict[str, Any] | No
         except (ValueError, RecursionError) as error:
             problem = f"it is not JSON: {excerpt(str(error), 120)}."
             continue
-        fault = next(jsonschema.Draft202012Validator(dict(schema)).iter_errors(data), None)
+        try:
+            fault = next(iter(judge.mismatches(data, most=1)), None)
+        except CheckTooCostly as error:
+            problem = f"{error}."
+            continue
         if fault is None and isinstance(data, dict):
             return data, ""
-        problem = "it is no object." if fault is None else f"{fault.json_path}: {excerpt(fault.message, 200)}."
+        problem = "it is no object." if fault is None else f"{fault.pointer}: {excerpt(fault.message, 200)}."
     return None, problem
 
 

@@ -1,14 +1,15 @@
 """Runs over HTTP, in the shapes that programs rely on."""
 
 import json
+import time
 from typing import Any
 from uuid import uuid4
 
 import pytest
 from rest_framework.test import APIClient
 
-from graphs_app import worker
-from graphs_app.models import Run
+from graphs_app import definitions, worker
+from graphs_app.models import Interrupt, Run
 from sessions_app.models import User
 from tests.graphs_app import cast
 from tests.graphs_app.cast import line, node
@@ -336,3 +337,69 @@ def test_the_plan_of_a_retry_is_read_before_it_is_made(here: worker.Worker, api:
     assert all(one["why"] for one in plan["nodes"])
     assert api.get(f"/v1/runs/{bad['id']}/retry?version=1").json()["starts"] == ["bad"]
     assert Run.objects.count() == 1
+
+
+# Schemas that people gave -------------------------------------------------------------------------
+
+
+def asking(schema: Any, **config: Any) -> dict[str, Any]:
+    return line("Ask", node("ask", "ask_human", {"question": "?", "schema": schema, "write": "n", **config}))
+
+
+def burdened(run: Run, schema: Any) -> None:
+    """A run that asks, as it was before schemas were looked at."""
+    Interrupt.objects.filter(run=run).update(schema=schema)
+
+
+@pytest.mark.parametrize(
+    "schema", [{"$ref": "http://127.0.0.1:9/"}, {"$ref": "file:///etc/hostname"}, {"$ref": "#"}, {"$ref": "#/no"}]
+)
+def test_a_graph_whose_schema_is_not_of_itself_is_not_saved(api: APIClient, schema: Any) -> None:
+    answer = post(api, "/v1/graphs", asking(schema))
+    assert answer.status_code == 422
+    assert [one["pointer"] for one in answer.json()["errors"]] == ["/nodes/0/config/schema/$ref"]
+
+
+@pytest.mark.parametrize(
+    "schema", [{"$ref": "http://127.0.0.1:9/"}, {"$ref": "#"}, {"$ref": "#/no"}, {"pattern": "(a)\\1"}, {"type": "no"}]
+)
+def test_an_answer_to_a_question_from_before_the_rule_is_refused_in_words(
+    here: worker.Worker, api: APIClient, ada: User, schema: Any
+) -> None:
+    run = finish(begin(api, ada, asking({"type": "string"})))
+    burdened(run, schema)
+    [question] = Interrupt.objects.filter(run=run)
+    answer = post(api, f"/v1/runs/{run.pk}/resume", {"interrupt": str(question.pk), "value": "x"})
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_answer")
+    assert "no answer can be checked" in answer.json()["detail"]
+    assert "cancel the run" in answer.json()["detail"]
+
+
+def test_a_pattern_that_burns_others_is_answered_at_once(here: worker.Worker, api: APIClient, ada: User) -> None:
+    run = finish(begin(api, ada, asking({"type": "string", "pattern": "^(a+)+$"})))
+    [question] = Interrupt.objects.filter(run=run)
+    begun = time.process_time()
+    answer = post(api, f"/v1/runs/{run.pk}/resume", {"interrupt": str(question.pk), "value": "a" * 50_000 + "!"})
+    assert time.process_time() - begun < 5
+    assert answer.status_code == 422
+    assert [one["code"] for one in answer.json()["errors"]] == ["pattern"]
+
+
+def test_a_version_from_before_a_rule_is_not_run_and_its_old_runs_can_be_looked_at(
+    here: worker.Worker, api: APIClient, ada: User
+) -> None:
+    run = finish(begin(api, ada))
+    run.graph_version.definition["nodes"].append(asking({"$ref": "http://127.0.0.1:9/"})["nodes"][0])
+    last = run.graph_version.definition["nodes"][-2]["node_id"]
+    run.graph_version.definition["edges"].append({"from_node": last, "to_node": "ask"})
+    run.graph_version.save()
+    definitions.load.cache_clear()
+    answer = post(api, "/v1/runs", {"graph": run.graph_version.graph.slug, "initial_state": {}})
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_graph")
+    assert "can be run no more" in answer.json()["detail"]
+    assert any(one["pointer"].endswith("/config/schema/$ref") for one in answer.json()["errors"])
+    assert api.get(f"/v1/runs/{run.pk}").status_code == 200
+    assert api.get(f"/v1/runs/{run.pk}/timeline").status_code == 200
+    assert api.get(f"/v1/runs/{run.pk}/checkpoints").status_code == 200
+    for path in (f"/v1/runs/{run.pk}/checkpoints/1", f"/v1/runs/{run.pk}/nodes"):
+        assert api.get(path).status_code < 500, path

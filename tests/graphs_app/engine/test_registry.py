@@ -220,7 +220,7 @@ WHOLE: dict[str, Any] = {
     "maximum": 2,
 }
 VALUES = [[], {}, None, True, -1, 1.5, "string", ["a", "a"], [1], {"a": {"type": "x"}}]
-PLACES = [(keyword, "") for keyword in (*WHOLE, "pattern", "$ref", "other")] + [
+PLACES = [(keyword, "") for keyword in (*WHOLE, "pattern", "other")] + [
     (keyword, part) for keyword in ("type", "required", "maximum") for part in ("properties/a", "items", "anyOf/0")
 ]
 

@@ -300,7 +300,7 @@ def test_a_config_is_checked_against_its_tool() -> None:
         ("/nodes/0/config/seconds", "config_invalid"),
         ("/nodes/1/config", "config_invalid"),
         ("/nodes/2/config/times", "config_invalid"),
-        ("/nodes/3/config/schema", "schema_invalid"),
+        ("/nodes/3/config/schema/type", "schema_invalid"),
         ("/nodes/4/config/items", "condition_invalid"),
         ("/nodes/5/config/input/a", "condition_invalid"),
         ("/nodes/6/config/max_parallel", "config_invalid"),
