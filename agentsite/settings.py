@@ -128,10 +128,23 @@ else:
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 AUTH_USER_MODEL = "sessions_app.User"
 
+# No call to another process may take a thread or a process with it: each is bounded, and each may fail.
+REDIS_TIMEOUT_S: float = env.float("REDIS_TIMEOUT_S", default=1.0)
+DEPENDENCY_RETRY_S: float = env.float("DEPENDENCY_RETRY_S", default=2.0)
+_REDIS_PATIENCE: dict[str, object] = {
+    "socket_timeout": REDIS_TIMEOUT_S,
+    "socket_connect_timeout": REDIS_TIMEOUT_S,
+    "socket_keepalive": True,
+    "health_check_interval": 25,
+}
+
 CACHE_URL: str = env.str("CACHE_URL", default="locmem://")
 if CACHE_URL.startswith(("redis://", "rediss://", "unix://")):
+    _options = dict(_REDIS_PATIENCE)
+    if CACHE_URL.startswith("unix://"):
+        del _options["socket_keepalive"], _options["socket_connect_timeout"]
     CACHES: dict[str, dict[str, object]] = {
-        "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": CACHE_URL}
+        "default": {"BACKEND": "agentsite.redis_cache.Cache", "LOCATION": CACHE_URL, "OPTIONS": _options}
     }
 else:
     CACHES = {
@@ -148,7 +161,7 @@ else:
     CHANNEL_LAYERS = {
         "default": {
             "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
-            "CONFIG": {"hosts": [CHANNEL_LAYER_URL]},
+            "CONFIG": {"hosts": [{"address": CHANNEL_LAYER_URL, **_REDIS_PATIENCE}]},
         }
     }
 
@@ -163,10 +176,17 @@ CELERY_BROKER_TRANSPORT = {
     "memory": "agentsite.memory_broker:Transport",
     "redis": "agentsite.redis_broker:Transport",
 }.get(BROKER_URL.partition(":")[0])
-CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, object] = (
-    # Redis keeps a list for each step; with its usual four, neighbours would be equal.
-    {} if BROKER_URL.startswith("memory") else {"visibility_timeout": 2 * 3600, "priority_steps": list(range(10))}
-)
+CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, object] = {}
+if not BROKER_URL.startswith("memory"):
+    CELERY_BROKER_TRANSPORT_OPTIONS = {"max_retries": 0}  # of who publishes; a worker tries for ever
+if BROKER_URL.startswith("redis"):
+    CELERY_BROKER_TRANSPORT_OPTIONS |= {
+        **_REDIS_PATIENCE,
+        "visibility_timeout": 2 * 3600,
+        "priority_steps": list(
+            range(10)
+        ),  # Redis keeps a list for each; with its usual four, neighbours would be equal
+    }
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_TASK_IGNORE_RESULT = True
@@ -177,6 +197,8 @@ CELERY_WORKER_CONCURRENCY = MAX_CONCURRENT_RUNS
 CELERY_WORKER_POOL = "threads"
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # for ever: a worker outlives its broker, however long that is away
+CELERY_BROKER_CHANNEL_ERROR_RETRY = True  # also one that is full, read-only, or has something else under a queue's name
 CELERY_TASK_DEFAULT_QUEUE = "runs"
 CELERY_TASK_QUEUES = {"runs": {"routing_key": "runs"}, "upkeep": {"routing_key": "upkeep"}}
 CELERY_TASK_ROUTES = {

@@ -18,6 +18,7 @@ from queue import Empty, SimpleQueue
 from typing import Any
 from uuid import UUID
 
+from celery.exceptions import InvalidTaskError
 from celery.worker import strategy as celery_strategy
 from django.db import connection
 
@@ -116,7 +117,11 @@ def strategy(task: Any, app: Any, consumer: Any) -> Callable[..., Any]:
         run_id = _run_id_in(message, body)
         if run_id is None:
             # A message that we have not sent like this: delayed, with an end, or for no run. The task says more.
-            usual(message, body, ack, reject, callbacks, **options)
+            try:
+                usual(message, body, ack, reject, callbacks, **options)
+            except (ValueError, TypeError, LookupError, AttributeError) as error:
+                # The consumer logs and rejects it; any other error would end the worker.
+                raise InvalidTaskError(f"a message for {task.name} is not of Celery's form: {error}") from error
             return
         current().put(Message(run_id, partial(ack, logger, errors), partial(reject, logger, errors, True)))
 
@@ -126,13 +131,13 @@ def strategy(task: Any, app: Any, consumer: Any) -> Callable[..., Any]:
 def _run_id_in(message: Any, body: Any) -> UUID | None:
     if body is not None or message.headers.get("eta") or message.headers.get("expires"):
         return None
-    arguments = message.payload[0]
-    if len(arguments) != 1 or not isinstance(arguments[0], str):
-        return None
-    try:
-        return UUID(arguments[0])
-    except ValueError:
-        return None
+    match message.payload:
+        case [[str(run_id)], *_]:
+            try:
+                return UUID(run_id)
+            except ValueError:
+                return None
+    return None
 
 
 _current: Intake | None = None

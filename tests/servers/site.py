@@ -150,7 +150,7 @@ class Site:
 
     def _logs(self) -> str:
         parts = []
-        for path in sorted(self.var_dir.glob("*.log")):
+        for path in sorted(self.var_dir.rglob("*.log")):
             lines = path.read_text(errors="replace").splitlines()
             parts += [f"--- {path.name}", "\n".join(line for line in lines if " INFO " not in line)[-4000:]]
         return "\n".join(parts)
