@@ -29,6 +29,12 @@ class DocumentFull(UpdateError):
     code = "too_large"
 
 
+class HistoryFull(UpdateError):
+    """Raised when a document would hold too much in all: its text, what was deleted of it, and who wrote it."""
+
+    code = "history_too_large"
+
+
 class ForeignClient(UpdateError):
     """Raised when an update goes on under a client id that belongs to somebody else, or to an older epoch."""
 

@@ -36,6 +36,10 @@ class Contents:
     """How many bytes of text it brings."""
     items: int = 0
     deletions: int = 0
+    deleted: int = 0
+    """How many clocks it says are deleted; some of them may be already."""
+    held: set[int] = field(default_factory=set)
+    """Which contents its items have."""
 
     @property
     def is_empty(self) -> bool:
@@ -59,6 +63,13 @@ def contents(update: bytes, kind: Kind) -> Contents:
     if not reader.is_done:
         raise BadUpdate(f"the update has {reader.end - reader.at} bytes after its end")
     return found
+
+
+def check_taken(found: Contents, kind: Kind) -> None:
+    """Raises BadUpdate for what may be in an old document of this kind, and not in a new update."""
+    if refused := found.held - kind.taken:
+        names = ", ".join(sorted(Content(content).name.lower() for content in refused))
+        raise BadUpdate(f"a {kind.name} document takes no {names}: nobody would see it, and everybody would load it")
 
 
 def check_complete(found: Contents, known: Mapping[int, int]) -> None:
@@ -109,6 +120,7 @@ def _read_structs(reader: Reader, found: Contents, kind: Kind) -> None:
         if length < 1 or (clock := clock + length) >= MAX_CLOCK:
             raise BadUpdate(f"a struct of length {length} at clock {clock} of client {client}")
         found.items += 1
+        found.held.add(content)
     if count:
         found.structs.append((client, start, clock))
 
@@ -242,5 +254,6 @@ def _read_deletions(reader: Reader, found: Contents) -> None:
             if length < 1 or end >= MAX_CLOCK:
                 raise BadUpdate(f"a deletion of {length} at clock {clock} of client {client}")
             found.deletions += 1
+            found.deleted += length
             if end > found.references.get(client, 0):
                 found.references[client] = end

@@ -31,7 +31,9 @@ class Kind:
     roots: dict[str, str]
     """The name of each root type, and its type: "text", "map" or "array"."""
     contents: frozenset[int]
-    """What its items may hold."""
+    """What its items may hold, so that it can be read."""
+    taken: frozenset[int]
+    """What new ones may hold: less, where older documents have what no editor of ours sends."""
     nested: bool
     """Whether there are types and keys inside the root types."""
     text_root: str | None = None
@@ -42,15 +44,21 @@ TEXT = Kind(
     name="text",
     roots={"text": "text"},
     contents=frozenset({Content.GC, Content.DELETED, Content.STRING, Content.FORMAT}),
+    taken=frozenset({Content.GC, Content.DELETED, Content.STRING}),
     nested=False,
     text_root="text",
 )
-"""One text. Embedded objects are refused: they take up room in it that no editor of plain text can show."""
+"""One text. Embedded objects are refused: they take up room in it that no editor of plain text can show.
+
+So are formats: nobody would see them, and everybody would load them."""
+
+_OF_GRAPHS = frozenset(set(Content) - {Content.DOC, Content.SKIP})
 
 GRAPH = Kind(
     name="graph",
     roots={"nodes": "map", "edges": "map", "settings": "map"},
-    contents=frozenset(set(Content) - {Content.DOC, Content.SKIP}),
+    contents=_OF_GRAPHS,
+    taken=_OF_GRAPHS,
     nested=True,
 )
 """A graph's definition, as maps of maps."""

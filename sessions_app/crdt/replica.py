@@ -17,6 +17,8 @@ from sessions_app.crdt.kinds import Kind
 
 ROOT_TYPES: dict[str, Any] = {"text": Text, "map": Map, "array": Array}
 T = TypeVar("T")
+NEWS_SHARE = 64
+"""A state is measured again when what is new is over this share of its limit."""
 
 _wrecks: list[object] = []
 """Documents that panicked, and the transactions that were open on them: never used, never freed."""
@@ -31,6 +33,11 @@ class Replica:
         """Its state vector."""
         self.size_bound = 0
         """It is not larger than this: what was inserted since it was measured is added, what was deleted is not."""
+        self.state_bound = 0
+        """Its state takes no more bytes than this: what came since it was measured is added as it came."""
+        self._news = 0
+        """How much came or was deleted since its state was measured, in bytes and letters."""
+        self._is_measured = False
         self._doc: Doc[Any] | None = Doc(client_id=client)
         self._roots: dict[str, Any] = {
             name: self._doc.get(name, type=ROOT_TYPES[of_type]) for name, of_type in kind.roots.items()
@@ -45,8 +52,10 @@ class Replica:
         replica = cls(kind, client=client)
         if state is not None:
             replica._apply(state)
+            replica.state_bound = len(state)
         for update in updates:
             replica._apply(update)
+            replica.state_bound += len(update)
         replica.known = inspection.state_vector(replica.state_vector())
         replica.size()
         return replica
@@ -63,6 +72,9 @@ class Replica:
         else:  # whether there was anything left of what it deletes only the library can say
             is_new = self._observed(lambda: self._apply(update)) is not None
         self.size_bound += found.inserted
+        if is_new:
+            self.state_bound += len(update)
+            self._news += len(update) + found.deleted
         for client, _, end in found.structs:
             if end > self.known.get(client, 0):
                 self.known[client] = end
@@ -76,6 +88,7 @@ class Replica:
         self._apply(state)
         self.known = inspection.state_vector(self.state_vector())
         self.size()
+        self.state_bound += len(state)
 
     def state(self) -> bytes:
         """Everything in it, as one update."""
@@ -109,6 +122,22 @@ class Replica:
         self.size_bound = self._guarded(lambda doc: len(self._roots[root])) if root else len(self.state())
         return self.size_bound
 
+    def outgrows(self, limit: int, more: int) -> int | None:
+        """How large its state would be with so many bytes more, if that is over a limit; None if it is not.
+
+        A keystroke comes in many more bytes than it adds to the state, so the bound is far too high after a while, and
+        the state is measured: the less often the less there is new, because that takes as long as writing all of it.
+        """
+        if self.state_bound + more > limit and (not self._is_measured or self._news > limit // NEWS_SHARE):
+            self.measure_state()
+        bound = self.state_bound + more
+        return bound if bound > limit else None
+
+    def measure_state(self) -> int:
+        """How many bytes its state takes: what everybody who opens the document loads."""
+        self.state_bound, self._news, self._is_measured = len(self.state()), 0, True
+        return self.state_bound
+
     def edit(self, edits: Sequence[Edit]) -> bytes:
         """Changes the text by this replica's own client, in one transaction; returns that as an update."""
         root = self._roots[self.kind.text_root or ""]
@@ -125,6 +154,7 @@ class Replica:
         update = bytes(event.update) if event is not None else inspection.EMPTY
         self.known = inspection.state_vector(self.state_vector())
         self.size()
+        self.state_bound += len(update)
         return update
 
     def observe_text(self, callback: Callable[[list[dict[str, Any]]], None]) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from sessions_app.crdt import inspection
-from sessions_app.crdt.errors import BadUpdate, DocumentFull, ForeignClient
+from sessions_app.crdt.errors import BadUpdate, DocumentFull, ForeignClient, HistoryFull
 from sessions_app.crdt.inspection import Contents
 from sessions_app.crdt.kinds import Kind
 from sessions_app.crdt.replica import Replica
@@ -16,6 +16,10 @@ from sessions_app.realtime.document_socket import DocumentSocket
 
 UPDATE_BYTES = 1024 * 1024
 STATE_VECTOR_BYTES = 256 * 1024
+CLIENTS = 10_000
+"""So many client ids a document may have: each is in every state vector, of which no longer one is read."""
+NEW_CLIENTS = 100
+"""So many an update may bring: an editor has one, and what it brings from elsewhere has few."""
 
 
 @dataclass(slots=True)
@@ -39,7 +43,9 @@ def read(edit: Edit, replica: Replica) -> Contents:
     """What an update holds. Raises BadUpdate."""
     if edit.message.update == inspection.EMPTY:
         return Contents()
-    return inspection.contents(edit.message.update, replica.kind)
+    found = inspection.contents(edit.message.update, replica.kind)
+    inspection.check_taken(found, replica.kind)
+    return found
 
 
 def read_state_vector(encoded: bytes) -> bool:
@@ -72,6 +78,10 @@ def claims(
             claimed[client] = user
         elif owner != Owner(user, epoch):
             raise ForeignClient(f"client {client} is not yours in this document")
+    if len(claimed) > NEW_CLIENTS:
+        raise HistoryFull(f"an update brings {len(claimed):,} new client ids; the limit is {NEW_CLIENTS}")
+    if claimed and len(replica.known) + len(claimed) > CLIENTS:
+        raise HistoryFull(f"the document has {len(replica.known):,} client ids; the limit is {CLIENTS:,}")
     return claimed
 
 
@@ -86,6 +96,23 @@ def check_size(edit: Edit, found: Contents, replica: Replica, limit: int) -> Non
     tried.apply(edit.message.update, found)
     if (after := tried.size()) > max(limit, size - 1):
         raise DocumentFull(f"the document would have {after:,} bytes; the limit is {limit:,}")
+
+
+def check_state(edit: Edit, found: Contents, replica: Replica, limit: int) -> None:
+    """Raises HistoryFull for what would make all that a document holds too large.
+
+    Deleting what is there always fits, and so does what is there already.
+    """
+    if not found.adds_to(replica.known):
+        return
+    size = replica.outgrows(limit, len(edit.message.update))
+    if size is not None:
+        raise HistoryFull(f"the document with its history would have {full(size, limit)}")
+
+
+def full(size: int, limit: int) -> str:
+    """How much a document holds in all, and what to do about it."""
+    return f"{size:,} bytes; the limit is {limit:,}. What is stored stays; copy the text into a new session to go on"
 
 
 def clients_of(update: bytes, kind: Kind) -> set[int]:

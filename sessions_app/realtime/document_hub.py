@@ -70,6 +70,7 @@ class DocumentHub:
             tell=self._tell,
             stored=self._stored,
             limit=settings.DOCUMENT_MAX_BYTES,
+            state_limit=settings.DOCUMENT_STATE_MAX_BYTES,
         )
 
     def start(self) -> None:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from uuid import UUID
 
 from sessions_app.crdt import inspection
-from sessions_app.crdt.errors import BadUpdate, DocumentFull, MissingUpdates, Poisoned, UpdateError
+from sessions_app.crdt.errors import BadUpdate, DocumentFull, HistoryFull, MissingUpdates, Poisoned, UpdateError
 from sessions_app.crdt.kinds import KINDS, TEXT
 from sessions_app.crdt.replica import Replica
 from sessions_app.crdt.store import (
@@ -108,7 +108,7 @@ class DocumentRoom:
 
     def tell_role(self, socket: DocumentSocket) -> None:
         """The socket's role has changed."""
-        socket.push_ours(greeting(self, socket, limit=self._around.limit))
+        self.between_commits(lambda replica: socket.push_ours(greeting(self, socket, self._around, replica)))
 
     async def settled(self) -> None:
         """Returns when everything that has come in is done."""
@@ -249,6 +249,7 @@ class DocumentRoom:
             inspection.check_complete(found, replica.known)
             claims = admission.claims(edit, found, replica, self._owners, self.audience.awareness, self.epoch)
             admission.check_size(edit, found, replica, self._around.limit)
+            admission.check_state(edit, found, replica, self._around.state_limit)
             is_new = replica.apply(edit.message.update, found)
         except Poisoned:
             raise
@@ -328,7 +329,7 @@ class DocumentRoom:
     # Answers ----------------------------------------------------------------------------------------
 
     def _welcome(self, socket: DocumentSocket, replica: Replica) -> None:
-        socket.push_ours(greeting(self, socket, limit=self._around.limit))
+        socket.push_ours(greeting(self, socket, self._around, replica))
         socket.push(yprotocol.ask(replica.state_vector()))
         self.audience.introduce(socket)
 
@@ -373,7 +374,8 @@ class DocumentRoom:
         else:
             self._say_refused(edit, error)
             if not socket.speaks_ours:
-                code = CloseCode.TOO_LARGE if isinstance(error, DocumentFull) else CloseCode.NOT_ALLOWED
+                full = isinstance(error, DocumentFull | HistoryFull)
+                code = CloseCode.TOO_LARGE if full else CloseCode.NOT_ALLOWED
                 socket.finish(code, str(error))
 
     async def _refuse_bad(self, edit: Edit, error: BadUpdate) -> None:
@@ -390,4 +392,4 @@ class DocumentRoom:
             socket.finish(CloseCode.MALFORMED, f"bad_update: {error}")
 
     def _say_refused(self, edit: Edit, error: UpdateError) -> None:
-        edit.socket.push_ours(refusal(edit, error, limit=self._around.limit))
+        edit.socket.push_ours(refusal(edit, error, self._around))

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from sessions_app.crdt.errors import DocumentFull, UpdateError
+from sessions_app.crdt.errors import DocumentFull, HistoryFull, UpdateError
 from sessions_app.crdt.replica import Replica
 from sessions_app.crdt.store import Batch, Loaded, Outcome, UpdateStore
 from sessions_app.realtime import document_admission as admission
 from sessions_app.realtime import yprotocol
-from sessions_app.realtime.document_admission import Edit
+from sessions_app.realtime.document_admission import Edit, full
 from sessions_app.realtime.document_socket import DocumentSocket
 
 if TYPE_CHECKING:
@@ -32,6 +32,8 @@ class Surroundings:
     """Called after every commit, with whose updates were stored."""
     limit: int
     """The largest text of a document, in bytes."""
+    state_limit: int
+    """The most that a document may hold in all, in bytes: its text, what was deleted of it, and who wrote it."""
 
 
 def load(around: Surroundings, document: UUID) -> tuple[Loaded, Replica]:
@@ -40,24 +42,33 @@ def load(around: Surroundings, document: UUID) -> tuple[Loaded, Replica]:
     return loaded, around.build(loaded)
 
 
-def greeting(room: "DocumentRoom", socket: DocumentSocket, *, limit: int) -> bytes:
-    """What a socket of ours is told first: who it is here, where the document stands, and the limits."""
+def greeting(room: "DocumentRoom", socket: DocumentSocket, around: Surroundings, replica: Replica) -> bytes:
+    """What a socket of ours is told first: who it is here, where the document stands, and the limits.
+
+    A document that holds more than is allowed now can be read, and says why it cannot be written.
+    """
+    size = replica.outgrows(around.state_limit, 0)
     return yprotocol.hello(
         {
             "document": str(room.document),
             "epoch": room.epoch,
             "number": room.number,
             "role": socket.user["role"],
-            "read_only": not socket.may_edit,
+            "read_only": not socket.may_edit or size is not None,
+            "full": None
+            if size is None
+            else f"It can be read only: with its history it has {full(size, around.state_limit)}.",
             "user": socket.user,
-            "limits": {"update_bytes": admission.UPDATE_BYTES, "document_bytes": limit},
+            "limits": {"update_bytes": admission.UPDATE_BYTES, "document_bytes": around.limit},
         }
     )
 
 
-def refusal(edit: Edit, error: UpdateError, *, limit: int) -> bytes:
+def refusal(edit: Edit, error: UpdateError, around: Surroundings) -> bytes:
     """Why an update was not taken; with the limit where that is why."""
     told = {"seq": edit.message.seq, "code": error.code, "message": str(error)}
     if isinstance(error, DocumentFull):
-        told["limit"] = limit
+        told["limit"] = around.limit
+    elif isinstance(error, HistoryFull):
+        told["limit"] = around.state_limit
     return yprotocol.refused(told)

@@ -23,7 +23,7 @@ from sessions_app import selectors, update_log
 from sessions_app.crdt import edits
 from sessions_app.crdt.kinds import TEXT
 from sessions_app.crdt.replica import Replica
-from sessions_app.errors import NotFound, StaleRevision
+from sessions_app.errors import NotFound, StaleRevision, TooLarge
 from sessions_app.events import DocumentSaved
 from sessions_app.models import Document, Revision, Session, User
 from sessions_app.permissions import Action, require, require_active
@@ -244,7 +244,12 @@ def _append(
     document: Document, replica: Replica, text: str, *, user: User, origin: dict[str, Any], now: datetime
 ) -> None:
     """Turns the replica's text into a new one, as one update of the document, whose row is locked or new."""
-    update = replica.edit(edits.between(replica.text(), text))
+    changes = edits.between(replica.text(), text)
+    update = replica.edit(changes)
+    if any(change.inserted for change in changes):
+        size = replica.outgrows(settings.DOCUMENT_STATE_MAX_BYTES, 0)
+        if size is not None:
+            raise TooLarge(what="document with its history", size=size, limit=settings.DOCUMENT_STATE_MAX_BYTES)
     update_log.append_locked(document, update, user=user, origin=origin, now=now, client=_client)
     document.text, document.updated_at = text, now
     document.save(update_fields=["revision", "updated_at"])

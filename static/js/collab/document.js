@@ -66,6 +66,8 @@ export class SharedDocument {
     this.undoRecovered = null;
     this.hadUnstored = false;
     this.isBegunAnew = false;
+    /** Why nobody may write, where it holds more than is allowed. */
+    this.full = "";
     this.triedSize = -1;
     /** @type {ReturnType<typeof setTimeout> | undefined} */
     this.keepTimer = undefined;
@@ -121,6 +123,7 @@ export class SharedDocument {
   /** @param {import("./messages.js").Hello} hello */
   greeted(hello) {
     this.revision = Math.max(this.revision, hello.number);
+    this.full = hello.full ?? "";
     if (this.epoch && this.epoch !== hello.epoch) {
       // The history was begun anew: merging ours into it would double everything. What we lack stays kept as a text.
       this.keep();
@@ -225,7 +228,7 @@ export class SharedDocument {
   get error() {
     const { refused, state } = this.provider;
     const call = "document socket";
-    if (refused) return new ApiError(refused.code === "too_large" ? "too-large" : "invalid", { detail: refused.message, code: refused.code }, { call });
+    if (refused) return new ApiError(["too_large", "history_too_large"].includes(refused.code) ? "too-large" : "invalid", { detail: refused.message, code: refused.code }, { call });
     if (state === "signed-out") return new ApiError("signed-out", {}, { call });
     const isLate = performance.now() - this.openedAt > DISCONNECTED_MS;
     if (state === "waiting" || (state === "connecting" && (this.provider.failures > 0 || isLate))) return new ApiError("network", {}, { call });

@@ -17,7 +17,7 @@ const AWARENESS = 1;
 const [HELLO, STORED, REFUSED, NUMBERED_UPDATE, PING, PONG] = [100, 101, 102, 103, 104, 105];
 
 /**
- * @typedef {{document: string, epoch: number, number: number, role: string, read_only: boolean,
+ * @typedef {{document: string, epoch: number, number: number, role: string, read_only: boolean, full?: string | null,
  *   limits: {update_bytes: number, document_bytes: number}}} Hello
  * @typedef {{seq: number | null, code: string, message: string, limit?: number}} Refused
  * @typedef {{type: "ask" | "answer" | "update" | "awareness", data: Uint8Array} | {type: "hello", told: Hello}

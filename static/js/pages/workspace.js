@@ -25,6 +25,7 @@ import { SessionFields } from "../ui/session_fields.js";
 import { Share } from "../ui/share.js";
 import { Views } from "../ui/views.js";
 import { startShell } from "./shell.js";
+import { showFull } from "../ui/full_document.js";
 import { plain } from "../ui/invisible_characters.js";
 
 const page = pageData("page");
@@ -86,12 +87,9 @@ async function saveNow() {
 }
 
 function drawPill() {
-  showPill(byId("pill"), {
-    socket: socketState,
-    document: doc.status,
-    expired: store?.state.session.status === "expired",
-    readOnly: doc.readOnly,
-  });
+  showPill(byId("pill"), { socket: socketState, document: doc.status, expired: store?.state.session.status === "expired", readOnly: doc.readOnly });
+  showFull(doc, notices);
+  drawAccess();
 }
 
 // What is known of the session -------------------------------------------------------------------
@@ -287,12 +285,15 @@ const fields = new SessionFields({
 function drawSession(force = false) {
   share.show(isOwner() && !isExpired());
   fields.show(store.state.session, isOwner() && !isExpired(), force);
-  if (doc.readOnly === mayEdit()) {
-    doc.setReadOnly(!mayEdit());
-    editor.setReadOnly(!mayEdit());
-    drawPill();
-  }
+  drawAccess();
   drawLife();
+}
+
+function drawAccess(mayType = mayEdit() && !doc.full) {
+  if (doc.readOnly !== mayType) return;
+  doc.setReadOnly(!mayType);
+  editor.setReadOnly(!mayType);
+  drawPill();
 }
 
 const life = new LifeNotice(byId("life-notice"), {
