@@ -31,26 +31,39 @@ class TooLarge(Exception):
     """Raised when a body is over the limit; what was over it has been read and thrown away."""
 
 
+class Crowded(Exception):
+    """Raised when the bodies that are under way together hold all that they may."""
+
+
 class HttpApplication(ASGIHandler):
+    held = 0
+    """Bytes of bodies that are read or worked on, of all requests."""
+
     def __init__(self) -> None:
         super().__init__()
         self.load_middleware(is_async=False)
         self.threads = ThreadPoolExecutor(settings.WEB_THREADS, thread_name_prefix="web")
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
-        too_large = False
+        refused = ""
         try:
             body = await self.read_body(receive)
         except RequestAborted:
             return
         except TooLarge:
-            body, too_large = io.BytesIO(), True
-        with body:
-            in_thread = partial(contextvars.copy_context().run, self._answer, scope, body, too_large)
+            body, refused = io.BytesIO(), "too_large"
+        except Crowded:
+            body, refused = io.BytesIO(), "crowded"
+        kept = body.getbuffer().nbytes
+        try:
+            in_thread = partial(contextvars.copy_context().run, self._answer, scope, body, refused)
             response = await asyncio.get_running_loop().run_in_executor(self.threads, in_thread)
-            await self.send_response(response, send)
+        finally:
+            body.close()
+            self.held -= kept
+        await self.send_response(response, send)
 
-    def _answer(self, scope: dict[str, Any], body: io.BytesIO, too_large: bool) -> HttpResponseBase:
+    def _answer(self, scope: dict[str, Any], body: io.BytesIO, body_refused: str) -> HttpResponseBase:
         """In a thread, everything: the signals around a request are what returns database connections."""
         set_script_prefix(get_script_prefix(scope))
         signals.request_started.send(sender=self.__class__, scope=scope)
@@ -59,7 +72,7 @@ class HttpApplication(ASGIHandler):
             assert refused is not None  # noqa: S101  # for the types alone: it is one or the other
             refused.close()
             return refused
-        request.body_is_too_large = too_large  # type: ignore[attr-defined]  # read by middleware.BodyLimit
+        request.body_refused = body_refused  # type: ignore[attr-defined]  # read by middleware.BodyLimit
         response: HttpResponseBase = self.get_response(request)
         if isinstance(response, StreamingHttpResponse):
             response = _whole(response)
@@ -69,20 +82,30 @@ class HttpApplication(ASGIHandler):
     async def read_body(self, receive: Receive) -> io.BytesIO:
         body = io.BytesIO()  # the limit is small enough for memory
         size = 0
-        while True:
-            message = await receive()
-            if message["type"] == "http.disconnect":
-                raise RequestAborted
-            chunk = message.get("body", b"")
-            size += len(chunk)
-            if size <= settings.REQUEST_BODY_MAX_BYTES:
-                body.write(chunk)
-            if size > DISCARDED_AT_MOST or not message.get("more_body", False):
-                break
-        if size > settings.REQUEST_BODY_MAX_BYTES:
-            raise TooLarge
+        try:
+            while True:
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    raise RequestAborted
+                chunk = message.get("body", b"")
+                size += len(chunk)
+                if size <= settings.REQUEST_BODY_MAX_BYTES:
+                    self._keep(body, chunk)
+                if size > DISCARDED_AT_MOST or not message.get("more_body", False):
+                    break
+            if size > settings.REQUEST_BODY_MAX_BYTES:
+                raise TooLarge
+        except BaseException:
+            self.held -= body.getbuffer().nbytes
+            raise
         body.seek(0)
         return body
+
+    def _keep(self, body: io.BytesIO, chunk: bytes) -> None:
+        if self.held + len(chunk) > settings.REQUEST_BODIES_MAX_BYTES:
+            raise Crowded
+        self.held += len(chunk)
+        body.write(chunk)
 
 
 def _whole(streaming: StreamingHttpResponse) -> HttpResponse:

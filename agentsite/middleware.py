@@ -70,14 +70,20 @@ def _known_user(request: HttpRequest) -> Any:
 
 
 class BodyLimit:
-    """Answers a request whose body was over the limit, and was not kept (agentsite.http)."""
+    """Answers a request whose body was not kept (agentsite.http), or is in a coding that nobody undoes here."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        if getattr(request, "body_is_too_large", False):
+        refused = getattr(request, "body_refused", "")
+        if refused == "too_large":
             return problem.too_large(request)
+        if refused:
+            return problem.response(request, "unavailable", problem.CROWDED, retry_after_s=problem.UNAVAILABLE_RETRY_S)
+        coding = request.headers.get("Content-Encoding", "identity").strip().lower()
+        if coding not in ("", "identity"):
+            return problem.response(request, "unsupported_media_type", problem.CODED.format(coding=coding[:40]))
         return self.get_response(request)
 
 

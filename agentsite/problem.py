@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from django.conf import settings
-from django.core.exceptions import PermissionDenied, RequestDataTooBig
+from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
 from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from rest_framework import exceptions
@@ -39,6 +39,7 @@ CODES: dict[int, tuple[str, ...]] = {
     ),
     405: ("method_not_allowed",),
     406: ("not_acceptable",),
+    408: ("request_timeout",),
     409: (
         "session_expired",
         "session_active",
@@ -68,6 +69,7 @@ CODES: dict[int, tuple[str, ...]] = {
         "nothing_to_roll_back",
     ),
     413: ("too_large",),
+    414: ("uri_too_long",),
     415: ("unsupported_media_type",),
     422: (
         "invalid",
@@ -96,6 +98,7 @@ CODES: dict[int, tuple[str, ...]] = {
         "prompt_invalid",
     ),
     429: ("too_many_requests",),
+    431: ("headers_too_large",),
     # Causes that no caller has: a defect of a tool or of ours.
     500: (
         "internal_error",
@@ -182,6 +185,10 @@ def replace(request: HttpRequest, answered: HttpResponse) -> HttpResponse:
     return problem
 
 
+CROWDED = "More is being sent than this process may hold at once. Nothing was done: try again in a moment."
+CODED = (
+    "A body in the coding {coding!r} is not read here. Nothing was done: send it as it is, without Content-Encoding."
+)
 DETAIL = {
     "not_found": "There is nothing at this path.",
     "internal_error": "The site failed, and has noted it under this request_id. Nothing is half-done: try again.",
@@ -222,6 +229,8 @@ def _told(error: Exception) -> Told:
             return "not_allowed", str(error) or "You may not do this.", (), {}
         case RequestDataTooBig():
             return "too_large", DETAIL["too_large"], (), {"limit": settings.DATA_UPLOAD_MAX_MEMORY_SIZE}
+        case SuspiciousOperation():
+            return "bad_request", str(error) or DETAIL["bad_request"], (), {}
         case OperationalError() | InterfaceError():
             return "unavailable", DETAIL["unavailable"], (), {}
         case _:

@@ -11,6 +11,7 @@ from websockets.frames import Frame
 from websockets.protocol import OPEN
 from websockets.streams import StreamReader
 
+from agentsite.bounded_http import DOORS
 from sessions_app.realtime.document_socket import WRITE
 
 try:
@@ -84,6 +85,10 @@ class QuickSockets(WebSocketsSansIOProtocol):
             return False
         self.transport.write(head(kind, len(data)) + data)
         return True
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        DOORS.leave(self.transport)
+        super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         rest = self._take_short(data) if self._is_between_messages() else data

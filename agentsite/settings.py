@@ -267,6 +267,18 @@ globals().update(limit_settings.read(env, tasks_per_minute=API_RATE_LIMIT_PER_MI
 HOST: str = env.str("HOST", default="127.0.0.1")
 PORT: int = env.port("PORT", default=8000)
 WEB_THREADS: int = env.int("WEB_THREADS", default=8)
+# What reaches the process itself, with nginx in front or not.
+REQUEST_HEAD_MAX_BYTES: int = env.int("REQUEST_HEAD_MAX_BYTES", default=32_768)
+REQUEST_URL_MAX_BYTES: int = env.int("REQUEST_URL_MAX_BYTES", default=8_000)
+REQUEST_HEADERS_MAX: int = env.int("REQUEST_HEADERS_MAX", default=100)
+REQUEST_HEAD_S: float = env.float("REQUEST_HEAD_S", default=10.0)
+REQUEST_BODY_S: float = env.float("REQUEST_BODY_S", default=20.0)
+REQUEST_BODY_MIN_BYTES_PER_S: float = env.float("REQUEST_BODY_MIN_BYTES_PER_S", default=10_000.0)
+REQUEST_BODIES_MAX_BYTES: int = env.int("REQUEST_BODIES_MAX_BYTES", default=64_000_000)
+RESPONSE_STALL_S: float = env.float("RESPONSE_STALL_S", default=60.0)
+KEEP_ALIVE_S: int = env.int("KEEP_ALIVE_S", default=5)
+CONNECTIONS_MAX: int = env.int("CONNECTIONS_MAX", default=5_000)
+CONNECTIONS_PER_ADDRESS_MAX: int = env.int("CONNECTIONS_PER_ADDRESS_MAX", default=1_000)
 LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"
 USE_TZ = True
@@ -329,6 +341,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["sessions_app.api.parsers.BoundedJSONParser"],
+    "DEFAULT_METADATA_CLASS": "sessions_app.api.metadata.Methods",
     "DEFAULT_PAGINATION_CLASS": "sessions_app.api.pagination.NewestFirst",
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "agentsite.problem.handle",

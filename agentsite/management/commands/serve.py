@@ -6,6 +6,7 @@ import errno
 import faulthandler
 import gc
 import os
+import resource
 import signal
 import socket
 import time
@@ -18,6 +19,7 @@ import uvicorn
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from agentsite.bounded_http import BoundedHttp
 from agentsite.embedded import EmbeddedCelery
 from agentsite.quick_sockets import QuickSockets
 
@@ -26,16 +28,29 @@ SOCKET_FRAME_MAX_BYTES = 4 * 1024 * 1024
 GARBAGE_AFTER = 10_000
 """So many new objects are looked through for cycles at once; the usual 700 come with every few keystrokes."""
 CONNECTIONS_CLOSE_WITHIN_S = 5
+TICKS_PER_LOOK = 10
+"""Ticks come ten times a second."""
+FILES_BESIDE = 200
+"""Open files that are no connections of clients."""
+FILES_WANTED = 65_536
 WORKERS_START_WITHIN_S = 30.0
 ANSWERS_WITHIN_S = 30.0
 
 
 class Server(uvicorn.Server):
-    """uvicorn, with signals left to the command: they end the workers too."""
+    """uvicorn, with signals left to the command: they end the workers too. It ends connections that take too long."""
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
+
+    async def on_tick(self, counter: int) -> bool:
+        if counter % TICKS_PER_LOOK == 0:
+            now = asyncio.get_running_loop().time()
+            for connection in list(self.server_state.connections):
+                if isinstance(connection, BoundedHttp):
+                    connection.overdue(now)
+        return await super().on_tick(counter)
 
 
 class Command(BaseCommand):
@@ -49,13 +64,14 @@ class Command(BaseCommand):
         faulthandler.enable()  # should compiled code crash, the log says where
         gc.freeze()  # what is loaded by now stays; looking through all of it again would hold up every edit
         gc.set_threshold(GARBAGE_AFTER, 20, 50)
+        _make_room_for_connections()
         listener = _listen(host, port)
         celery = EmbeddedCelery() if settings.EMBEDDED_WORKER else None
         server = Server(
             uvicorn.Config(
                 "agentsite.asgi:application",
                 loop="uvloop",
-                http="httptools",
+                http=BoundedHttp,
                 ws=QuickSockets,
                 ws_max_size=SOCKET_FRAME_MAX_BYTES,
                 ws_per_message_deflate=False,  # most frames are a keystroke: it makes them larger, and costs the most
@@ -66,6 +82,7 @@ class Command(BaseCommand):
                 server_header=False,
                 proxy_headers=settings.BEHIND_PROXY,
                 backlog=2048,
+                timeout_keep_alive=settings.KEEP_ALIVE_S,
                 timeout_graceful_shutdown=CONNECTIONS_CLOSE_WITHIN_S,
             )
         )
@@ -101,6 +118,17 @@ class Command(BaseCommand):
         shown = "127.0.0.1" if host in ("0.0.0.0", "::") else host  # noqa: S104  # compared, not bound
         self.stdout.write(f"agentsite is ready on http://{f'[{shown}]' if ':' in shown else shown}:{port}")
         self.stdout.flush()
+
+
+def _make_room_for_connections() -> None:
+    """As many files as the system lets this process have; one that has none left accepts nobody, and says nothing."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = FILES_WANTED if hard == resource.RLIM_INFINITY else min(hard, FILES_WANTED)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+        soft = wanted
+    if soft != resource.RLIM_INFINITY:
+        settings.CONNECTIONS_MAX = min(settings.CONNECTIONS_MAX, max(soft - FILES_BESIDE, 50))
 
 
 def _listen(host: str, port: int) -> socket.socket:
