@@ -121,6 +121,8 @@ class Document(models.Model):
     """Raised when its history is begun anew; copies that people hold of an older epoch are not merged."""
     revision = models.PositiveBigIntegerField(default=0)
     """The number of its newest update; a Revision row is kept for some of these numbers."""
+    held_bytes = models.PositiveBigIntegerField(default=0)
+    """What its log and its pinned revisions take on disk: what is never deleted while it is there."""
     updated_at = models.DateTimeField(default=timezone.now)
 
     class Meta:

@@ -148,7 +148,7 @@ class SqliteLine:
             and checked.editors >= users.keys()
         ):
             document = identity(batch.document, self._own)
-            self._connection.execute(self._set_number, [last, now, document])
+            self._connection.execute(self._set_number, [last, batch.size, now, document])
             checked.last = last
             return True
         allot = with_marks(update_sql.allot(len(users)), "sqlite")

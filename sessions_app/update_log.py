@@ -124,6 +124,7 @@ def load(document_id: UUID) -> Loaded:
             state_number=at,
             updates=updates,
             owners=_owners(DocumentClient.objects.filter(document_id=document_id)),
+            held=document.held_bytes,
         )
 
 
@@ -216,11 +217,12 @@ def _begin(document_id: UUID) -> UUID:
 def append_locked(
     document: Document, update: bytes, *, user: User | None, origin: dict[str, Any], now: datetime, client: int
 ) -> int:
-    """Stores an update of a document whose row the caller has locked; raises `document.revision`, unsaved."""
+    """Stores an update of a document whose row the caller has locked; raises its number and its bytes, unsaved."""
     DocumentClient.objects.bulk_create(
         [DocumentClient(document=document, client=client, epoch=document.epoch)], ignore_conflicts=True
     )
     document.revision += 1
+    document.held_bytes += len(update)
     DocumentUpdate.objects.create(
         document=document, number=document.revision, update=update, user=user, origin=origin, created_at=now
     )

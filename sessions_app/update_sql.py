@@ -31,7 +31,7 @@ def allot(users: int) -> str:
     document, session = Document._meta.db_table, Session._meta.db_table
     member, user = Member._meta.db_table, User._meta.db_table
     return (
-        f"UPDATE {document} SET revision = revision + %s, updated_at = %s "  # noqa: S608  # names of our own tables
+        f"UPDATE {document} SET revision = revision + %s, held_bytes = held_bytes + %s, updated_at = %s "  # noqa: S608  # names of our own tables
         f"WHERE id = %s AND epoch = %s "
         f"AND (SELECT s.status FROM {session} s WHERE s.id = {document}.session_id) = %s "
         f"AND (SELECT COUNT(*) FROM {member} m JOIN {user} u ON u.id = m.user_id "
@@ -43,13 +43,16 @@ def allot(users: int) -> str:
 def allot_values(batch: Batch, users: Mapping[UUID, Any], now: Any, database: BaseDatabaseWrapper) -> list[Any]:
     document = identity(batch.document, database)
     active = SessionStatus.ACTIVE.value
-    return [len(batch.entries), now, document, batch.epoch, active, *EDITORS, *users.values(), len(users)]
+    return [len(batch.entries), batch.size, now, document, batch.epoch, active, *EDITORS, *users.values(), len(users)]
 
 
 @lru_cache(maxsize=1)
 def set_number() -> str:
     """Raises the document's number where it is known that all may edit."""
-    return f"UPDATE {Document._meta.db_table} SET revision = %s, updated_at = %s WHERE id = %s"  # noqa: S608  # the same
+    return (
+        f"UPDATE {Document._meta.db_table} "  # noqa: S608  # the same
+        "SET revision = %s, held_bytes = held_bytes + %s, updated_at = %s WHERE id = %s"
+    )
 
 
 @lru_cache(maxsize=1)

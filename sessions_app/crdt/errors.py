@@ -34,6 +34,10 @@ class HistoryFull(UpdateError):
 
     code = "history_too_large"
 
+    def __init__(self, message: str, *, limit: int) -> None:
+        super().__init__(message)
+        self.limit = limit
+
 
 class ForeignClient(UpdateError):
     """Raised when an update goes on under a client id that belongs to somebody else, or to an older epoch."""

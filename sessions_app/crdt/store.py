@@ -60,6 +60,11 @@ class Batch:
     claims: Mapping[int, UUID] = field(default_factory=dict)
     """Client ids that were never seen before, and who writes under them."""
 
+    @property
+    def size(self) -> int:
+        """How many bytes it adds to the log."""
+        return sum(len(entry.update) for entry in self.entries)
+
 
 @dataclass(frozen=True, slots=True)
 class Stored:
@@ -104,6 +109,8 @@ class Loaded:
     updates: list[Row]
     """What came after it."""
     owners: dict[int, Owner]
+    held: int = 0
+    """How many bytes of it are never deleted: the whole log, and revisions that something refers to."""
 
 
 class UpdateStore(Protocol):

@@ -22,6 +22,17 @@ NEW_CLIENTS = 100
 """So many an update may bring: an editor has one, and what it brings from elsewhere has few."""
 
 
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much a document may hold, in bytes."""
+
+    text: int
+    state: int
+    """Its text, what was deleted of it, and who wrote it: what everybody who opens it loads."""
+    session: int
+    """Its log on disk, with the revisions that are kept for good."""
+
+
 @dataclass(slots=True)
 class Edit:
     """An update that waits for its turn."""
@@ -79,9 +90,11 @@ def claims(
         elif owner != Owner(user, epoch):
             raise ForeignClient(f"client {client} is not yours in this document")
     if len(claimed) > NEW_CLIENTS:
-        raise HistoryFull(f"an update brings {len(claimed):,} new client ids; the limit is {NEW_CLIENTS}")
+        told = f"an update brings {len(claimed):,} new client ids; the limit is {NEW_CLIENTS}"
+        raise HistoryFull(told, limit=NEW_CLIENTS)
     if claimed and len(replica.known) + len(claimed) > CLIENTS:
-        raise HistoryFull(f"the document has {len(replica.known):,} client ids; the limit is {CLIENTS:,}")
+        told = f"the document has {len(replica.known):,} client ids; the limit is {CLIENTS:,}"
+        raise HistoryFull(told, limit=CLIENTS)
     return claimed
 
 
@@ -98,21 +111,28 @@ def check_size(edit: Edit, found: Contents, replica: Replica, limit: int) -> Non
         raise DocumentFull(f"the document would have {after:,} bytes; the limit is {limit:,}")
 
 
-def check_state(edit: Edit, found: Contents, replica: Replica, limit: int) -> None:
-    """Raises HistoryFull for what would make all that a document holds too large.
+def check_room(edit: Edit, found: Contents, replica: Replica, held: int, limits: Limits) -> None:
+    """Raises HistoryFull for what would make all that a document holds too large, in memory or on disk.
 
     Deleting what is there always fits, and so does what is there already.
     """
     if not found.adds_to(replica.known):
         return
-    size = replica.outgrows(limit, len(edit.message.update))
-    if size is not None:
-        raise HistoryFull(f"the document with its history would have {full(size, limit)}")
+    if (error := full(replica, held, limits, more=len(edit.message.update))) is not None:
+        raise error
 
 
-def full(size: int, limit: int) -> str:
-    """How much a document holds in all, and what to do about it."""
-    return f"{size:,} bytes; the limit is {limit:,}. What is stored stays; copy the text into a new session to go on"
+def full(replica: Replica, held: int, limits: Limits, *, more: int = 0) -> HistoryFull | None:
+    """Why a document has no room for so many bytes more, and what to do; None when it has."""
+    takes = "would take" if more else "takes"
+    then = "What is stored stays; copy the text into a new session to go on"
+    if held + more > limits.session:
+        told = f"the history {takes} {held + more:,} bytes; the limit is {limits.session:,}. {then}"
+        return HistoryFull(told, limit=limits.session)
+    if (size := replica.outgrows(limits.state, more)) is not None:
+        told = f"the document {takes} {size:,} bytes with what was deleted of it; the limit is {limits.state:,}. {then}"
+        return HistoryFull(told, limit=limits.state)
+    return None
 
 
 def clients_of(update: bytes, kind: Kind) -> set[int]:

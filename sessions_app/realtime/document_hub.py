@@ -26,6 +26,7 @@ from sessions_app.crdt.store import StoreFailed
 from sessions_app.models import Document, Role, SessionStatus
 from sessions_app.realtime import agents, hub, publish, store, topics
 from sessions_app.realtime.close_codes import CloseCode
+from sessions_app.realtime.document_admission import Limits
 from sessions_app.realtime.document_agents import Agents
 from sessions_app.realtime.document_room import DocumentRoom
 from sessions_app.realtime.document_socket import DocumentSocket
@@ -69,8 +70,11 @@ class DocumentHub:
             build=update_log.build,
             tell=self._tell,
             stored=self._stored,
-            limit=settings.DOCUMENT_MAX_BYTES,
-            state_limit=settings.DOCUMENT_STATE_MAX_BYTES,
+            limits=Limits(
+                text=settings.DOCUMENT_MAX_BYTES,
+                state=settings.DOCUMENT_STATE_MAX_BYTES,
+                session=settings.SESSION_MAX_BYTES,
+            ),
         )
 
     def start(self) -> None:

@@ -57,6 +57,7 @@ class DocumentRoom:
         self.number = 0
         """The newest update that its sockets have been shown."""
         self.snapshot_number = 0
+        self.held = 0
         self.epoch = 0
         self.session: UUID | None = None
         self.is_closing = False
@@ -180,7 +181,7 @@ class DocumentRoom:
         replica: Replica
         loaded, replica = await self._around.call(load, self._around, self.document)
         self.session, self.epoch, self._owners = loaded.session, loaded.epoch, loaded.owners
-        self.number, self.snapshot_number = loaded.number, loaded.state_number
+        self.number, self.snapshot_number, self.held = loaded.number, loaded.state_number, loaded.held
         self._kind, self._replica, self._whole = KINDS[loaded.kind], replica, None
         self._newest_told, self._is_unsure = 0, False
         if was_here and was_here != self.epoch:
@@ -248,14 +249,15 @@ class DocumentRoom:
                 return
             inspection.check_complete(found, replica.known)
             claims = admission.claims(edit, found, replica, self._owners, self.audience.awareness, self.epoch)
-            admission.check_size(edit, found, replica, self._around.limit)
-            admission.check_state(edit, found, replica, self._around.state_limit)
+            admission.check_size(edit, found, replica, self._around.limits.text)
+            admission.check_room(edit, found, replica, self.held, self._around.limits)
             is_new = replica.apply(edit.message.update, found)
         except Poisoned:
             raise
         except UpdateError as error:
             self._refuse(edit, error, replica)
             return
+        self.held += len(edit.message.update) if is_new else 0
         for client, user in claims.items():
             self._owners[client] = Owner(user, self.epoch)
         socket.asked_again = 0
@@ -325,6 +327,7 @@ class DocumentRoom:
             replica.apply(row.update)
             self.audience.push_all(yprotocol.update(row.update))
             self.number = row.number
+            self.held += len(row.update)
 
     # Answers ----------------------------------------------------------------------------------------
 

@@ -10,7 +10,7 @@ from sessions_app.crdt.replica import Replica
 from sessions_app.crdt.store import Batch, Loaded, Outcome, UpdateStore
 from sessions_app.realtime import document_admission as admission
 from sessions_app.realtime import yprotocol
-from sessions_app.realtime.document_admission import Edit, full
+from sessions_app.realtime.document_admission import Edit, Limits
 from sessions_app.realtime.document_socket import DocumentSocket
 
 if TYPE_CHECKING:
@@ -30,10 +30,7 @@ class Surroundings:
     """Tells other processes: awareness, or None: the log has grown."""
     stored: Callable[["DocumentRoom", list[DocumentSocket]], None]
     """Called after every commit, with whose updates were stored."""
-    limit: int
-    """The largest text of a document, in bytes."""
-    state_limit: int
-    """The most that a document may hold in all, in bytes: its text, what was deleted of it, and who wrote it."""
+    limits: Limits
 
 
 def load(around: Surroundings, document: UUID) -> tuple[Loaded, Replica]:
@@ -47,19 +44,17 @@ def greeting(room: "DocumentRoom", socket: DocumentSocket, around: Surroundings,
 
     A document that holds more than is allowed now can be read, and says why it cannot be written.
     """
-    size = replica.outgrows(around.state_limit, 0)
+    full = admission.full(replica, room.held, around.limits)
     return yprotocol.hello(
         {
             "document": str(room.document),
             "epoch": room.epoch,
             "number": room.number,
             "role": socket.user["role"],
-            "read_only": not socket.may_edit or size is not None,
-            "full": None
-            if size is None
-            else f"It can be read only: with its history it has {full(size, around.state_limit)}.",
+            "read_only": not socket.may_edit or full is not None,
+            "full": None if full is None else f"It can be read only: {full}.",
             "user": socket.user,
-            "limits": {"update_bytes": admission.UPDATE_BYTES, "document_bytes": around.limit},
+            "limits": {"update_bytes": admission.UPDATE_BYTES, "document_bytes": around.limits.text},
         }
     )
 
@@ -68,7 +63,7 @@ def refusal(edit: Edit, error: UpdateError, around: Surroundings) -> bytes:
     """Why an update was not taken; with the limit where that is why."""
     told = {"seq": edit.message.seq, "code": error.code, "message": str(error)}
     if isinstance(error, DocumentFull):
-        told["limit"] = around.limit
+        told["limit"] = around.limits.text
     elif isinstance(error, HistoryFull):
-        told["limit"] = around.state_limit
+        told["limit"] = error.limit
     return yprotocol.refused(told)

@@ -17,6 +17,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import F
 from django.utils import timezone
 
 from sessions_app import selectors, update_log
@@ -35,6 +36,7 @@ COALESCE_FOR = timedelta(seconds=60)
 """One person's saves within this time are kept as one revision."""
 REVISIONS_KEPT = 200
 """How many unpinned revisions a document keeps; older ones go."""
+REVISIONS_KEPT_LEAST = 10
 EDIT = "edit"
 CREATE = "create"
 """The text that a session began with; later saves never grow over it."""
@@ -158,9 +160,20 @@ def keep_locked_revision(locked: Document) -> Revision:
         document=locked, number=locked.revision, defaults={"text": locked.text, "origin": {"kind": EDIT}}
     )
     if not revision.pinned:
+        size = len(locked.text.encode())
+        _check_held(locked, size)
         revision.pinned = True
         revision.save(update_fields=["pinned"])
+        Document.objects.filter(pk=locked.pk).update(held_bytes=F("held_bytes") + size)
+        locked.held_bytes += size
     return revision
+
+
+def _check_held(document: Document, more: int) -> None:
+    """Refuses what would make the session hold more, for good, than it may."""
+    if document.held_bytes + more > settings.SESSION_MAX_BYTES:
+        size = document.held_bytes + more
+        raise TooLarge(what="session with its history", size=size, limit=settings.SESSION_MAX_BYTES)
 
 
 def name_revision(*, user: User, session_id: UUID, name: str) -> Revision:
@@ -250,9 +263,10 @@ def _append(
         size = replica.outgrows(settings.DOCUMENT_STATE_MAX_BYTES, 0)
         if size is not None:
             raise TooLarge(what="document with its history", size=size, limit=settings.DOCUMENT_STATE_MAX_BYTES)
+        _check_held(document, len(update))
     update_log.append_locked(document, update, user=user, origin=origin, now=now, client=_client)
     document.text, document.updated_at = text, now
-    document.save(update_fields=["revision", "updated_at"])
+    document.save(update_fields=["revision", "held_bytes", "updated_at"])
     update_log.write_down(document, text, document.revision)
     transaction.on_commit(partial(publish.document, document.pk, str(document.revision)))
 
@@ -294,6 +308,8 @@ def _coalesces(newest: Revision, *, user: User, origin: dict[str, Any], now: dat
 
 def _thin_out(document: Document) -> None:
     unpinned = Revision.objects.filter(document=document, pinned=False)
-    oldest_kept = unpinned.order_by("-number").values_list("number", flat=True)[REVISIONS_KEPT - 1 : REVISIONS_KEPT]
+    fitting = settings.SESSION_REVISIONS_BYTES // max(1, len(document.text))
+    kept = min(REVISIONS_KEPT, max(REVISIONS_KEPT_LEAST, fitting))  # of a large text fewer, so that all fit
+    oldest_kept = unpinned.order_by("-number").values_list("number", flat=True)[kept - 1 : kept]
     for number in oldest_kept:
         unpinned.filter(number__lt=number).delete()

@@ -1,9 +1,11 @@
 """What a document holds is counted in bytes where it is held: formats, deleted text, client ids, all of its state."""
 
+from importlib import import_module
 from typing import Any
 
 import pytest
 from asgiref.sync import sync_to_async
+from django.apps import apps
 from pycrdt import Doc, Text
 
 from sessions_app import update_log
@@ -12,7 +14,7 @@ from sessions_app.crdt.edits import Edit
 from sessions_app.crdt.kinds import TEXT
 from sessions_app.crdt.replica import Replica
 from sessions_app.errors import TooLarge
-from sessions_app.models import DocumentClient, DocumentUpdate
+from sessions_app.models import DocumentClient, DocumentUpdate, Revision
 from sessions_app.realtime import document_admission, document_hub, yprotocol
 from sessions_app.services import documents
 from tests.sessions_app.conftest import Cast
@@ -169,3 +171,58 @@ def test_a_state_is_not_measured_for_every_keystroke_near_its_limit(monkeypatch:
             replica.apply(update)
     assert replica.text() == "x" * 5000
     assert len(measured) < 5000 * 25 / 100
+
+
+async def test_what_is_typed_and_deleted_again_and_again_fills_the_disk_only_up_to_the_limit(
+    cast: Cast, join: Join, settings: Any
+) -> None:
+    settings.SESSION_MAX_BYTES = LIMIT
+    ana, ben = await join(cast.ana), await join(cast.ben)
+    for _ in range(12):
+        ana.type("x" * 2000)
+        ana.send_update(ana.replica.edit([Edit(4, 2000, "")]))
+    await ana.until(lambda: ana.refused)
+    assert ana.refused[0]["code"] == "history_too_large"
+    assert ana.refused[0]["limit"] == LIMIT
+    assert f"the limit is {LIMIT:,}" in ana.refused[0]["message"]
+    await sync_to_async(cast.session.refresh_from_db)()
+    document = await cast.session.documents.aget()
+    log = [len(update) async for update in DocumentUpdate.objects.values_list("update", flat=True)]
+    assert document.held_bytes == sum(log) <= LIMIT
+    await ben.until(lambda: ben.text.startswith("one\n"))
+    await ben.has_stored(ben.send_update(ben.replica.edit([Edit(0, 2, "")])))  # what deletes still fits
+
+
+async def test_a_text_over_rest_and_a_named_version_count_as_well(cast: Cast, settings: Any) -> None:
+    settings.SESSION_MAX_BYTES = LIMIT
+    change, name = sync_to_async(documents.replace_text), sync_to_async(documents.name_revision)
+    await change(user=cast.ana, session_id=cast.session.pk, text="x" * 8000)
+    await name(user=cast.ana, session_id=cast.session.pk, name="first")
+    await name(user=cast.ana, session_id=cast.session.pk, name="again, and no more")
+    assert 16_000 < (await cast.session.documents.aget()).held_bytes < 17_000
+    await change(user=cast.ana, session_id=cast.session.pk, text="y" + "x" * 8000)
+    with pytest.raises(TooLarge) as refused:
+        await name(user=cast.ana, session_id=cast.session.pk, name="too much")
+    assert refused.value.extra == {"limit": LIMIT}
+    with pytest.raises(TooLarge):
+        await change(user=cast.ana, session_id=cast.session.pk, text="z" * 9000)
+
+
+async def test_of_a_large_text_fewer_revisions_are_kept(cast: Cast, settings: Any) -> None:
+    settings.SESSION_REVISIONS_BYTES = 300_000
+    change = sync_to_async(documents.replace_text)
+    for n in range(20):
+        user = cast.ana if n % 2 else cast.ben  # by turns, so that none grows over another
+        await change(user=user, session_id=cast.session.pk, text=f"{n}" + "x" * 20_000)
+    assert await Revision.objects.acount() == 300_000 // 20_002
+
+
+async def test_what_was_there_before_is_counted_by_the_migration(cast: Cast) -> None:
+    change, name = sync_to_async(documents.replace_text), sync_to_async(documents.name_revision)
+    await change(user=cast.ana, session_id=cast.session.pk, text="é" * 1000)
+    await name(user=cast.ana, session_id=cast.session.pk, name="first")
+    before = (await cast.session.documents.aget()).held_bytes
+    await cast.session.documents.aupdate(held_bytes=0)
+    count = import_module("sessions_app.migrations.0003_documents_know_what_they_hold").count
+    await sync_to_async(count)(apps, None)
+    assert (await cast.session.documents.aget()).held_bytes == before - 1000  # letters stand for bytes there
