@@ -20,6 +20,7 @@ from graphs_app.errors import GraphNotFound
 from graphs_app.following import Follower
 from graphs_app.services import runs
 from graphs_app.waiting import woken_by
+from sessions_app import strict_json
 from sessions_app.consumers import Refused, accepted, identify
 from sessions_app.errors import DomainError
 from sessions_app.models import User
@@ -102,9 +103,11 @@ class _Executions:
         if len(text) > FRAME_MAX:
             raise Ended(CloseCode.TOO_LARGE, f"a frame has at most {FRAME_MAX:,} characters")
         try:
-            frame = json.loads(text)
-        except (ValueError, RecursionError) as error:
-            raise Ended(CloseCode.MALFORMED, 'expected JSON: {"initial_state": {...}}') from error
+            frame = strict_json.loads(text)
+        except strict_json.JsonRefused as error:
+            raise Ended(
+                CloseCode.MALFORMED, f'expected JSON: {{"initial_state": {{...}}}}; {str(error)[:60]}'
+            ) from error
         if not isinstance(frame, dict) or not isinstance(frame.get("initial_state", {}), dict):
             raise Ended(CloseCode.MALFORMED, 'expected {"initial_state": {...}}')
         return frame.get("initial_state", {})

@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, unquote
 
+from sessions_app import strict_json
+
 Json = dict[str, Any]
 ZIP = b"PK\x03\x04"
 MOST_ENTRIES = 2000
@@ -111,11 +113,9 @@ def _snapshot(definition: Json, about: Json, files: Mapping[str, str]) -> Json:
 
 def _json(files: Mapping[str, str], name: str) -> Json:
     try:
-        value = json.loads(files[name])
-    except RecursionError as error:
-        raise NotAFolder(f"{name} is nested too deeply.") from error
-    except json.JSONDecodeError as error:
-        raise NotAFolder(f"{name} is not JSON at line {error.lineno}, column {error.colno}: {error.msg}.") from error
+        value = strict_json.loads(files[name])
+    except strict_json.JsonRefused as error:
+        raise NotAFolder(f"{name} cannot be taken: {error}.") from error
     if not isinstance(value, dict):
         raise NotAFolder(f"{name} is no JSON object.")
     return value

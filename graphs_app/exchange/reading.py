@@ -4,13 +4,13 @@ Nothing that is imported is ever run: of a module, only the JSON in it is read, 
 """
 
 import ast
-import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from graphs_app.engine.errors import EngineError
 from graphs_app.exchange import langgraph
 from graphs_app.exchange.module import END, MARK
+from sessions_app import strict_json
 
 
 class NotAGraph(EngineError):
@@ -39,16 +39,9 @@ def read_graph(text: str, *, name: str = "", tools: Iterable[str] = ()) -> dict[
 
 def _json(text: str) -> Any:
     try:
-        return json.loads(text, parse_constant=_refused)
-    except RecursionError as error:
-        raise NotAGraph("The JSON is nested too deeply to be a graph.") from error
-    except ValueError as error:
-        where = f" at line {error.lineno}, column {error.colno}" if isinstance(error, json.JSONDecodeError) else ""
-        raise NotAGraph(f"The text is not JSON{where}: {getattr(error, 'msg', error)}.") from error
-
-
-def _refused(constant: str) -> None:
-    raise ValueError(f"{constant} is not a JSON number")
+        return strict_json.loads(text)
+    except strict_json.JsonRefused as error:
+        raise NotAGraph(f"The text is no JSON that can be taken: {error}.") from error
 
 
 def _json_of_module(text: str) -> Any:

@@ -16,6 +16,7 @@ from refine_app.model_clients.tokens import estimate
 from refine_app.routing.endpoints import complexity_of
 from refine_app.tools.asking import Question, Reply, ask_model, has_model
 from refine_app.tools.errors import InvalidOutput, ModelNeeded
+from sessions_app import strict_json
 
 MAX_ANSWER_TOKENS = 8000
 MAX_JSON = 200_000
@@ -106,9 +107,9 @@ def read_data(text: str, schema: Mapping[str, Any]) -> tuple[dict[str, Any] | No
             problem = f"it is longer than {MAX_JSON} characters."
             continue
         try:
-            data = json.loads(candidate)
-        except (ValueError, RecursionError) as error:
-            problem = f"it is not JSON: {excerpt(str(error), 120)}."
+            data = strict_json.loads(candidate)
+        except strict_json.JsonRefused as error:
+            problem = f"{excerpt(str(error), 160)}."
             continue
         try:
             fault = next(iter(judge.mismatches(data, most=1)), None)

@@ -1,13 +1,13 @@
 """JSON bodies: one object, bounded in size and depth, and nothing in it that a database could not keep."""
 
-import json
 from collections.abc import Mapping
 from typing import IO, Any
 
 from django.conf import settings
 from rest_framework.parsers import BaseParser
 
-from sessions_app.errors import Malformed, TooLarge
+from sessions_app import strict_json
+from sessions_app.errors import FieldProblem, Malformed, TooLarge
 from sessions_app.services import texts
 
 MAX_DEPTH = 100
@@ -27,15 +27,10 @@ class BoundedJSONParser(BaseParser):
 def parse_object(body: bytes) -> dict[str, Any]:
     """Reads one JSON object out of bytes that somebody sent."""
     try:
-        content = json.loads(body.decode(), parse_constant=_refuse, parse_float=_finite)
-    except UnicodeDecodeError as error:
-        raise Malformed(f"The body is not UTF-8: byte {error.start} cannot be read.") from error
-    except RecursionError as error:
-        raise Malformed(f"The body is nested too deeply; at most {MAX_DEPTH} levels are read.") from error
-    except json.JSONDecodeError as error:
-        raise Malformed(f"The body is not JSON: {error.msg} at line {error.lineno}, column {error.colno}.") from error
-    except ValueError as error:
-        raise Malformed(f"The body is not JSON that can be kept: {error}.") from error
+        content = strict_json.loads(body)
+    except strict_json.JsonRefused as error:
+        faults = [FieldProblem(pointer=error.pointer, code=error.code, message=error.reason)] if error.pointer else []
+        raise Malformed(f"The body cannot be taken: {error}.", errors=faults) from error
     if not isinstance(content, dict):
         raise Malformed(f"The body is a JSON {type(content).__name__}; expected an object.")
     _check(content)
@@ -58,17 +53,6 @@ def _read(stream: IO[Any], *, declared: int) -> bytes:
     return body
 
 
-def _refuse(constant: str) -> None:
-    raise ValueError(f"{constant} is no JSON number")
-
-
-def _finite(digits: str) -> float:
-    number = float(digits)
-    if number in (float("inf"), float("-inf")):
-        raise ValueError(f"the number {digits[:40]} is too large")
-    return number
-
-
 def _check(content: dict[str, Any]) -> None:
     """Looks at every string and at the depth; without recursion, because the body is a stranger's."""
     waiting: list[tuple[Any, str, int]] = [(content, "", 1)]
@@ -81,6 +65,6 @@ def _check(content: dict[str, Any]) -> None:
         elif isinstance(value, dict):
             for key, inner in value.items():
                 texts.check(key, pointer=pointer)
-                waiting.append((inner, f"{pointer}/{key.replace('~', '~0').replace('/', '~1')}", depth + 1))
+                waiting.append((inner, f"{pointer}/{strict_json.escape(key)}", depth + 1))
         elif isinstance(value, list):
             waiting.extend((inner, f"{pointer}/{at}", depth + 1) for at, inner in enumerate(value))

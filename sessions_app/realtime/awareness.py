@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from sessions_app import strict_json
 from sessions_app.crdt import lib0
 from sessions_app.crdt.lib0 import Reader, Truncated
 
@@ -206,8 +207,8 @@ def _read(data: bytes) -> list[tuple[int, int, str]]:
 def _stamped(state: str, user: Mapping[str, Any]) -> str | None:
     """The state with the user whom the server knows; None when it is no JSON object."""
     try:
-        told = json.loads(state)
-    except (ValueError, RecursionError):
+        told = strict_json.loads(state)
+    except strict_json.JsonRefused:
         return None
     if not isinstance(told, dict):
         return None

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from sessions_app import strict_json
+
 CLIENT_FRAME_MAX_BYTES = 4096
 PONG = '{"type":"pong"}'
 
@@ -56,9 +58,9 @@ def parse(frame: str | bytes) -> Ping | TextSince:
     if isinstance(frame, bytes):
         raise MalformedFrame("a binary frame; this socket speaks JSON text")
     try:
-        content = json.loads(frame)
-    except (ValueError, RecursionError) as error:
-        raise MalformedFrame("a frame that is not JSON") from error
+        content = strict_json.loads(frame)
+    except strict_json.JsonRefused as error:
+        raise MalformedFrame(f"a frame that cannot be taken: {error}") from error
     if not isinstance(content, dict):
         raise MalformedFrame(f"a frame that is a {type(content).__name__}; expected an object with a 'type'")
     match content.get("type"):

@@ -28,6 +28,7 @@ from graphs_app.errors import RunFinished
 from graphs_app.following import Follower
 from graphs_app.models import Interrupt, InterruptStatus, Run, RunStatus
 from graphs_app.services import execution, graphs, runs
+from sessions_app import strict_json
 from sessions_app.errors import DomainError
 from sessions_app.invisible_characters import escaped, shown
 from sessions_app.models import User
@@ -98,8 +99,10 @@ class Command(BaseCommand):
             if not sign:
                 self._fail(f"--answer {one!r} must be NODE=VALUE.", UNUSABLE)
             try:
-                value = json.loads(text)
-            except (ValueError, RecursionError):
+                value = strict_json.loads(text)
+            except strict_json.JsonRefused as error:
+                if error.code != "not_json":
+                    self._fail(f"--answer {node_id}: {error}", UNUSABLE)
                 value = text
             answers.setdefault(node_id, []).append(value)
         return answers
@@ -107,11 +110,11 @@ class Command(BaseCommand):
     def _json(self, path: Path) -> Any:
         try:
             text = sys.stdin.read() if str(path) == "-" else path.read_text(encoding="utf-8")
-            return json.loads(text)
+            return strict_json.loads(text)
         except OSError as error:
             self._fail(f"{str(path)!r} cannot be read: {error.strerror}.", UNUSABLE)
-        except (ValueError, RecursionError) as error:
-            self._fail(f"{str(path)!r} is not JSON: {error}", UNUSABLE)
+        except ValueError as error:
+            self._fail(f"{str(path)!r} cannot be taken: {error}", UNUSABLE)
 
     def _to_its_end(self, run: Run, user: User, answers: dict[str, list[Any]], *, follow: bool) -> None:
         follower = Follower(run.pk)

@@ -94,7 +94,7 @@ def test_the_module_runs_the_graph_with_only_the_engine(tmp_path: Path) -> None:
         ("", "empty"),
         ("{", "line 1, column"),
         ("[1, 2]", "no graph"),
-        ('{"a": NaN}', "not a JSON number"),
+        ('{"a": NaN}', "no JSON number"),
         ("[" * 100_000, "JSON"),
         (module.MARK + "\nDEFINITION = json.loads(\n 'x'", "cut short"),
         (f"{module.MARK}\nDEFINITION = json.loads(\n __import__('os')\n)\n{module.END}", "cannot be read"),
