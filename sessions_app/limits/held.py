@@ -1,21 +1,21 @@
-"""The quotas of what this app makes: guests, sessions, members, links into a session."""
+"""The quotas of what this app makes: guests, sessions, what their documents hold, members, links into a session."""
 
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db.models import F, Q, QuerySet
+from django.db.models import F, Q, QuerySet, Sum
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from sessions_app.limits.quotas import Holder, Quota, register
-from sessions_app.models import Invite, Member, Session, User
+from sessions_app.models import Document, Invite, Member, Session, User
 
 GUEST_COUNTS_FOR = timedelta(days=1)
 
 
 def install() -> None:
     """Registers them; called once, when the app is ready."""
-    for quota in (GUESTS, SESSIONS, MEMBERS, INVITES):
+    for quota in (GUESTS, SESSIONS, DOCUMENT_BYTES, MEMBERS, INVITES):
         register(quota)
 
 
@@ -50,6 +50,11 @@ def _session_free_at(holder: Holder) -> datetime | None:
     return first + timedelta(seconds=settings.SESSION_RETENTION_S) if first else None
 
 
+def _document_bytes(holder: Holder) -> int:
+    held = Document.objects.filter(**holder.owning("session__created_by"))
+    return int(held.aggregate(total=Sum("held_bytes"))["total"] or 0)
+
+
 def _members(holder: Holder) -> int:
     return Member.objects.filter(session_id=holder.key).count()
 
@@ -79,6 +84,14 @@ SESSIONS = Quota(
     used=_sessions,
     free_at=_session_free_at,
     advice="Delete one that you no longer need.",
+)
+DOCUMENT_BYTES = Quota(
+    name="document_bytes",
+    what="bytes in the documents of all sessions by whoever made this one",
+    setting="QUOTA_DOCUMENT_BYTES",
+    used=_document_bytes,
+    free_at=_session_free_at,
+    advice="Delete a session that is no longer needed.",
 )
 MEMBERS = Quota(
     name="members",

@@ -111,6 +111,16 @@ def require(name: str, holders: Sequence[Holder], *, adding: int = 1) -> None:
             )
 
 
+def exceeded(name: str, holders: Sequence[Holder]) -> QuotaExceeded | None:
+    """Who has more than they may already, for what grows by itself and is looked at now and then."""
+    quota = _registered[name]
+    for holder in holders:
+        limit = quota.limit_of(holder)
+        if limit is not None and (found := quota.used(holder)) > limit:
+            return QuotaExceeded(quota=name, what=quota.what, limit=limit, used=found, advice=quota.advice)
+    return None
+
+
 def usage(names: Iterable[str], holder: Holder) -> dict[str, tuple[int, int | None]]:
     """What a holder has of some quotas, and may have."""
     return {name: (_registered[name].used(holder), _registered[name].limit_of(holder)) for name in names}

@@ -34,6 +34,17 @@ class Limits:
 
 
 @dataclass(slots=True)
+class Held:
+    """What a document holds on disk for good."""
+
+    bytes: int = 0
+    counted: int = 0
+    """How much it was when it was last asked whether its session's maker may hold as much."""
+    over: str = ""
+    """Why nothing may be added, though it is not full itself: what its maker holds in all."""
+
+
+@dataclass(slots=True)
 class Edit:
     """An update that waits for its turn."""
 
@@ -111,7 +122,7 @@ def check_size(edit: Edit, found: Contents, replica: Replica, limit: int) -> Non
         raise DocumentFull(f"the document would have {after:,} bytes; the limit is {limit:,}")
 
 
-def check_room(edit: Edit, found: Contents, replica: Replica, held: int, limits: Limits) -> None:
+def check_room(edit: Edit, found: Contents, replica: Replica, held: Held, limits: Limits) -> None:
     """Raises HistoryFull for what would make all that a document holds too large, in memory or on disk.
 
     Deleting what is there always fits, and so does what is there already.
@@ -122,12 +133,14 @@ def check_room(edit: Edit, found: Contents, replica: Replica, held: int, limits:
         raise error
 
 
-def full(replica: Replica, held: int, limits: Limits, *, more: int = 0) -> HistoryFull | None:
+def full(replica: Replica, held: Held, limits: Limits, *, more: int = 0) -> HistoryFull | None:
     """Why a document has no room for so many bytes more, and what to do; None when it has."""
     takes = "would take" if more else "takes"
     then = "What is stored stays; copy the text into a new session to go on"
-    if held + more > limits.session:
-        told = f"the history {takes} {held + more:,} bytes; the limit is {limits.session:,}. {then}"
+    if held.over:
+        return HistoryFull(held.over, limit=limits.session)
+    if held.bytes + more > limits.session:
+        told = f"the history {takes} {held.bytes + more:,} bytes; the limit is {limits.session:,}. {then}"
         return HistoryFull(told, limit=limits.session)
     if (size := replica.outgrows(limits.state, more)) is not None:
         told = f"the document {takes} {size:,} bytes with what was deleted of it; the limit is {limits.state:,}. {then}"

@@ -23,6 +23,7 @@ from django.utils import timezone
 from sessions_app import update_log
 from sessions_app.crdt.replica import Replica
 from sessions_app.crdt.store import StoreFailed
+from sessions_app.limits import quotas
 from sessions_app.models import Document, Role, SessionStatus
 from sessions_app.realtime import agents, hub, publish, store, topics
 from sessions_app.realtime.close_codes import CloseCode
@@ -42,6 +43,8 @@ LOOK_EVERY_S = 2.0
 SEEN_EVERY_S = 30.0
 AGENTS_AFTER_S = 0.2
 """So long after a session's log has grown, and not more often, its agents are looked for."""
+COUNT_AFTER_BYTES = 256 * 1024
+"""When a document has grown by so much, it is asked whether its session's maker may hold as much."""
 SAVE_AFTER_S = 2.0
 SAVE_WITHIN_S = 20.0
 COMPACT_AFTER = 500
@@ -257,7 +260,18 @@ class DocumentHub:
             known = seen.documents.get(room.document)
             if known is not None and known[1] > room.number:
                 room.wake(known[1])
+        await self._count_bytes(rooms)
         await self._look_for_agents({room.session for room in rooms})
+
+    async def _count_bytes(self, rooms: list[DocumentRoom]) -> None:
+        """Asks of documents that have grown much, and of those that were refused, what their sessions' makers hold."""
+        grown = [room for room in rooms if room.held.over or room.held.bytes > room.held.counted + COUNT_AFTER_BYTES]
+        if not grown:
+            return
+        over = await store.call(_over_quota, [room.document for room in grown])
+        for room in grown:
+            room.held.counted = room.held.bytes
+            room.held.over = over.get(room.document, "")
 
     # Agents -----------------------------------------------------------------------------------------
 
@@ -344,6 +358,16 @@ def _show_agents(shown: Agents, here: list[agents.Agent], now: float, moment: da
 
 def _look(document_ids: list[UUID], logins: set[str]) -> Seen:
     return Seen(document_ids, logins)
+
+
+def _over_quota(document_ids: list[UUID]) -> dict[UUID, str]:
+    """Why nothing may be added to these documents; those to which it may are left out."""
+    found = {}
+    for document in Document.objects.filter(pk__in=document_ids).select_related("session__created_by"):
+        error = quotas.exceeded("document_bytes", quotas.holders_of(document.session.created_by))
+        if error is not None:
+            found[document.pk] = error.message
+    return found
 
 
 def _autosave(session: UUID, document: UUID, number: int, text: str, users: dict[UUID, str]) -> None:

@@ -57,7 +57,7 @@ class DocumentRoom:
         self.number = 0
         """The newest update that its sockets have been shown."""
         self.snapshot_number = 0
-        self.held = 0
+        self.held = admission.Held()
         self.epoch = 0
         self.session: UUID | None = None
         self.is_closing = False
@@ -181,7 +181,7 @@ class DocumentRoom:
         replica: Replica
         loaded, replica = await self._around.call(load, self._around, self.document)
         self.session, self.epoch, self._owners = loaded.session, loaded.epoch, loaded.owners
-        self.number, self.snapshot_number, self.held = loaded.number, loaded.state_number, loaded.held
+        self.number, self.snapshot_number, self.held.bytes = loaded.number, loaded.state_number, loaded.held
         self._kind, self._replica, self._whole = KINDS[loaded.kind], replica, None
         self._newest_told, self._is_unsure = 0, False
         if was_here and was_here != self.epoch:
@@ -257,7 +257,7 @@ class DocumentRoom:
         except UpdateError as error:
             self._refuse(edit, error, replica)
             return
-        self.held += len(edit.message.update) if is_new else 0
+        self.held.bytes += len(edit.message.update) if is_new else 0
         for client, user in claims.items():
             self._owners[client] = Owner(user, self.epoch)
         socket.asked_again = 0
@@ -327,7 +327,7 @@ class DocumentRoom:
             replica.apply(row.update)
             self.audience.push_all(yprotocol.update(row.update))
             self.number = row.number
-            self.held += len(row.update)
+            self.held.bytes += len(row.update)
 
     # Answers ----------------------------------------------------------------------------------------
 

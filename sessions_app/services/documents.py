@@ -26,6 +26,7 @@ from sessions_app.crdt.kinds import TEXT
 from sessions_app.crdt.replica import Replica
 from sessions_app.errors import NotFound, StaleRevision, TooLarge
 from sessions_app.events import DocumentSaved
+from sessions_app.limits import quotas
 from sessions_app.models import Document, Revision, Session, User
 from sessions_app.permissions import Action, require, require_active
 from sessions_app.realtime import publish
@@ -246,6 +247,7 @@ def _change(
         if text == locked.text:
             return locked
         _check(text)
+        quotas.require("document_bytes", quotas.holders_of(locked.session.created_by), adding=len(text))
         shown = origin if by == str(user) else {**origin, "by": by}
         _append(locked, replica, text, user=user, origin=shown, now=now)
         _keep(locked, locked.revision, user=user, origin=origin, now=now)

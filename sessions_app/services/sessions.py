@@ -38,6 +38,7 @@ def create(
     language = _clean_language(language)
     with transaction.atomic():
         quotas.require("sessions", quotas.holders_of(user))
+        quotas.require("document_bytes", quotas.holders_of(user), adding=len(text.encode("utf-8", "replace")))
         session = Session.objects.create(
             title=title,
             language=language,

@@ -13,10 +13,10 @@ from sessions_app.crdt import lib0
 from sessions_app.crdt.edits import Edit
 from sessions_app.crdt.kinds import TEXT
 from sessions_app.crdt.replica import Replica
-from sessions_app.errors import TooLarge
+from sessions_app.errors import QuotaExceeded, TooLarge
 from sessions_app.models import DocumentClient, DocumentUpdate, Revision
 from sessions_app.realtime import document_admission, document_hub, yprotocol
-from sessions_app.services import documents
+from sessions_app.services import documents, sessions
 from tests.sessions_app.conftest import Cast
 from tests.sessions_app.realtime.conftest import Editor, Join
 
@@ -185,12 +185,11 @@ async def test_what_is_typed_and_deleted_again_and_again_fills_the_disk_only_up_
     assert ana.refused[0]["code"] == "history_too_large"
     assert ana.refused[0]["limit"] == LIMIT
     assert f"the limit is {LIMIT:,}" in ana.refused[0]["message"]
-    await sync_to_async(cast.session.refresh_from_db)()
+    await ben.until(lambda: ben.text.startswith("one\n"))
+    await ben.has_stored(ben.send_update(ben.replica.edit([Edit(0, 2, "")])))  # what deletes still fits
     document = await cast.session.documents.aget()
     log = [len(update) async for update in DocumentUpdate.objects.values_list("update", flat=True)]
     assert document.held_bytes == sum(log) <= LIMIT
-    await ben.until(lambda: ben.text.startswith("one\n"))
-    await ben.has_stored(ben.send_update(ben.replica.edit([Edit(0, 2, "")])))  # what deletes still fits
 
 
 async def test_a_text_over_rest_and_a_named_version_count_as_well(cast: Cast, settings: Any) -> None:
@@ -226,3 +225,26 @@ async def test_what_was_there_before_is_counted_by_the_migration(cast: Cast) -> 
     count = import_module("sessions_app.migrations.0003_documents_know_what_they_hold").count
     await sync_to_async(count)(apps, None)
     assert (await cast.session.documents.aget()).held_bytes == before - 1000  # letters stand for bytes there
+
+
+async def test_what_one_person_holds_in_all_sessions_is_bounded_while_they_type(
+    cast: Cast, join: Join, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.QUOTA_DOCUMENT_BYTES = f"person {LIMIT}"
+    monkeypatch.setattr(document_hub, "COUNT_AFTER_BYTES", 1000)
+    other = await sync_to_async(sessions.create)(user=cast.ana, text="y" * 15_000)
+    ana = await join(cast.ana)
+    await ana.has_stored(ana.type("x" * 6000))
+    await document_hub.current().look()
+    ana.type("more")
+    await ana.until(lambda: ana.refused)
+    assert f"the limit is {LIMIT:,}" in ana.refused[0]["message"]
+    assert "Delete a session" in ana.refused[0]["message"]
+    with pytest.raises(QuotaExceeded):
+        await sync_to_async(sessions.create)(user=cast.ana, text="z")
+    with pytest.raises(QuotaExceeded):
+        await sync_to_async(documents.replace_text)(user=cast.ben, session_id=cast.session.pk, text="z" * 3000)
+    await sync_to_async(sessions.delete)(user=cast.ana, session_id=other.pk)
+    await document_hub.current().look()
+    ben = await join(cast.ben)
+    await ben.has_stored(ben.type("there is room again"))
