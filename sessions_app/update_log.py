@@ -37,7 +37,7 @@ from sessions_app.update_line import Line, SqliteLine
 
 log = logging.getLogger(__name__)
 
-QUARANTINED_KEPT = 100
+QUARANTINED_KEPT = 20
 """How many refused updates of a document are kept; a flood of them is no reason to fill the disk."""
 QUARANTINED_BYTES = 64 * 1024
 

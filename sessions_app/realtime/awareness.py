@@ -20,6 +20,8 @@ CLIENTS_PER_HOLDER = 4
 GONE_AFTER_S = 30.0
 """A client says that it is there every 15 seconds."""
 FORGET_AFTER_S = 120.0
+GONE_REMEMBERED = 2_000
+"""So many that left are remembered: who comes and goes in one message, again and again, takes no memory by it."""
 
 
 class BadAwareness(ValueError):
@@ -180,6 +182,8 @@ class Awareness:
 
     def _remove(self, client: int, now: float, *, clock: int | None = None) -> None:
         presence = self.here.pop(client)
+        if len(self._gone) >= GONE_REMEMBERED:
+            del self._gone[next(iter(self._gone))]
         self._gone[client] = Gone(clock or presence.clock + 1, presence.user, now)
 
 
@@ -196,8 +200,8 @@ def _read(data: bytes) -> list[tuple[int, int, str]]:
     try:
         for _ in range(reader.uint()):
             client, clock, state = reader.uint(), reader.uint(), reader.text()
-            if len(state) > STATE_BYTES:
-                raise BadAwareness(f"the state of client {client} has {len(state)} characters; at most {STATE_BYTES}")
+            if (size := len(state.encode())) > STATE_BYTES:
+                raise BadAwareness(f"the state of client {client} has {size} bytes; at most {STATE_BYTES} are taken")
             found.append((client, clock, state))
     except Truncated as error:
         raise BadAwareness(f"the awareness message is malformed: {error}") from None

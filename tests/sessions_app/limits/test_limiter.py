@@ -19,7 +19,7 @@ from sessions_app.limits.memory_store import MemoryStore
 from sessions_app.limits.redis_store import RedisStore
 from sessions_app.limits.windows import Counter, Reading
 from tests.servers.ports import free_port
-from tests.servers.redis_server import _answers
+from tests.servers.redis_server import answers
 
 pytestmark = pytest.mark.once
 
@@ -41,8 +41,7 @@ class Server:
         pid_file = self.folder / "pid"
         arguments = ("--bind", "127.0.0.1", "--port", str(self.port), "--dir", str(self.folder), "--save", "")
         self.process = subprocess.Popen([program, *arguments, "--pidfile", str(pid_file)], stdout=subprocess.DEVNULL)
-        pid_file.touch()
-        assert _answers(self.url, pid_file)
+        assert answers(self.url)
 
     def send(self, number: int) -> None:
         self.process.send_signal(number)
