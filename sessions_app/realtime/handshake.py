@@ -30,6 +30,7 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 T = TypeVar("T")
 
 GOODBYE_S = 5.0
+MOST_PARAMETERS = 20
 
 
 class Refused(Exception):
@@ -132,7 +133,11 @@ async def close(send: Send, ending: Ending) -> None:
 
 
 def query(scope: Scope, name: str) -> str:
-    given = parse_qs(scope.get("query_string", b"").decode("latin-1"), max_num_fields=20)
+    """One parameter of the socket's address. Raises Refused where there are more than anybody has a use for."""
+    try:
+        given = parse_qs(scope.get("query_string", b"").decode("latin-1"), max_num_fields=MOST_PARAMETERS)
+    except ValueError:
+        raise Refused(CloseCode.MALFORMED, f"at most {MOST_PARAMETERS} parameters") from None
     return str(given.get(name, [""])[-1])
 
 

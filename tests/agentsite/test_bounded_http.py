@@ -340,6 +340,30 @@ def test_the_handshake_of_a_socket_is_bounded_like_any_head(site: Site, header: 
     assert status < 500
 
 
+SHAKE = (
+    b"GET %s HTTP/1.1\r\n" + HOST + b"Connection: Upgrade\r\nUpgrade: websocket\r\nOrigin: http://localhost\r\n"
+    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+)
+
+
+def test_the_address_of_a_socket_is_read_without_a_failure(site: Site) -> None:
+    for path in (b"x/?" + b"a=b&" * 50, b"x/?ticket=%ff%00", b"x/?after=" + b"9" * 500, b"%ff/", b"x/document/?a=%"):
+        with closing(begun(site, SHAKE % (b"/ws/sessions/" + path))) as connection:
+            assert int(connection.recv(65536).split(b" ", 2)[1]) in (101, 403), path
+    assert "Exception in ASGI" not in site.log()
+    assert "max_num_fields" not in site.log()
+
+
+def test_sockets_count_among_the_connections_and_leave_with_their_end(start_site: StartSite) -> None:
+    site = start_site(environment={"CONNECTIONS_PER_ADDRESS_MAX": "20", "REQUEST_HEAD_S": "2"})
+    for _ in range(3):
+        with ExitStack() as stack:
+            for _ in range(15):
+                socket_ = stack.enter_context(closing(begun(site, SHAKE % b"/ws/sessions/x/?ticket=x")))
+                assert b" 101 " in socket_.recv(65536)
+        wait_for(lambda: health(site) == 200)
+
+
 def test_the_scaled_site_is_bounded_as_well(scaled_site: Site) -> None:
     with closing(opened(scaled_site)) as connection:
         connection.sendall(b"GET /api/health HTTP/1.1\r\nX: " + b"a" * 2_000_000)
