@@ -6,6 +6,7 @@ closing, errors. It costs twenty microseconds for each frame, and an edit is a f
 
 from typing import Any, cast
 
+from django.conf import settings
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import Frame
 from websockets.protocol import OPEN
@@ -34,7 +35,7 @@ FRAGMENTS_AT_MOST = 4096
 PINGS_AT_MOST = 100
 PINGS_WITHIN_S = 10.0
 """Of the protocol, which no browser lets a page send; each is answered, so a flood of them is work without an end."""
-AGAINST_THE_RULES, NO_TEXT, TOO_LARGE = 1008, 1007, 1009
+AGAINST_THE_RULES, NO_TEXT, TOO_LARGE, TRY_LATER = 1008, 1007, 1009, 1013
 
 
 def head(first: int, length: int) -> bytes:
@@ -54,9 +55,20 @@ def _is_text(fragments: list[bytes]) -> bool:
     return True
 
 
+class Unfinished:
+    """What messages hold that are not whole yet, of all connections of the process."""
+
+    def __init__(self) -> None:
+        self.bytes = 0
+
+
+UNFINISHED = Unfinished()
+
+
 class QuickSockets(WebSocketsSansIOProtocol):
     """One connection."""
 
+    _unfinished = 0
     _pings = 0
     _pings_since = float("-inf")
 
@@ -88,12 +100,24 @@ class QuickSockets(WebSocketsSansIOProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         DOORS.leave(self.transport)
+        self._weigh(0)
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         rest = self._take_short(data) if self._is_between_messages() else data
         if rest:
             super().data_received(rest)
+            self._weigh(len(self.conn.reader.buffer) + (self.conn.current_size or 0))
+            if (
+                UNFINISHED.bytes > settings.SOCKET_UNFINISHED_MAX_BYTES
+                and self._unfinished > WAITING_BYTES
+                and self.conn.state is OPEN
+            ):
+                self._refuse(TRY_LATER, "more is half sent than is held here")
+
+    def _weigh(self, unfinished: int) -> None:
+        UNFINISHED.bytes += unfinished - self._unfinished
+        self._unfinished = unfinished
 
     def _is_between_messages(self) -> bool:
         """Whether the next byte begins a message on an open connection that neither side is closing."""

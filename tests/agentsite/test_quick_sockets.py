@@ -5,6 +5,7 @@ from random import Random
 from typing import Any
 
 import pytest
+from django.test import override_settings
 from uvicorn import Config
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from uvicorn.server import ServerState
@@ -13,7 +14,7 @@ from websockets.frames import Frame, Opcode
 from websockets.protocol import OPEN
 from websockets.uri import parse_uri
 
-from agentsite.quick_sockets import BINARY, TEXT, WAITING, WRITE, QuickSockets, head
+from agentsite.quick_sockets import BINARY, TEXT, TRY_LATER, UNFINISHED, WAITING, WRITE, QuickSockets, head
 
 
 @pytest.mark.parametrize("length", [0, 1, 125, 126, 127, 65_535, 65_536, 1_048_576])
@@ -144,6 +145,31 @@ async def test_whatever_comes_in_whatever_pieces_is_heard_as_the_library_hears_i
     # What stands before a broken frame in the same piece the library drops with it; here it is heard.
     assert heard == library or (heard[1:] == library and library[-1]["type"] == "websocket.disconnect")
     assert quick.wire.written == plain.wire.written
+
+
+async def test_messages_that_are_half_sent_hold_only_so_much_together() -> None:
+    others = UNFINISHED.bytes
+    half = b"\x82\xff" + (1_000_000).to_bytes(8, "big") + b"\0\0\0\0" + b"x" * 100_000
+    with override_settings(SOCKET_UNFINISHED_MAX_BYTES=others + 350_000):
+        several = [await Spoken(QuickSockets).accepted() for _ in range(4)]
+        written = [len(one.wire.written) for one in several]
+        for one in several:
+            one.protocol.data_received(half)
+        said = [one.wire.written[before:] for one, before in zip(several, written, strict=True)]
+        assert [bytes(one[:1]) for one in said] == [b"", b"", b"", b"\x88"]
+        assert int.from_bytes(said[3][2:4], "big") == TRY_LATER
+        for one in several:
+            one.protocol.connection_lost(None)
+    assert UNFINISHED.bytes == others
+
+
+async def test_a_message_that_becomes_whole_is_held_no_more() -> None:
+    spoken, others = await Spoken(QuickSockets).accepted(), UNFINISHED.bytes
+    whole = frame(Opcode.BINARY, b"a" * 100_000, fin=False) + frame(Opcode.CONT, b"b" * 100_000)
+    for begin in range(0, len(whole), 30_000):
+        spoken.protocol.data_received(whole[begin : begin + 30_000])
+        assert (UNFINISHED.bytes > others) == (begin + 30_000 < len(whole))
+    spoken.protocol.connection_lost(None)
 
 
 async def test_who_sends_more_than_the_application_takes_is_read_no_further_until_it_does() -> None:

@@ -5,6 +5,7 @@ import random
 import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 from threading import Thread
 from typing import Any
 
@@ -293,3 +294,10 @@ def test_schemas_are_judged_as_by_their_meta_schema() -> None:
         place = by.choice([schema, *(one for key in PARTS if isinstance(one := schema.get(key), dict))])
         place[by.choice(known)] = by.choice(WRONG)
         assert (faults(schema) == []) == meta.is_valid(schema), schema
+
+
+def test_nobody_else_asks_a_judge_that_would_fetch() -> None:
+    root = Path(__file__).resolve().parents[3]
+    apps = ("agentsite", "sessions_app", "graphs_app", "refine_app")
+    asking = [path for app in apps for path in (root / app).rglob("*.py") if "import jsonschema" in path.read_text()]
+    assert [path.name for path in asking] == ["schema_checks.py"]
