@@ -3,8 +3,11 @@
 from django.urls import URLPattern, URLResolver, include, path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
+from sessions_app.limits.http import limited
+from sessions_app.limits.policies import COMPUTING
+
 urlpatterns: list[URLPattern | URLResolver] = [
-    path("schema", SpectacularAPIView.as_view(), name="schema"),
+    path("schema", limited(COMPUTING)(SpectacularAPIView.as_view()), name="schema"),
     path("docs", SpectacularSwaggerSplitView.as_view(url_name="schema", template_name="api_docs.html"), name="docs"),
     path("", include("sessions_app.api.urls")),
     path("", include("graphs_app.api.urls")),

@@ -8,6 +8,7 @@ from django.shortcuts import render
 from django.views.decorators.csrf import requires_csrf_token
 
 from agentsite import problem
+from sessions_app.errors import QuotaExceeded, RateLimited
 
 
 def _answer(request: HttpRequest, status: int, code: str, heading: str, advice: str) -> HttpResponse:
@@ -28,6 +29,20 @@ def forbidden(request: HttpRequest, exception: Exception | None = None) -> HttpR
 def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     advice = "It does not exist, or its session is not yours to see."
     return _answer(request, 404, "not_found", "There is nothing here", advice)
+
+
+def refused(request: HttpRequest, error: RateLimited | QuotaExceeded) -> HttpResponse:
+    """Too often or too much: what was asked, when it may be asked again, and that nothing was changed."""
+    if problem.is_for_programs(request):
+        return problem.of(request, error)
+    status = problem.STATUS_OF[error.code]
+    heading = "Not so fast" if isinstance(error, RateLimited) else "There is no room for more"
+    context = {"status": status, "heading": heading, "advice": error.message}
+    context["request_id"] = getattr(request, "request_id", "")
+    answer = render(request, "error.html", context, status=status)
+    for name, value in problem.headers_of(error).items():
+        answer[name] = value
+    return answer
 
 
 @requires_csrf_token

@@ -11,7 +11,10 @@ from urllib.parse import quote
 from django.http import HttpRequest, HttpResponse
 from django.utils.functional import SimpleLazyObject
 
-from agentsite import logs, metrics, problem
+from agentsite import error_pages, logs, metrics, problem
+from sessions_app.api.base import ApiView
+from sessions_app.errors import QuotaExceeded, RateLimited
+from sessions_app.limits import http
 
 GIVEN_ID = re.compile(r"[A-Za-z0-9._-]{8,128}")
 QUIET = ("/static/", "/api/health")
@@ -85,6 +88,37 @@ class BodyLimit:
         if coding not in ("", "identity"):
             return problem.response(request, "unsupported_media_type", problem.CODED.format(coding=coding[:40]))
         return self.get_response(request)
+
+
+class Limits:
+    """Counts every page that somebody asks for; views of the API count by themselves, when they know who asks."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        for name, value in http.told(request).items():
+            response.headers.setdefault(name, value)
+        return response
+
+    def process_view(
+        self, request: HttpRequest, view: Callable[..., Any], args: Any, kwargs: Any
+    ) -> HttpResponse | None:
+        if request.path.startswith(QUIET) or issubclass(getattr(view, "cls", object), ApiView):
+            return None
+        policies = http.policies_of(view, request.method)
+        try:
+            http.ask(request, policies, request.user)
+        except RateLimited as error:
+            return error_pages.refused(request, error)
+        return None
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        """Of pages that ask by themselves, such as the operators' login by its password."""
+        if isinstance(error, RateLimited | QuotaExceeded):
+            return error_pages.refused(request, error)
+        return None
 
 
 class ProblemResponses:

@@ -166,6 +166,19 @@ def response(request: HttpRequest, code: str, detail: str, *, retry_after_s: int
     return answer
 
 
+def of(request: HttpRequest, error: DomainError) -> JsonResponse:
+    """The problem of an error, outside the API's own views."""
+    status, body = document(request, error.code, error.message, errors=error.errors, extra=error.extra)
+    return JsonResponse(body, status=status, content_type=CONTENT_TYPE, headers=headers_of(error))
+
+
+def headers_of(error: DomainError) -> dict[str, str]:
+    """When to come again, and which rate it was that refused."""
+    wait_s = error.extra.get("retry_after_s")
+    headers = {} if wait_s is None else {"Retry-After": str(math.ceil(wait_s))}
+    return headers | rate_limit_headers([limiter.refused(error)]) if isinstance(error, RateLimited) else headers
+
+
 def too_large(request: HttpRequest) -> JsonResponse:
     """For a body that was over the limit."""
     status, body = document(request, "too_large", DETAIL["too_large"], extra={"limit": settings.REQUEST_BODY_MAX_BYTES})
@@ -238,14 +251,12 @@ def _told(error: Exception) -> Told:
 
 
 def _headers(error: Exception, context: dict[str, Any]) -> dict[str, str]:
-    headers: dict[str, str] = {}
-    wait_s = error.extra.get("retry_after_s") if isinstance(error, DomainError) else getattr(error, "wait", None)
+    headers = headers_of(error) if isinstance(error, DomainError) else {}
+    wait_s = getattr(error, "wait", None)
     if isinstance(error, OperationalError | InterfaceError):
         wait_s = UNAVAILABLE_RETRY_S
     if wait_s is not None:
         headers["Retry-After"] = str(math.ceil(wait_s))
-    if isinstance(error, RateLimited):
-        headers |= rate_limit_headers([limiter.refused(error)])
     if challenge := getattr(error, "auth_header", None):
         headers["WWW-Authenticate"] = challenge
     if isinstance(error, exceptions.MethodNotAllowed):

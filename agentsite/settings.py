@@ -79,6 +79,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "agentsite.middleware.Limits",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
@@ -127,6 +128,11 @@ else:
     }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 AUTH_USER_MODEL = "sessions_app.User"
+# Passwords are tried at the first only; logins that name the second stand.
+AUTHENTICATION_BACKENDS = [
+    "sessions_app.limits.passwords.PasswordBackend",
+    "django.contrib.auth.backends.ModelBackend",
+]
 
 # No call to another process may take a thread or a process with it: each is bounded, and each may fail.
 REDIS_TIMEOUT_S: float = env.float("REDIS_TIMEOUT_S", default=1.0)

@@ -11,7 +11,7 @@ class GraphsConfig(AppConfig):
     verbose_name = "Graphs"
 
     def ready(self) -> None:
-        from graphs_app import in_sessions, redesigning  # models can be imported only now
+        from graphs_app import in_sessions, quotas, redesigning  # models can be imported only now
 
         builtin.add_to(REGISTRY)
         REGISTRY.add(redesigning.PLAN)
@@ -19,3 +19,4 @@ class GraphsConfig(AppConfig):
         redesigning.install()
         load_plugins(REGISTRY)
         in_sessions.install()
+        quotas.install()

@@ -23,6 +23,8 @@ from graphs_app.waiting import woken_by
 from sessions_app import strict_json
 from sessions_app.consumers import Refused, accepted, identify
 from sessions_app.errors import DomainError
+from sessions_app.limits import addresses, limiter, policies
+from sessions_app.limits.limiter import Caller
 from sessions_app.models import User
 from sessions_app.realtime import store
 from sessions_app.realtime.close_codes import CloseCode
@@ -63,7 +65,7 @@ async def execute_socket(scope: dict[str, Any], receive: Receive, send: Send) ->
     if not await accepted(send):
         return
     try:
-        await _Executions(graph, identity.user, receive, send).serve()
+        await _Executions(graph, identity.user, addresses.of_scope(scope), receive, send).serve()
     except Ended as ended:
         await _close(send, ended)
     except Exception:
@@ -74,8 +76,9 @@ async def execute_socket(scope: dict[str, Any], receive: Receive, send: Send) ->
 class _Executions:
     """One socket: a state comes, a run goes, and again."""
 
-    def __init__(self, graph: str, user: User, receive: Receive, send: Send) -> None:
+    def __init__(self, graph: str, user: User, ip: str, receive: Receive, send: Send) -> None:
         self._graph = graph
+        self._ip = ip
         self._user = user
         self._receive = receive
         self._send = send
@@ -116,12 +119,14 @@ class _Executions:
         try:
             run_id = await store.call(self._start_run, state)
         except DomainError as error:
-            await self._say({"event": "error", "code": error.code, "message": error.message, "errors": error.errors})
+            told = {"code": error.code, "message": error.message, "errors": error.errors, **error.extra}
+            await self._say({"event": "error", **told})
             return None
         await self._say({"event": "started", "run_id": str(run_id)})
         return run_id
 
     def _start_run(self, state: Any) -> UUID:
+        limiter.ask(policies.RUNS, Caller(person=self._user.pk, ip=self._ip))
         return runs.start_run(user=self._user, graph=self._graph, initial_state=state, is_followed=True).pk
 
     async def _follow(self, follower: Follower) -> None:

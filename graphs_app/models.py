@@ -202,6 +202,7 @@ class Run(models.Model):
             models.Index(fields=["status", "lease_until"]),
             models.Index(fields=["session", "created_at"]),
             models.Index(fields=["user", "created_at"]),
+            models.Index(fields=["user", "status"]),
             models.Index(
                 fields=["lease_owner"],
                 name="runs_to_cancel",

@@ -18,12 +18,14 @@ from graphs_app.models import GraphDraft, Run
 from refine_app.samples import SAMPLES, find_sample
 from sessions_app import selectors
 from sessions_app.crdt.kinds import GRAPH
-from sessions_app.errors import DomainError, NotFound
+from sessions_app.errors import DomainError, NotFound, RateLimited
+from sessions_app.limits import http, policies
+from sessions_app.limits.http import limited
 from sessions_app.models import Member, Session, User
 from sessions_app.page_modules import modules_of
-from sessions_app.services import auth, sessions
+from sessions_app.services import sessions
 from sessions_app.services.sessions import stamp
-from sessions_app.views import BACKEND, HOME, safe_next, to_welcome
+from sessions_app.views import BACKEND, HOME, new_guest, safe_next, to_welcome
 
 SESSIONS_ON_A_PAGE = 20
 LANGUAGES = (
@@ -81,6 +83,7 @@ def _listed_sessions(user: User) -> QuerySet[Session]:
     )
 
 
+@limited()
 @login_required
 @require_POST
 def create_session(request: HttpRequest) -> HttpResponse:
@@ -89,12 +92,13 @@ def create_session(request: HttpRequest) -> HttpResponse:
         return to_welcome(HOME)
     draft = {name: request.POST.get(name, "") for name in ("title", "language", "text")}
     try:
+        http.ask(request, policies.SESSIONS, request.user)
         text = _chosen_text(request)
         session = sessions.create(user=request.user, title=draft["title"], language=draft["language"], text=text)
     except (DomainError, UnicodeDecodeError) as error:
         is_text = isinstance(error, DomainError)
         messages.error(request, str(error) if is_text else "The file is not UTF-8 text; choose another.")
-        return _home(request, request.user, draft, status=422)
+        return _home(request, request.user, draft, status=429 if isinstance(error, RateLimited) else 422)
     return HttpResponseRedirect(reverse("workspace", args=[session.pk]))
 
 
@@ -107,6 +111,7 @@ def _chosen_text(request: HttpRequest) -> str:
     return request.POST.get("text", "").replace("\r\n", "\n")
 
 
+@limited()
 @require_POST
 def start_sample(request: HttpRequest, slug: str) -> HttpResponse:
     """Opens a session on a sample, for strangers as a guest, with the request ready to send."""
@@ -114,7 +119,8 @@ def start_sample(request: HttpRequest, slug: str) -> HttpResponse:
     if sample is None:
         raise Http404(slug)
     try:
-        user = request.user if isinstance(request.user, User) else auth.create_guest()
+        http.ask(request, policies.SESSIONS, request.user)
+        user = request.user if isinstance(request.user, User) else new_guest(request)
         if not request.user.is_authenticated:
             login(request, user, backend=BACKEND)
         session = sessions.create(user=user, title=sample.title, language=sample.language, text=sample.text)

@@ -14,6 +14,8 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
 
 from sessions_app.errors import DomainError, InviteOver, NotFound
+from sessions_app.limits import addresses, http, policies
+from sessions_app.limits.http import limited
 from sessions_app.models import User
 from sessions_app.services import auth, invites
 
@@ -34,6 +36,13 @@ def to_welcome(target: str, **more: str) -> HttpResponseRedirect:
     return HttpResponseRedirect(f"{HOME}?{query}" if query else HOME)
 
 
+def new_guest(request: HttpRequest, name: str = "") -> User:
+    """A guest for a stranger's page; counted, and kept with where they came from."""
+    http.ask(request, policies.GUESTS)
+    return auth.create_guest(name=name, network=addresses.of_request(request))
+
+
+@limited()
 @require_POST
 def start_as_guest(request: HttpRequest) -> HttpResponse:
     """Makes a guest by the chosen name and signs them in."""
@@ -41,7 +50,7 @@ def start_as_guest(request: HttpRequest) -> HttpResponse:
     if request.user.is_authenticated:
         return HttpResponseRedirect(target)
     try:
-        guest = auth.create_guest(name=request.POST.get("name", ""))
+        guest = new_guest(request, request.POST.get("name", ""))
     except DomainError as error:
         messages.error(request, str(error))
         return to_welcome(target)
@@ -49,6 +58,7 @@ def start_as_guest(request: HttpRequest) -> HttpResponse:
     return HttpResponseRedirect(target)
 
 
+@limited()  # by the password's own limits
 @sensitive_post_parameters("password")
 @require_POST
 def sign_in(request: HttpRequest) -> HttpResponse:
@@ -65,6 +75,7 @@ def sign_in(request: HttpRequest) -> HttpResponse:
     return HttpResponseRedirect(target)
 
 
+@limited(policies.INVITES)
 @require_http_methods(["GET", "HEAD", "POST"])
 def join(request: HttpRequest, token: str) -> HttpResponse:
     """An invitation: what it leads to, and the way in, for strangers as guests."""
@@ -88,7 +99,7 @@ def _joined(request: HttpRequest, token: str) -> HttpResponse:
         member = invites.accept(user=request.user, token=token)
     else:
         with transaction.atomic():  # no guest is left behind by an invitation that ended meanwhile
-            guest = auth.create_guest(name=request.POST.get("name", ""))
+            guest = new_guest(request, request.POST.get("name", ""))
             member = invites.accept(user=guest, token=token)
         login(request, guest, backend=BACKEND)
     return HttpResponseRedirect(reverse("workspace", args=[member.session_id]))

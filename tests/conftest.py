@@ -31,6 +31,8 @@ os.environ.update(
 )
 django.setup()  # here, so that the conftest of a folder may import models
 
+from sessions_app.limits import limiter  # noqa: E402
+
 # The same examples each time, however slow the machine: chance belongs into a longer run with a profile of its own.
 settings.register_profile("suite", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "suite"))
@@ -104,6 +106,12 @@ def _uses_the_database(item: pytest.Item) -> bool:
     if fixtures & SITE_FIXTURES:
         return False
     return item.get_closest_marker("django_db") is not None or bool(fixtures & DATABASE_FIXTURES)
+
+
+@pytest.fixture(autouse=True)
+def _no_limits_of_other_tests() -> None:
+    """Each test is asked as if nobody had asked for anything yet."""
+    limiter.current.cache_clear()
 
 
 @pytest.fixture(scope="session")

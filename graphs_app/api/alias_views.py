@@ -10,9 +10,10 @@ from rest_framework.response import Response
 from graphs_app import selectors
 from graphs_app.api import serializers as shapes
 from graphs_app.services import graphs, runs
-from sessions_app.api.base import ApiView, caller
+from sessions_app.api.base import ApiView, caller, counted
 from sessions_app.api.idempotency import idempotent
 from sessions_app.api.views import KEY, read
+from sessions_app.limits import policies
 
 
 class CreateGraph(ApiView):
@@ -25,6 +26,7 @@ class CreateGraph(ApiView):
         return Response({"id": str(graph.pk)}, 201, headers={"Location": f"/v1/graphs/{graph.pk}"})
 
 
+@counted(POST=policies.RUNS)
 class RunGraph(ApiView):
     @extend_schema(
         request=shapes.ExecutionAsked, responses={202: shapes.RunIdShape}, parameters=[KEY], summary="Run a graph"

@@ -13,10 +13,12 @@ from graphs_app.api import graph_shapes as shapes
 from graphs_app.api.serializers import GraphShape
 from graphs_app.errors import InvalidImport
 from graphs_app.services import exchange
-from sessions_app.api.base import KEY, ApiView, caller, read
+from sessions_app.api.base import KEY, ApiView, caller, counted, read
 from sessions_app.api.idempotency import idempotent
+from sessions_app.limits import policies
 
 
+@counted(GET=policies.COMPUTING)
 class Export(ApiView):
     @extend_schema(
         parameters=[shapes.ExportAsked],
@@ -36,6 +38,7 @@ class Export(ApiView):
         return HttpResponse(file.content, content_type=file.type, headers=disposition)
 
 
+@counted(POST=policies.IMPORTS)
 class Import(ApiView):
     @extend_schema(
         request=shapes.ImportAsked,

@@ -10,9 +10,10 @@ from graphs_app.api import graph_shapes
 from graphs_app.api import serializers as shapes
 from graphs_app.engine.registry import REGISTRY
 from graphs_app.services import graphs
-from sessions_app.api.base import KEY, ApiView, caller, read
+from sessions_app.api.base import KEY, ApiView, caller, counted, read
 from sessions_app.api.idempotency import idempotent
 from sessions_app.api.pagination import NewestFirst
+from sessions_app.limits import policies
 
 
 class Graphs(ApiView):
@@ -72,6 +73,7 @@ class Versions(ApiView):
         return Response(shapes.VersionShape(version).data, 201, headers={"Location": location})
 
 
+@counted(POST=policies.COMPUTING)
 class Validate(ApiView):
     @extend_schema(
         request=OpenApiTypes.OBJECT, responses=shapes.ValidationShape, summary="Everything wrong with a definition"
@@ -81,6 +83,7 @@ class Validate(ApiView):
         return Response({"valid": not problems, "problems": problems})
 
 
+@counted(GET=policies.COMPUTING)
 class Layout(ApiView):
     @extend_schema(
         parameters=[graph_shapes.VersionFilter],
@@ -94,6 +97,7 @@ class Layout(ApiView):
         return Response({**layout.arrange(selectors.version_of(graph, number).definition), "version": number})
 
 
+@counted(POST=policies.COMPUTING)
 class PlannedLayout(ApiView):
     @extend_schema(
         request=graph_shapes.LayoutAsked,

@@ -8,8 +8,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from graphs_app.services import groups
-from sessions_app.api.base import KEY, ApiView, caller, read
+from sessions_app.api.base import KEY, ApiView, caller, counted, read
 from sessions_app.api.idempotency import idempotent
+from sessions_app.limits import policies
 
 
 class GroupAsked(serializers.Serializer[Any]):
@@ -28,6 +29,7 @@ class GroupedShape(serializers.Serializer[Any]):
     graph = serializers.CharField(allow_null=True, help_text="The slug of the graph that was made.")
 
 
+@counted(POST=policies.COMPUTING)
 class Group(ApiView):
     @extend_schema(
         request=GroupAsked,
@@ -44,6 +46,7 @@ class Group(ApiView):
         )
 
 
+@counted(POST=policies.COMPUTING)
 class Ungroup(ApiView):
     @extend_schema(
         request=UngroupAsked,

@@ -13,9 +13,10 @@ from graphs_app.api.graph_shapes import ComparisonShape, DraftShape
 from graphs_app.api.version_views import draft_json
 from graphs_app.models import GraphProposal
 from graphs_app.services import redesigns
-from sessions_app.api.base import KEY, ApiView, caller, read
+from sessions_app.api.base import KEY, ApiView, caller, counted, read
 from sessions_app.api.idempotency import idempotent
 from sessions_app.api.pagination import NewestFirst
+from sessions_app.limits import policies
 
 
 class GraphEstimateShape(serializers.Serializer[Any]):
@@ -138,6 +139,7 @@ def proposal_json(proposal: GraphProposal) -> dict[str, Any]:
     }
 
 
+@counted(POST=policies.COMPUTING)
 class Redesigns(ApiView):
     pagination_class = NewestFirst
 
@@ -160,12 +162,14 @@ class Redesigns(ApiView):
         return Response(proposal_json(proposal), 201, headers={"Location": f"/v1/graph-proposals/{proposal.pk}"})
 
 
+@counted(GET=policies.COMPUTING)
 class GraphProposalDetail(ApiView):
     @extend_schema(responses=GraphProposalShape, summary="A redesign, with its changes and what they come to")
     def get(self, request: Request, proposal_id: UUID) -> Response:
         return Response(proposal_json(redesigns.proposal_for(caller(request), proposal_id)))
 
 
+@counted(POST=policies.COMPUTING)
 class _Decide(ApiView):
     decision: redesigns.Decision
 
@@ -195,6 +199,7 @@ class RejectChange(_Decide):
         return self._decide(request, proposal_id, n)
 
 
+@counted(POST=policies.COMPUTING)
 class DecideAll(ApiView):
     @extend_schema(
         request=DecideAllAsked,
@@ -212,6 +217,7 @@ class DecideAll(ApiView):
         return Response(proposal_json(decided))
 
 
+@counted(POST=policies.COMPUTING)
 class ApplyProposal(ApiView):
     @extend_schema(
         request=None,

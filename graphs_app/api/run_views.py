@@ -12,10 +12,11 @@ from graphs_app.api import serializers as shapes
 from graphs_app.errors import CheckpointNotFound
 from graphs_app.models import Run
 from graphs_app.services import continuing, runs
-from sessions_app.api.base import ApiView, caller
+from sessions_app.api.base import ApiView, caller, counted
 from sessions_app.api.idempotency import idempotent
 from sessions_app.api.pagination import NewestFirst, OldestFirst
 from sessions_app.api.views import KEY, read
+from sessions_app.limits import policies
 from sessions_app.permissions import Action, require
 
 
@@ -46,6 +47,7 @@ def accepted(run: Run) -> Response:
     return Response(shapes.RunShape(shown).data, 202, headers={"Location": f"/v1/runs/{run.pk}"})
 
 
+@counted(POST=policies.RUNS)
 class Runs(ApiView):
     pagination_class = NewestFirst
 
@@ -94,6 +96,7 @@ class Checkpoints(ApiView):
         return self.get_paginated_response(shown.data)
 
 
+@counted(GET=policies.COMPUTING)
 class CheckpointDetail(ApiView):
     @extend_schema(responses=shapes.CheckpointStateShape, summary="One checkpoint, with the whole state there")
     def get(self, request: Request, run_id: UUID, number: int) -> Response:
@@ -116,6 +119,7 @@ class Cancel(ApiView):
         return accepted(runs.cancel_run(run=changeable(request, run_id)))
 
 
+@counted(POST=policies.RUNS)
 class Resume(ApiView):
     @extend_schema(
         request=shapes.AnswerAsked, responses={202: shapes.RunShape}, parameters=[KEY], summary="Answer an interrupt"
@@ -128,6 +132,7 @@ class Resume(ApiView):
         return accepted(answered)
 
 
+@counted(POST=policies.RUNS)
 class Fork(ApiView):
     @extend_schema(
         request=shapes.ForkAsked,
@@ -141,6 +146,7 @@ class Fork(ApiView):
         return accepted(continuing.fork_run(user=caller(request), run=changeable(request, run_id), **asked))
 
 
+@counted(POST=policies.RUNS)
 class Alone(ApiView):
     @extend_schema(
         request=shapes.AloneAsked,
@@ -155,6 +161,7 @@ class Alone(ApiView):
         return accepted(continuing.run_node_alone(user=caller(request), run=run, activation=activation, **asked))
 
 
+@counted(GET=policies.COMPUTING, POST=policies.RUNS)
 class Retry(ApiView):
     @extend_schema(
         parameters=[shapes.RetryAsked],

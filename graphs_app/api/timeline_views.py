@@ -12,7 +12,8 @@ from graphs_app import definitions, selectors
 from graphs_app.api.serializers import NodeRunShape, TokensShape
 from graphs_app.errors import CheckpointNotFound
 from graphs_app.models import NodeRun
-from sessions_app.api.base import ApiView, caller, read
+from sessions_app.api.base import ApiView, caller, counted, read
+from sessions_app.limits import policies
 
 MOST_STEPS = 2000
 
@@ -77,6 +78,7 @@ def _step(row: NodeRun, edges: tuple[tuple[str, str], ...]) -> dict[str, Any]:
     }
 
 
+@counted(GET=policies.COMPUTING)
 class StepDetail(ApiView):
     @extend_schema(responses=NodeRunShape, summary="One step, by its activation, with the state that it saw")
     def get(self, request: Request, run_id: UUID, activation: int) -> Response:

@@ -12,8 +12,9 @@ from graphs_app.api import graph_shapes as shapes
 from graphs_app.api.serializers import VersionShape
 from graphs_app.models import Graph, GraphVersion
 from graphs_app.services import graphs, versions
-from sessions_app.api.base import KEY, ApiView, caller, read
+from sessions_app.api.base import KEY, ApiView, caller, counted, read
 from sessions_app.api.idempotency import idempotent
+from sessions_app.limits import policies
 
 
 def draft_json(graph: Graph, request: Request) -> dict[str, Any]:
@@ -107,6 +108,7 @@ class Restore(ApiView):
         return Response(draft_json(graph, request))
 
 
+@counted(GET=policies.COMPUTING)
 class Compare(ApiView):
     @extend_schema(
         parameters=[shapes.CompareAsked],
@@ -144,6 +146,7 @@ class VersionDetail(ApiView):
         return Response(VersionShape(named).data)
 
 
+@counted(GET=policies.COMPUTING)
 class Snapshot(ApiView):
     @extend_schema(
         responses=OpenApiTypes.OBJECT,

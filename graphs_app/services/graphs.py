@@ -23,6 +23,7 @@ from graphs_app.jsontext import storable
 from graphs_app.models import Graph, GraphDraft, GraphVersion
 from sessions_app import permissions
 from sessions_app.errors import FieldProblem
+from sessions_app.limits import quotas
 from sessions_app.models import User
 from sessions_app.permissions import Action
 from sessions_app.services import events
@@ -103,6 +104,7 @@ def _create(user: User, name: str, checked: dict[str, Any], facts: dict[str, Any
     for slug in _free_slugs(name):
         try:
             with transaction.atomic():
+                quotas.require("graphs", quotas.holders_of(user))
                 graph = Graph.objects.create(slug=slug, name=name, created_by=user)
                 write_version(graph=graph, definition=checked, user=user, **facts)
                 return graph

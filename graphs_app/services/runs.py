@@ -34,9 +34,11 @@ from graphs_app.models import (
 from graphs_app.services import claims, graphs, parking
 from sessions_app import permissions
 from sessions_app.errors import FieldProblem
+from sessions_app.limits import quotas
 from sessions_app.models import User, new_id
 from sessions_app.permissions import Action
 from sessions_app.services.events import append
+from sessions_app.services.locks import lock_session
 
 PRIORITIES = range(dispatch.HIGHEST_PRIORITY + 1)
 
@@ -89,6 +91,16 @@ def start_run(
 
 
 def queue_new(run: Run, version: GraphVersion) -> None:
+    """Queues a run that somebody starts. Raises QuotaExceeded."""
+    with transaction.atomic():
+        if run.user is not None:
+            holders = quotas.holders_of(run.user)
+            quotas.require("runs", holders, before_waiting=lambda: run.session_id and lock_session(run.session_id))
+        queue_successor(run, version)
+
+
+def queue_successor(run: Run, version: GraphVersion) -> None:
+    """Queues a run that takes the place of another, which is as good as over."""
     run.progress_total = definitions.load(version.pk, run.only_node).compiled.progress_total
     with transaction.atomic():
         run.save(force_insert=True)

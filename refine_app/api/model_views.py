@@ -14,8 +14,9 @@ from refine_app.api.serializers import RequestAsked
 from refine_app.services import budgets, endpoints, probes, requests, sums
 from refine_app.services.endpoints import Known
 from sessions_app import selectors as session_selectors
-from sessions_app.api.base import ApiView, caller, member
+from sessions_app.api.base import ApiView, caller, counted, member
 from sessions_app.api.views import read
+from sessions_app.limits import policies
 from sessions_app.permissions import Action
 
 
@@ -54,6 +55,7 @@ class EndpointDetail(ApiView):
         return Response(status=204)
 
 
+@counted(POST=policies.PROBES)
 class EndpointTest(ApiView):
     @extend_schema(request=None, responses=shapes.ProbeShape, summary="Ask an endpoint one small question")
     def post(self, request: Request, slug: str) -> Response:
@@ -117,6 +119,7 @@ class BudgetDetail(ApiView):
         return Response(status=204)
 
 
+@counted(POST=policies.RUNS)
 class RunBudget(ApiView):
     @extend_schema(responses=shapes.RunBudgetShape, summary="The budgets that hold for a run, and what is left of them")
     def get(self, request: Request, run_id: UUID) -> Response:
@@ -134,6 +137,7 @@ class RunBudget(ApiView):
         return Response(shapes.RunBudgetShape(held).data)
 
 
+@counted(GET=policies.COMPUTING)
 class Sums(ApiView):
     @extend_schema(parameters=[shapes.SumsAsked], responses=shapes.SumsShape, summary="What model calls come to")
     def get(self, request: Request) -> Response:
@@ -143,6 +147,7 @@ class Sums(ApiView):
         return Response(shapes.SumsShape({"by": by, "results": rows}).data)
 
 
+@counted(POST=policies.COMPUTING)
 class Estimate(ApiView):
     @extend_schema(
         request=RequestAsked, responses=shapes.EstimateShape, summary="What a request would take, before it is made"

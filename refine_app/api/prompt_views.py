@@ -11,10 +11,11 @@ from refine_app.errors import PromptInvalid
 from refine_app.models import Prompt, PromptVersion
 from refine_app.prompts.rendering import PromptError, PromptText
 from refine_app.services import prompts
-from sessions_app.api.base import ApiView, caller
+from sessions_app.api.base import ApiView, caller, counted
 from sessions_app.api.pagination import NewestFirst
 from sessions_app.api.serializers import UserShape
 from sessions_app.api.views import read
+from sessions_app.limits import policies
 
 
 class PromptAsked(serializers.Serializer[Any]):
@@ -156,6 +157,7 @@ class PromptRollBack(ApiView):
         return Response(PromptShape(prompts.find_prompt(name)).data)
 
 
+@counted(GET=policies.COMPUTING)
 class PromptDiff(ApiView):
     @extend_schema(
         parameters=[
@@ -177,6 +179,7 @@ class PromptUses(ApiView):
         return Response(UsesShape({"results": prompts.uses_of(name=name)}).data)
 
 
+@counted(POST=policies.PROBES)
 class PromptRender(ApiView):
     @extend_schema(request=RenderAsked, responses=RenderShape, summary="Try a version, or a text, on values")
     def post(self, request: Request, name: str) -> Response:

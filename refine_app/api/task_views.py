@@ -9,14 +9,14 @@ from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.throttling import UserRateThrottle
 
 from refine_app.services import tasks
 from refine_app.services.endpoints import known_endpoints
-from sessions_app.api.base import API_VERSION, ApiView, caller
+from sessions_app.api.base import API_VERSION, ApiView, caller, counted
 from sessions_app.api.idempotency import idempotent
 from sessions_app.api.pagination import NewestFirst
 from sessions_app.api.views import KEY, read
+from sessions_app.limits import addresses, policies
 
 
 class TaskAsked(serializers.Serializer[Any]):
@@ -92,18 +92,8 @@ class MetricsShape(serializers.Serializer[Any]):
     health = serializers.DictField()
 
 
-class ExecuteThrottle(UserRateThrottle):
-    """By person, or by address where nobody is signed in."""
-
-    scope = "execute"
-
-    def get_rate(self) -> str:
-        return f"{settings.API_RATE_LIMIT_PER_MINUTE}/min"
-
-
+@counted(POST=(policies.TASKS, policies.RUNS))
 class Execute(ApiView):
-    throttle_classes = (ExecuteThrottle,)
-
     @extend_schema(
         request=TaskAsked, responses={202: AcceptedShape}, parameters=[KEY], summary="Have a task done by an agent"
     )
@@ -128,9 +118,8 @@ class Execute(ApiView):
         return Response(shown, 202, headers={"Location": f"/v1/tasks/{run.pk}"})
 
 
+@counted(POST=(policies.TASKS, policies.RUNS))
 class SubmitQuery(ApiView):
-    throttle_classes = (ExecuteThrottle,)
-
     @extend_schema(request=QueryAsked, responses={202: RunIdAnswer}, parameters=[KEY], summary="The same, in one field")
     @idempotent
     def post(self, request: Request) -> Response:
@@ -158,6 +147,7 @@ class TaskDetail(ApiView):
         return Response(TaskShape(tasks.described(tasks.find_task(user=caller(request), task_id=task_id))).data)
 
 
+@counted(GET=policies.COMPUTING)
 class SystemMetrics(ApiView):
     @extend_schema(responses=MetricsShape, summary="The queue, today's tasks, and how the parts are")
     def get(self, request: Request) -> Response:
@@ -173,7 +163,7 @@ class SystemMetrics(ApiView):
 def _about(request: Request) -> dict[str, Any]:
     """What is kept of how a task came."""
     return {
-        "ip": str(request.META.get("REMOTE_ADDR", ""))[:60],
+        "ip": addresses.of_request(request._request)[:60],
         "user_agent": str(request.headers.get("User-Agent", ""))[:300],
         "request_id": str(request.headers.get("X-Request-ID", ""))[:100],
         "environment": settings.ENVIRONMENT,

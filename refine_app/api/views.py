@@ -18,16 +18,18 @@ from refine_app.api.renderers import PatchRenderer
 from refine_app.filenames import filename_of
 from refine_app.models import Proposal
 from refine_app.services import decisions, requests
-from sessions_app.api.base import ApiView, caller, member
+from sessions_app.api.base import ApiView, caller, counted, member
 from sessions_app.api.idempotency import idempotent
 from sessions_app.api.pagination import NewestFirst
 from sessions_app.api.views import KEY, read
+from sessions_app.limits import policies
 
 LOCATION = OpenApiParameter(
     "Location", str, OpenApiParameter.HEADER, response=[202], description="Where the request can be read."
 )
 
 
+@counted(POST=policies.RUNS)
 class Requests(ApiView):
     pagination_class = NewestFirst
 

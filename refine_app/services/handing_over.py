@@ -49,5 +49,5 @@ def hand_over(run: Run, node_run_id: UUID, payload: Mapping[str, Any]) -> Sequen
         budget_usd=run.budget_usd,
         metadata=run.metadata | {"intent": str(request.intent), "routing_reason": request.routing_reason},
     )
-    runs.queue_new(successor, version)
+    runs.queue_successor(successor, version)
     return []

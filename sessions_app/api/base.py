@@ -1,14 +1,18 @@
 """What every REST view of the site shares: who calls, what they may do, and the version that answers carry."""
 
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar, TypeVar
 from uuid import UUID
 
 from drf_spectacular.utils import OpenApiParameter
+from rest_framework.exceptions import AuthenticationFailed, NotAuthenticated
 from rest_framework.generics import GenericAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import Serializer
 
+from sessions_app.limits import http, policies
+from sessions_app.limits.policies import Policy
 from sessions_app.models import Member, User
 from sessions_app.permissions import Action, require
 from sessions_app.services import sessions
@@ -21,12 +25,41 @@ KEY = OpenApiParameter(
 
 # A view whose answers carry api_version where they are objects. This is no docstring, because the API's pages would
 # show that one as the description of every operation.
+#
+# Every request is counted: as what `limits` says of its method, else as a read or a change; before anything is done,
+# and after it is known who asks.
 class ApiView(GenericAPIView[Any]):
+    limits: ClassVar[Mapping[str, Sequence[Policy]]] = {}
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        try:
+            super().initial(request, *args, **kwargs)
+        except (AuthenticationFailed, NotAuthenticated):
+            http.ask(request._request, policies.STRANGERS)
+            raise
+
+    def check_throttles(self, request: Request) -> None:
+        method = request.method or ""
+        http.ask(request._request, self.limits.get(method, http.by_method(method)), request.user)
+
     def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:
         data = getattr(response, "data", None)
         if isinstance(data, dict) and response.status_code < 400:
             data.setdefault("api_version", API_VERSION)
         return super().finalize_response(request, response, *args, **kwargs)
+
+
+ViewType = TypeVar("ViewType", bound=ApiView)
+
+
+def counted(**by_method: Policy | Sequence[Policy]) -> Callable[[type[ViewType]], type[ViewType]]:
+    """Says what the methods of a view count as: `@counted(POST=policies.RUNS)`."""
+
+    def mark(view: type[ViewType]) -> type[ViewType]:
+        view.limits = {name: (one,) if isinstance(one, Policy) else tuple(one) for name, one in by_method.items()}
+        return view
+
+    return mark
 
 
 def read(shape: type[Serializer[Any]], given: Any) -> dict[str, Any]:

@@ -10,8 +10,9 @@ from rest_framework.response import Response
 
 from sessions_app import attribution, selectors
 from sessions_app.api import serializers as shapes
-from sessions_app.api.base import ApiView, member, read
+from sessions_app.api.base import ApiView, counted, member, read
 from sessions_app.comparison import hunks_between
+from sessions_app.limits import policies
 
 
 class TimelineAsked(serializers.Serializer[Any]):
@@ -72,6 +73,7 @@ class RevisionComparisonShape(serializers.Serializer[Any]):
     hunks = PieceShape(many=True)
 
 
+@counted(GET=policies.COMPUTING)
 class Timeline(ApiView):
     @extend_schema(parameters=[TimelineAsked], responses=TextTimelineShape, summary="Who wrote when, newest first")
     def get(self, request: Request, session_id: UUID) -> Response:
@@ -81,6 +83,7 @@ class Timeline(ApiView):
         return Response({"results": StretchShape(found, many=True).data})
 
 
+@counted(GET=policies.COMPUTING)
 class Blame(ApiView):
     @extend_schema(responses=BlameShape, summary="Who wrote each line")
     def get(self, request: Request, session_id: UUID) -> Response:
@@ -90,6 +93,7 @@ class Blame(ApiView):
         return Response({"revision": document.revision, "lines": lines})
 
 
+@counted(GET=policies.COMPUTING)
 class Comparison(ApiView):
     @extend_schema(
         parameters=[ComparisonAsked],

@@ -10,8 +10,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from sessions_app.api import serializers as shapes
-from sessions_app.api.base import ApiView, caller, member, read
+from sessions_app.api.base import ApiView, caller, counted, member, read
 from sessions_app.api.pagination import NewestFirst
+from sessions_app.limits import policies
 from sessions_app.models import Invite, Role
 from sessions_app.permissions import Action
 from sessions_app.services import invites
@@ -61,6 +62,7 @@ class JoinedShape(serializers.Serializer[Any]):
     user = shapes.UserShape()
 
 
+@counted(POST=policies.INVITES)
 class Invites(ApiView):
     class Pages(NewestFirst):
         ordering = "-created_at"
@@ -95,12 +97,14 @@ class InviteDetail(ApiView):
         return Response(status=204)
 
 
+@counted(GET=policies.INVITES)
 class InviteLook(ApiView):
     @extend_schema(responses=InviteLookShape, summary="What an invitation leads to")
     def get(self, request: Request, token: str) -> Response:
         return Response(InviteLookShape(invites.look(token=token)).data)
 
 
+@counted(POST=policies.INVITES)
 class InviteAccept(ApiView):
     @extend_schema(request=None, responses=JoinedShape, summary="Join a session by an invitation")
     def post(self, request: Request, token: str) -> Response:

@@ -12,9 +12,10 @@ from rest_framework_simplejwt.tokens import Token
 
 from sessions_app import selectors
 from sessions_app.api import serializers as shapes
-from sessions_app.api.base import KEY, ApiView, caller, member, read
+from sessions_app.api.base import KEY, ApiView, caller, counted, member, read
 from sessions_app.api.idempotency import idempotent
 from sessions_app.api.pagination import NewestFirst, OldestFirst
+from sessions_app.limits import addresses, policies
 from sessions_app.models import Role, User
 from sessions_app.permissions import Action
 from sessions_app.services import auth, documents, members, sessions
@@ -28,11 +29,12 @@ class _Open(ApiView):
     permission_classes = (AllowAny,)
 
 
+@counted(POST=policies.GUESTS)
 class Guest(_Open):
     @extend_schema(request=shapes.GuestAsked, responses={201: shapes.TokenShape}, summary="Come in as a guest")
     def post(self, request: Request) -> Response:
-        asked = read(shapes.GuestAsked, request.data)
-        tokens = auth.tokens_for(auth.create_guest(name=asked["name"]))
+        asked, network = read(shapes.GuestAsked, request.data), addresses.of_request(request._request)
+        tokens = auth.tokens_for(auth.create_guest(name=asked["name"], network=network))
         return Response(shapes.TokenShape(tokens).data, 201)
 
 
@@ -44,6 +46,7 @@ class SignIn(_Open):
         return Response(shapes.TokenShape(auth.tokens_for(user)).data)
 
 
+@counted(POST=policies.TOKENS)
 class Refresh(_Open):
     @extend_schema(request=shapes.RefreshAsked, responses=shapes.TokenShape, summary="A new access token")
     def post(self, request: Request) -> Response:
@@ -51,6 +54,7 @@ class Refresh(_Open):
         return Response(shapes.TokenShape(auth.refresh_tokens(refresh=asked["refresh"])).data)
 
 
+@counted(POST=policies.TOKENS)
 class Ticket(ApiView):
     @extend_schema(request=None, responses={201: shapes.TicketShape}, summary="A pass for one socket, for 30 seconds")
     def post(self, request: Request) -> Response:
@@ -62,6 +66,7 @@ class Ticket(ApiView):
         return Response({"ticket": ticket}, 201)
 
 
+@counted(POST=policies.SESSIONS)
 class Sessions(ApiView):
     pagination_class = NewestFirst
 
@@ -121,6 +126,7 @@ class Reopen(ApiView):
         return Response(_session(caller(request), session_id))
 
 
+@counted(POST=policies.INVITES)
 class Members(ApiView):
     pagination_class = OldestFirst
 

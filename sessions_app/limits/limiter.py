@@ -9,7 +9,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from uuid import UUID
 
@@ -36,19 +36,15 @@ class Caller:
 
     person: UUID | None = None
     ip: str | None = None
-    name: str | None = None
-    """A name that somebody says is theirs, as a digest."""
+    more: Mapping[str, str] = field(default_factory=dict)
+    """By scopes that only some policies have."""
 
     def keys(self) -> dict[str, str]:
-        keys = {"site": "all"}
+        keys = {"site": "all", **self.more}
         if self.person is not None:
             keys["person"] = str(self.person)
         if self.ip is not None:
             keys["ip"] = self.ip
-        if self.name is not None:
-            keys["name"] = self.name
-            if self.ip is not None:
-                keys["name_ip"] = f"{self.name}@{self.ip}"
         return keys
 
 

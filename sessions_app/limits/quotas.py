@@ -82,12 +82,14 @@ def registered() -> tuple[Quota, ...]:
     return tuple(_registered.values())
 
 
-def require(name: str, holders: Sequence[Holder], *, adding: int = 1) -> None:
+def require(
+    name: str, holders: Sequence[Holder], *, adding: int = 1, before_waiting: Callable[[], object] = lambda: None
+) -> None:
     """Raises QuotaExceeded if a holder would have more than they may. Only inside a transaction: what is counted and
     what is made have to be one.
 
-    Near the limit whoever asks waits for the others who make the same for the same holder. Such a lock is the last one
-    that a transaction takes: rows (a session's) are locked before.
+    Near the limit whoever asks waits for the others who make the same for the same holder. Who waits so may lock no row
+    afterwards that others lock first, or both wait for ever: what else is needed is locked by before_waiting().
     """
     quota = _registered[name]
     if not connection.in_atomic_block:
@@ -98,6 +100,7 @@ def require(name: str, holders: Sequence[Holder], *, adding: int = 1) -> None:
             continue
         if quota.used(holder) + adding * UNDER_WAY_MAX <= limit:
             continue
+        before_waiting()
         _wait_for_others(quota, holder)
         found = quota.used(holder)
         if found + adding > limit:

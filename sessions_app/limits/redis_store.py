@@ -52,9 +52,11 @@ class RedisStore:
 
     def __init__(self, url: str, *, clock: Callable[[], float] | None = None) -> None:
         self._clock = clock
+        # What is on this machine's own file system either is there or is not.
+        connecting = {} if url.startswith("unix://") else {"socket_connect_timeout": CONNECTS_WITHIN_S}
         self._client = redis.Redis.from_url(
             url,
-            socket_connect_timeout=CONNECTS_WITHIN_S,
+            **connecting,
             socket_timeout=ANSWERS_WITHIN_S,
             retry=Retry(NoBackoff(), 0),
             retry_on_timeout=False,

@@ -13,7 +13,9 @@ from uuid import UUID
 from django.conf import settings
 from django.utils import timezone
 
-from sessions_app.errors import NotFound
+from sessions_app.errors import NotFound, RateLimited
+from sessions_app.limits import addresses, limiter, policies
+from sessions_app.limits.limiter import Caller
 from sessions_app.models import Member, User
 from sessions_app.permissions import Action, require
 from sessions_app.realtime import origin, store
@@ -116,10 +118,7 @@ async def identify(scope: Scope) -> Identity | None:
         return None
     if shown is not None and not origin.is_own(shown, scope["headers"], scope.get("scheme", "ws")):
         return None
-    found = await store.call(_by_ticket, ticket) if ticket else await store.call(_by_cookie, _login_key(scope))
-    if found is None:
-        raise Refused(CloseCode.NOT_SIGNED_IN, "sign in, or bring a fresh ticket")
-    return found
+    return await store.call(_identified, scope, ticket)
 
 
 async def close(send: Send, ending: Ending) -> None:
@@ -149,6 +148,20 @@ def _login_key(scope: Scope) -> str:
         return ""
     morsel = cookies.get(settings.SESSION_COOKIE_NAME)
     return str(morsel.value) if morsel else ""
+
+
+def _identified(scope: Scope, ticket: str) -> Identity:
+    """Counts the opening of a socket once it is known whose it is; a stranger's by their address alone."""
+    found = _by_ticket(ticket) if ticket else _by_cookie(_login_key(scope))
+    ip = addresses.of_scope(scope)
+    try:
+        if found is None:
+            limiter.ask(policies.STRANGERS, Caller(ip=ip))
+            raise Refused(CloseCode.NOT_SIGNED_IN, "sign in, or bring a fresh ticket")
+        limiter.ask(policies.SOCKETS, Caller(person=found.user.pk, ip=ip))
+    except RateLimited as error:
+        raise Refused(CloseCode.TOO_FAST, error.message) from error
+    return found
 
 
 def _by_ticket(ticket: str) -> Identity | None:

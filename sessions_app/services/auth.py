@@ -11,6 +11,7 @@ from typing import Any
 from django.conf import settings
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY, authenticate
 from django.contrib.sessions.backends.base import SessionBase
+from django.db import transaction
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare
@@ -18,6 +19,8 @@ from rest_framework_simplejwt.exceptions import TokenError
 from rest_framework_simplejwt.tokens import RefreshToken, Token
 
 from sessions_app.errors import BadCredentials, GuestsNotAllowed, InvalidField, TokenNotValid
+from sessions_app.limits import addresses, quotas
+from sessions_app.limits.quotas import Holder
 from sessions_app.models import Ticket, User, new_id
 from sessions_app.services import texts
 
@@ -34,8 +37,8 @@ class Tokens:
     user: User
 
 
-def create_guest(*, name: str = "") -> User:
-    """A user without a password, by a name of their choice."""
+def create_guest(*, name: str = "", network: str = "") -> User:
+    """A user without a password, by a name of their choice; guests of one network share what they may hold."""
     if not settings.GUESTS_ALLOWED:
         raise GuestsNotAllowed
     cleaned = texts.one_line(name, pointer="/name")
@@ -47,7 +50,11 @@ def create_guest(*, name: str = "") -> User:
     guest = User(id=user_id, username=f"guest-{user_id.hex}", name=cleaned or f"Guest {user_id.hex[-4:]}")
     guest.is_guest = True
     guest.set_unusable_password()
-    guest.save(force_insert=True)
+    guest.address = addresses.digest(network) if network else ""
+    with transaction.atomic():
+        if guest.address:
+            quotas.require("guests", [Holder("ip", guest.address)])
+        guest.save(force_insert=True)
     return guest
 
 

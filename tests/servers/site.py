@@ -27,6 +27,11 @@ STOP_WITHIN_S = 40.0
 KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "VIRTUAL_ENV", "COVERAGE_PROCESS_START")
 
 
+ROOM = {"RATE_LIMIT_GUESTS": "off", "QUOTA_GUESTS": "off", "RATE_LIMIT_SIGN_INS": "off", "RATE_LIMIT_RUNS": "off"}
+"""All tests come from one address, and share sites: what they do together is what a hundred people do."""
+NO_LIMITS = {"RATE_LIMITS": "off"} | {f"QUOTA_{name}": "off" for name in ("GUESTS", "SESSIONS", "GRAPHS", "RUNS")}
+"""For what measures how much a site can do."""
+
 _built: "list[Site]" = []
 """Those of this process that are not torn down yet."""
 
@@ -170,6 +175,7 @@ def build(*, scaled: bool = False, environment: dict[str, str] | None = None) ->
         "PYTHONFAULTHANDLER": "1",
         "PYTHONPATH": str(ROOT),
         "SECRET_KEY": "a-key-for-the-site-under-test-which-is-long-enough-0123456789",
+        **ROOM,
     }
     if scaled:
         redis = new_redis_database()
@@ -191,7 +197,7 @@ def build(*, scaled: bool = False, environment: dict[str, str] | None = None) ->
 def alone(*, scaled: bool = False) -> Iterator[Site]:
     """A running site for a program that is not a test; what was started for it is stopped with it."""
     is_ours = shared.make_folder()
-    site = build(scaled=scaled)
+    site = build(scaled=scaled, environment=NO_LIMITS)
     try:
         site.start()
         yield site

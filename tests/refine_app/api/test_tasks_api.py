@@ -161,7 +161,7 @@ def test_a_query_is_the_same_in_one_field(ana: APIClient) -> None:
 
 
 def test_who_starts_too_many_tasks_is_told_to_wait(ana: APIClient, settings: Settings) -> None:
-    settings.API_RATE_LIMIT_PER_MINUTE = 2
+    settings.RATE_LIMIT_TASKS = "person 2/1m"
     answers = [execute(ana) for _ in range(3)]
     assert [answer.status_code for answer in answers] == [202, 202, 429]
     assert int(answers[-1]["Retry-After"]) > 0

