@@ -17,7 +17,7 @@ import {
   removeAwarenessStates,
   SharedDoc,
 } from "../../vendor/agentsite-vendor-1.2.0.js";
-import { backoff } from "../net/backoff.js";
+import { backoff, TOO_FAST, TOO_FAST_FAILURES } from "../net/backoff.js";
 import * as messages from "./messages.js";
 
 /** @typedef {"connecting" | "open" | "waiting" | "signed-out" | "not-allowed" | "gone" | "expired"} State */
@@ -223,7 +223,7 @@ export class Provider {
       this.to(final);
       return;
     }
-    this.failures += 1;
+    this.failures = Math.max(this.failures + 1, code === TOO_FAST ? TOO_FAST_FAILURES : 0);
     this.to("waiting");
     this.timer = setTimeout(() => this.open(), waitMs ?? backoff(this.failures));
   }

@@ -75,7 +75,7 @@ export class Saver {
     } else if (error instanceof ApiError && error.passes) {
       this.failures += 1;
       this.options.onState("offline");
-      this.#soon(backoff(this.failures));
+      this.#soon(Math.max(backoff(this.failures), error.retryAfter * 1000));
     } else {
       this.options.onState("refused");
       this.options.onError(error);

@@ -4,11 +4,18 @@
 /**
  * @typedef {{type?: string, title?: string, status?: number, detail?: string, code?: string, request_id?: string,
  *   errors?: {pointer: string, code: string, message: string}[]}} Problem
- * @typedef {"network" | "signed-out" | "not-allowed" | "gone" | "conflict" | "too-large" | "invalid" | "too-fast" | "server"} Kind
+ * @typedef {"network" | "signed-out" | "not-allowed" | "gone" | "conflict" | "too-large" | "invalid" | "too-fast" | "full" | "server"} Kind
  */
 
 /** @type {Record<number, Kind>} */
 const KINDS = { 401: "signed-out", 403: "not-allowed", 404: "gone", 410: "gone", 409: "conflict", 413: "too-large", 429: "too-fast" };
+
+/** Statuses that mean several things, by what they mean here. @type {Record<string, Kind>} */
+const KINDS_OF_CODES = { quota_exceeded: "full" };
+
+/** How long a call waits by itself to be let in; for longer, the person decides. */
+const WAITS_S = 10;
+const TRIES = 3;
 
 /** @type {Record<Kind, string>} */
 const TITLES = {
@@ -20,6 +27,7 @@ const TITLES = {
   "too-large": "That is too large",
   invalid: "That cannot be used as it is",
   "too-fast": "Too many requests",
+  full: "There is no room for more",
   server: "The server failed",
 };
 
@@ -65,13 +73,35 @@ function cookie(name) {
 const csrfToken = () =>
   cookie("csrftoken") || (document.querySelector('meta[name="csrf-token"]')?.getAttribute("content") ?? "");
 
+/** @param {number} ms @param {AbortSignal} [signal] */
+const pause = (ms, signal) => new Promise((resolve, reject) => {
+  const timer = setTimeout(resolve, ms);
+  signal?.addEventListener("abort", () => (clearTimeout(timer), reject(signal.reason)), { once: true });
+});
+
 /**
+ * @typedef {{body?: unknown, signal?: AbortSignal, idempotencyKey?: string, keepalive?: boolean}} CallOptions
+ *
+ * What came too fast was not done at all, so it is tried again when the server says, if that is soon.
  * @param {string} method
  * @param {string} path
- * @param {{body?: unknown, signal?: AbortSignal, idempotencyKey?: string, keepalive?: boolean}} [options]
+ * @param {CallOptions} [options]
  * @returns {Promise<any>} the answer's JSON, null when there is none
  */
-export async function call(method, path, { body, signal, idempotencyKey, keepalive } = {}) {
+export async function call(method, path, options = {}) {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await callOnce(method, path, options);
+    } catch (error) {
+      const wait = error instanceof ApiError && error.kind === "too-fast" ? error.retryAfter : 0;
+      if (!wait || wait > WAITS_S || tries >= TRIES) throw error;
+      await pause(wait * 1000 + Math.random() * 500, options.signal);
+    }
+  }
+}
+
+/** @param {string} method @param {string} path @param {CallOptions} options */
+async function callOnce(method, path, { body, signal, idempotencyKey, keepalive }) {
   const headers = new Headers({ Accept: "application/json" });
   if (body !== undefined) headers.set("Content-Type", "application/json");
   if (idempotencyKey) headers.set("Idempotency-Key", idempotencyKey);
@@ -101,7 +131,7 @@ export async function call(method, path, { body, signal, idempotencyKey, keepali
     answer = null;
   }
   if (response.ok) return answer;
-  const kind = KINDS[response.status] ?? (response.status >= 500 ? "server" : "invalid");
+  const kind = KINDS_OF_CODES[answer?.code] ?? KINDS[response.status] ?? (response.status >= 500 ? "server" : "invalid");
   throw new ApiError(kind, answer && typeof answer === "object" ? answer : {}, {
     call: name,
     requestId: response.headers.get("X-Request-ID") ?? "",

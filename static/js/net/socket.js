@@ -6,7 +6,7 @@
  * good as gone, so the socket is opened anew. What closes it for good (signed out, expired, removed) is told as a state, not retried.
  */
 
-import { backoff } from "./backoff.js";
+import { backoff, TOO_FAST, TOO_FAST_FAILURES } from "./backoff.js";
 
 /** @typedef {"connecting" | "open" | "waiting" | "signed-out" | "not-allowed" | "gone" | "expired"} SocketState */
 
@@ -75,7 +75,7 @@ export class SessionSocket {
       this.onState(final, 0);
       return;
     }
-    this.failures += 1;
+    this.failures = Math.max(this.failures + 1, code === TOO_FAST ? TOO_FAST_FAILURES : 0);
     const wait = backoff(this.failures);
     this.onState("waiting", wait);
     this.timer = setTimeout(() => this.open(), wait);

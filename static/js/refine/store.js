@@ -139,7 +139,7 @@ export class SessionStore {
       await this.#fetchOne(what, id);
     } catch (error) {
       if (!(error instanceof ApiError) || !error.passes) this.onError(error, "Something that changed could not be loaded", () => this.#fetch(want));
-      else setTimeout(() => this.#fetch(want), 2000);
+      else setTimeout(() => this.#fetch(want), Math.max(2, error.retryAfter) * 1000);
     } finally {
       const isWantedAgain = this.fetching.get(want);
       this.fetching.delete(want);

@@ -23,13 +23,17 @@ export function banner({ tone = "info", title, words, code, actions = [] }) {
   );
 }
 
+/** A refusal for longer than this is told, and the person tries again when they like. */
+const LONGEST_WAIT_S = 300;
+
 /** What a person can do about each kind of failure. @type {Record<string, string>} */
 const REMEDIES = {
   network: "Check the connection; it is tried again when the server is back.",
   "signed-out": "Sign in again in another tab, then try again. What you typed stays in this one.",
   "not-allowed": "Ask the session's owner for another role.",
   gone: "It may have been deleted, or its time was over.",
-  "too-fast": "Wait a moment, then try again.",
+  "too-fast": "What you wrote is kept here.",
+  full: "What you wrote is kept here.",
   server: "Nothing of yours is lost. Try again; if it stays, send the details to whoever runs the site.",
 };
 
@@ -41,13 +45,20 @@ export function errorBanner(error, { what, kept = "", retry, close }) {
   const known = error instanceof ApiError ? error : null;
   const words = [known ? known.message : String(error), kept, known && REMEDIES[known.kind]].filter(Boolean).join(" ");
   const details = known ? known.details : String(error);
+  const again = () => {
+    clearTimeout(timer);
+    element.remove();
+    retry?.();
+  };
+  const wait = known?.kind === "too-fast" && retry ? known.retryAfter : 0;
+  const timer = wait && wait <= LONGEST_WAIT_S ? setTimeout(() => element.isConnected && again(), wait * 1000) : undefined;
   const element = banner({
     tone: "bad",
     title: what,
-    words,
+    words: timer === undefined ? words : `${words} It is tried again by itself then.`,
     code: known?.requestId ? `request ${known.requestId}` : "",
     actions: [
-      ...(retry ? [{ label: "Try again", icon: "rotate-ccw", primary: true, run: () => (element.remove(), retry()) }] : []),
+      ...(retry ? [{ label: "Try again", icon: "rotate-ccw", primary: true, run: again }] : []),
       { label: "Copy details", icon: "copy", run: () => copy(`${what}\n${details}`) },
       { label: "Dismiss", icon: "x", run: () => (element.remove(), close?.()) },
     ],
