@@ -23,11 +23,12 @@ from sessions_app.limits import http, policies
 from sessions_app.limits.http import limited
 from sessions_app.models import Member, Session, User
 from sessions_app.page_modules import modules_of
-from sessions_app.services import sessions
+from sessions_app.services import invitations, sessions
 from sessions_app.services.sessions import stamp
 from sessions_app.views import BACKEND, HOME, new_guest, safe_next, to_welcome
 
 SESSIONS_ON_A_PAGE = 20
+INVITATIONS_SHOWN = 20
 LANGUAGES = (
     ("python", "Python"),
     ("javascript", "JavaScript"),
@@ -66,7 +67,13 @@ def home(request: HttpRequest) -> HttpResponse:
 
 def _home(request: HttpRequest, user: User, draft: dict[str, str] | None = None, status: int = 200) -> HttpResponse:
     page = Paginator(_listed_sessions(user), SESSIONS_ON_A_PAGE).get_page(request.GET.get("page"))
-    context = {"page": page, "samples": SAMPLES, "languages": LANGUAGES, "draft": draft or {"language": "python"}}
+    context = {
+        "page": page,
+        "invitations": invitations.pending_of(user)[:INVITATIONS_SHOWN],
+        "samples": SAMPLES,
+        "languages": LANGUAGES,
+        "draft": draft or {"language": "python"},
+    }
     return render(request, "refine_app/home.html", context, status=status)
 
 

@@ -23,6 +23,7 @@ from sessions_app.models import (
     DocumentText,
     DocumentUpdate,
     IdempotencyKey,
+    Invitation,
     Invite,
     Member,
     QuarantinedUpdate,
@@ -162,6 +163,14 @@ class MemberAdmin(admin.ModelAdmin[Member]):
     search_fields = ("user__username", "user__name", "session__title", "session__id")
     raw_id_fields = ("user", "session")
     show_full_result_count = False
+
+
+@admin.register(Invitation)
+class InvitationAdmin(ReadOnlyAdmin[Invitation]):
+    list_display = ("name", "role", "session", "created_by", "created_at", "expires_at", "declined_at")
+    list_select_related = ("session", "created_by")
+    search_fields = ("name", "session__title", "session__id")
+    ordering = ("-created_at",)
 
 
 @admin.register(Connection)

@@ -248,6 +248,30 @@ class Invite(models.Model):
         return f"an invitation as {self.role}"
 
 
+class Invitation(models.Model):
+    """Somebody is asked into a session by name, and becomes a member when they accept.
+
+    It holds the name as it was typed, whether anybody has it or not: nobody can tell by it who has an account.
+    """
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    session = models.ForeignKey(Session, on_delete=models.CASCADE, related_name="invitations")
+    name = models.CharField(max_length=150, db_index=True)
+    """A username, or a user's id."""
+    role = models.CharField(max_length=10, choices=Role)
+    created_by = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
+    created_at = models.DateTimeField(default=timezone.now)
+    expires_at = models.DateTimeField()
+    declined_at = models.DateTimeField(null=True, blank=True)
+    """Only the one who declined is told: to the others it stands until its end."""
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["session", "name"], name="one_invitation_per_name")]
+
+    def __str__(self) -> str:
+        return f"an invitation of {self.name} as {self.role}"
+
+
 class Revision(models.Model):
     """A kept snapshot of a document."""
 

@@ -6,7 +6,7 @@ from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
 from sessions_app.api.base import API_VERSION
-from sessions_app.models import Document, Member, Revision, Role, Session, SessionStatus, User
+from sessions_app.models import Document, Invitation, Member, Revision, Role, Session, SessionStatus, User
 
 
 @extend_schema_serializer(component_name="User")
@@ -102,6 +102,32 @@ class MemberShape(serializers.ModelSerializer[Member]):
     class Meta:
         model = Member
         fields = ("user", "role", "joined_at")
+        read_only_fields = fields
+
+
+@extend_schema_serializer(component_name="Invitation")
+class InvitationShape(serializers.ModelSerializer[Invitation]):
+    """As the session's owner sees it: the name is what they wrote, whether anybody has it or not."""
+
+    session = serializers.UUIDField(source="session_id", read_only=True)
+
+    class Meta:
+        model = Invitation
+        fields = ("id", "session", "name", "role", "created_at", "expires_at")
+        read_only_fields = fields
+
+
+@extend_schema_serializer(component_name="MyInvitation")
+class MyInvitationShape(serializers.ModelSerializer[Invitation]):
+    """As the person sees it who is invited."""
+
+    session = serializers.UUIDField(source="session_id", read_only=True)
+    title = serializers.CharField(source="session.title", read_only=True)
+    invited_by = UserShape(source="created_by", read_only=True)
+
+    class Meta:
+        model = Invitation
+        fields = ("id", "session", "title", "role", "invited_by", "created_at", "expires_at")
         read_only_fields = fields
 
 

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from sessions_app.api import history, invites, views
+from sessions_app.api import history, invitations, invites, views
 
 urlpatterns = [
     path("auth/guest", views.Guest.as_view(), name="auth-guest"),
@@ -17,6 +17,25 @@ urlpatterns = [
     path("sessions/<uuid:session_id>/members/<uuid:user_id>", views.MemberDetail.as_view(), name="session-member"),
     path("sessions/<uuid:session_id>/invites", invites.Invites.as_view(), name="session-invites"),
     path("sessions/<uuid:session_id>/invites/<uuid:invite_id>", invites.InviteDetail.as_view(), name="session-invite"),
+    path(
+        "sessions/<uuid:session_id>/invitations",
+        invitations.SessionInvitations.as_view(),
+        name="session-invitations",
+    ),
+    path(
+        "sessions/<uuid:session_id>/invitations/<uuid:invitation_id>",
+        invitations.SessionInvitation.as_view(),
+        name="session-invitation",
+    ),
+    path("me/invitations", invitations.MyInvitations.as_view(), name="my-invitations"),
+    path(
+        "me/invitations/<uuid:invitation_id>/accept", invitations.AcceptInvitation.as_view(), name="invitation-accept"
+    ),
+    path(
+        "me/invitations/<uuid:invitation_id>/decline",
+        invitations.DeclineInvitation.as_view(),
+        name="invitation-decline",
+    ),
     path("invites/<str:token>", invites.InviteLook.as_view(), name="invite"),
     path("invites/<str:token>/accept", invites.InviteAccept.as_view(), name="invite-accept"),
     path("sessions/<uuid:session_id>/document/timeline", history.Timeline.as_view(), name="document-timeline"),

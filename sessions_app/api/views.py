@@ -18,7 +18,7 @@ from sessions_app.api.pagination import NewestFirst, OldestFirst
 from sessions_app.limits import addresses, policies
 from sessions_app.models import Role, User
 from sessions_app.permissions import Action
-from sessions_app.services import auth, documents, members, sessions
+from sessions_app.services import auth, documents, invitations, members, sessions
 
 __all__ = ["KEY", "read"]  # the views of upper apps take these from here
 
@@ -136,12 +136,17 @@ class Members(ApiView):
         page = self.paginate_queryset(selectors.members_of(session_id)) or []
         return self.get_paginated_response(shapes.MemberShape(page, many=True).data)
 
-    @extend_schema(request=shapes.MemberAsked, responses={201: shapes.MemberShape}, summary="Let somebody in by name")
+    @extend_schema(
+        request=shapes.MemberAsked,
+        responses={202: shapes.InvitationShape},
+        summary="Invite somebody by name; they join when they accept",
+    )
     def post(self, request: Request, session_id: UUID) -> Response:
+        member(request, session_id, Action.MANAGE)
         asked = read(shapes.MemberAsked, request.data)
         role = Role(asked["role"])
-        added = members.add_by_name(user=caller(request), session_id=session_id, name=asked["user"], role=role)
-        return Response(shapes.MemberShape(added).data, 201)
+        made = invitations.invite(user=caller(request), session_id=session_id, name=asked["user"], role=role)
+        return Response(shapes.InvitationShape(made).data, 202)
 
 
 class MemberDetail(ApiView):

@@ -8,7 +8,7 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from sessions_app.limits.quotas import Holder, Quota, register
-from sessions_app.models import Document, Invite, Member, Session, User
+from sessions_app.models import Document, Invitation, Invite, Member, Session, User
 
 GUEST_COUNTS_FOR = timedelta(days=1)
 
@@ -56,7 +56,8 @@ def _document_bytes(holder: Holder) -> int:
 
 
 def _members(holder: Holder) -> int:
-    return Member.objects.filter(session_id=holder.key).count()
+    invited = Invitation.objects.filter(session_id=holder.key, expires_at__gt=timezone.now())
+    return Member.objects.filter(session_id=holder.key).count() + invited.count()
 
 
 def standing_invites(now: datetime) -> Q:

@@ -1,36 +1,15 @@
-"""Who is in a session, and as what."""
+"""Who is in a session, and as what. People come in by invitations and by links (invites), never unasked."""
 
-from datetime import datetime
 from uuid import UUID
 
 from django.db import transaction
-from django.utils import timezone
 
-from sessions_app.errors import AlreadyMember, LastOwner, NotFound
-from sessions_app.events import MemberChanged, MemberJoined, MemberLeft
+from sessions_app.errors import LastOwner, NotFound
+from sessions_app.events import MemberChanged, MemberLeft
 from sessions_app.models import Member, Role, User
 from sessions_app.permissions import Action, require, require_active
 from sessions_app.services import events
 from sessions_app.services.locks import lock_session
-
-
-def add(*, user: User, session_id: UUID, newcomer: User, role: Role, now: datetime | None = None) -> Member:
-    """The owner lets somebody in."""
-    require(user, session_id, Action.MANAGE)
-    with transaction.atomic():
-        require_active(lock_session(session_id), Action.MANAGE)
-        present = Member.objects.filter(session_id=session_id, user=newcomer).first()
-        if present is not None:
-            raise AlreadyMember(name=str(newcomer), role=present.role)
-        member = Member.objects.create(session_id=session_id, user=newcomer, role=role, joined_at=now or timezone.now())
-        events.append(session_id, [MemberJoined(user=newcomer.pk, name=str(newcomer), role=role.value)])
-    return member
-
-
-def add_by_name(*, user: User, session_id: UUID, name: str, role: Role, now: datetime | None = None) -> Member:
-    """The owner lets somebody in whose username or id they know."""
-    require(user, session_id, Action.MANAGE)
-    return add(user=user, session_id=session_id, newcomer=_known(name), role=role, now=now)
 
 
 def change_role(*, user: User, session_id: UUID, member_id: UUID, role: Role) -> Member:
@@ -59,20 +38,6 @@ def remove(*, user: User, session_id: UUID, member_id: UUID) -> None:
             _require_another_owner(member)
         member.delete()
         events.append(session_id, [MemberLeft(user=member_id, name=str(member.user))])
-
-
-def _known(name: str) -> User:
-    """The active user with this username or id."""
-    active = User.objects.filter(is_active=True)
-    found = active.filter(username=name).first()
-    if found is None:
-        try:
-            found = active.filter(pk=UUID(name)).first()
-        except ValueError:
-            found = None
-    if found is None:
-        raise NotFound("user", name)
-    return found
 
 
 def _member(session_id: UUID, member_id: UUID) -> Member:

@@ -85,20 +85,54 @@ def test_a_viewer_reads_the_history_and_can_neither_name_nor_restore(live_site: 
     expect(vic.get_by_role("button", name="Restore", exact=True)).to_have_count(0)
 
 
-def test_somebody_with_an_account_is_let_in_by_name(live_site: Site, open_page: OpenPage, problems: Problems) -> None:
+def test_who_is_invited_by_name_accepts_on_their_home_page_and_is_in(
+    live_site: Site, open_page: OpenPage, problems: Problems
+) -> None:
     page = open_page()
     steps.start_as_guest(page, live_site.url, "Ana Berg")
     steps.open_session(page, "one = 1\n")
-    ben = Person(live_site, "Ben Ode")
+    ben = open_page(viewport=PHONE)
+    steps.start_as_guest(ben, live_site.url, "Ben Ode")
     page.get_by_role("button", name="Invite", exact=True).click()
-    page.get_by_label("Username of somebody with an account").fill(ben.id)
-    page.get_by_role("button", name="Add", exact=True).click()
-    expect(page.get_by_text("Ben Ode may come in now, as editor.")).to_be_visible()
-    assert ben.text_of(page.url.split("/")[4]) == "one = 1\n"
+    dialog = page.get_by_role("dialog")
+    for name in ("nobody", guest_id(ben)):
+        dialog.get_by_label("Username").fill(name)
+        dialog.get_by_role("button", name="Invite", exact=True).click()
+        expect(dialog.get_by_text("Invitation sent. They join when they accept.")).to_be_visible()
+        expect(dialog.get_by_text(f"{name}, invited as editor")).to_be_visible()
+    dialog.get_by_role("button", name="Withdraw the invitation of nobody").click()
+    expect(dialog.get_by_text("nobody, invited")).to_have_count(0)
+    ben.reload()
+    expect(ben.get_by_text("Ana Berg invites you")).to_be_visible()
+    ben.get_by_role("button", name="Accept the invitation to Mine").click()
+    steps.wait_until_ready(ben)
+    assert steps.editor_text(ben) == "one = 1\n"
     assert problems.found == []
-    page.get_by_label("Username of somebody with an account").fill("nobody")
-    page.get_by_role("button", name="Add", exact=True).click()
-    expect(page.get_by_text("nobody was not added")).to_be_visible()
+
+
+def test_an_invitation_that_is_declined_is_gone(live_site: Site, open_page: OpenPage, problems: Problems) -> None:
+    page = open_page()
+    steps.start_as_guest(page, live_site.url, "Ben Ode")
+    ana = Person(live_site, "Ana Berg")
+    session = ana.call("POST", "/v1/sessions", {"title": "Not for Ben"})["id"]
+    ana.call("POST", f"/v1/sessions/{session}/members", {"user": guest_id(page)})
+    page.reload()
+    page.get_by_role("button", name="Decline the invitation to Not for Ben").click()
+    expect(page.locator(".invitation")).to_have_count(0)
+    expect(page.get_by_role("heading", name="Invitations")).to_have_count(0)
+    assert problems.found == []
+
+
+def guest_id(page: Page) -> str:
+    """By a session of their own: on the home page nothing says it."""
+    made = """async () => (await (await fetch("/v1/sessions", {method: "POST", body: "{}", headers: {
+      "Content-Type": "application/json",
+      "X-CSRFToken": document.querySelector("meta[name=csrf-token]").content,
+    }})).json()).id"""
+    session = page.evaluate(made)
+    who = f"async () => (await (await fetch('/v1/sessions/{session}/members')).json()).results[0].user.id"
+    found: str = page.evaluate(who)
+    return found
 
 
 def test_an_agents_proposal_stands_in_everybodys_text_until_it_is_decided(

@@ -1,5 +1,5 @@
 // @ts-check
-/** The home page: extend, reopen and delete in place; a chosen file becomes the pasted code. */
+/** The home page: answer invitations; extend, reopen and delete in place; a chosen file becomes the pasted code. */
 
 import { call, post } from "../net/api.js";
 import { byId, fill } from "../ui/dom.js";
@@ -43,6 +43,23 @@ async function perform(row, act) {
   }
 }
 
+/** @param {HTMLElement} row @param {string} choice accept or decline */
+async function answer(row, choice) {
+  const { invitation: id = "", title = "" } = row.dataset;
+  const buttons = row.querySelectorAll("button");
+  for (const button of buttons) button.disabled = true;
+  try {
+    const joined = await post(`/v1/me/invitations/${id}/${choice}`);
+    if (joined) return void location.assign(`/sessions/${joined.session}/`);
+    announce(`You declined the invitation to ${title}`);
+    await redraw();
+    byId("sessions-title").focus();
+  } catch (error) {
+    for (const button of buttons) button.disabled = false;
+    notices.replaceChildren(errorBanner(error, { what: "The invitation was not answered", retry: () => answer(row, choice) }));
+  }
+}
+
 /** Takes the list from the page as the server renders it now; when that fails, the one that is here stays. */
 async function redraw() {
   const response = await fetch(location.href, { headers: { Accept: "text/html" } });
@@ -59,6 +76,9 @@ document.addEventListener("click", (event) => {
   const button = event.target instanceof Element ? event.target.closest("[data-act]") : null;
   const row = button?.closest(".session");
   if (button && row instanceof HTMLElement) perform(row, button.getAttribute("data-act") ?? "");
+  const reply = event.target instanceof Element ? event.target.closest("[data-answer]") : null;
+  const invitation = reply?.closest(".invitation");
+  if (reply && invitation instanceof HTMLElement) answer(invitation, reply.getAttribute("data-answer") ?? "");
 });
 
 const file = /** @type {HTMLInputElement} */ (byId("new-file"));

@@ -1,5 +1,5 @@
 // @ts-check
-/** Inviting people: by the name of their account, or by links with a role, an end and a number of uses, shown once; and those that stand, to be revoked. */
+/** Inviting people: by name, who then accept or not, or by links with a role, an end and a number of uses, shown once; and what stands, to be taken back. */
 
 import { call, get, post } from "../net/api.js";
 import { byId, fill, h, icon } from "./dom.js";
@@ -14,12 +14,14 @@ function wordsOf({ expires_at, max_uses, uses }) {
   return `${end}, ${used}`;
 }
 
+/** @typedef {{id: string, name: string, role: string, expires_at: string}} Invitation */
 /** @typedef {{id: string, role: string, expires_at: string | null, max_uses: number | null, uses: number}} Invite */
 
 export class Share {
   /** @param {string} session */
   constructor(session) {
-    this.path = `/v1/sessions/${session}/invites`;
+    this.session = `/v1/sessions/${session}`;
+    this.path = `${this.session}/invites`;
     this.button = /** @type {HTMLButtonElement} */ (byId("share"));
     this.button.addEventListener("click", () => this.open());
     /** @type {HTMLDialogElement | null} */
@@ -38,18 +40,19 @@ export class Share {
     this.made = h("div", { class: "stack" });
     this.standing = h("ul", { class: "plain-list", "aria-label": "Links that stand" });
     this.told = h("div");
+    this.invited = h("ul", { class: "plain-list", "aria-label": "Invited, not here yet" });
     const make = h("button", { type: "button", class: "button primary", on: { click: () => this.make(role, ends, uses) } }, "Make a link");
     const close = h("button", { type: "button", class: "button", on: { click: () => this.close() } }, "Done");
     const dialog = h("dialog", { class: "dialog", "aria-labelledby": "share-title" },
       h("header", null, h("h2", { id: "share-title" }, "Invite people")),
-      h("div", { class: "body stack" }, this.nameForm(), this.told, h("h3", null, "With a link"), ...[role, ends, uses].map(({ label, select }) => h("div", { class: "field" }, label, select)), this.made, this.standing),
+      h("div", { class: "body stack" }, this.nameForm(), this.told, this.invited, h("h3", null, "With a link"), ...[role, ends, uses].map(({ label, select }) => h("div", { class: "field" }, label, select)), this.made, this.standing),
       h("footer", null, close, make),
     );
     dialog.addEventListener("close", () => this.close());
     document.body.append(dialog);
     this.dialog = dialog;
     dialog.showModal();
-    await this.list();
+    await Promise.all([this.list(), this.listInvited()]);
   }
 
   close() {
@@ -58,32 +61,56 @@ export class Share {
     this.button.focus();
   }
 
-  /** Lets in somebody who has an account here. */
+  /** Invites somebody by name. Nobody is told here whether it is anybody's. */
   nameForm() {
     const name = h("input", { class: "input", id: "share-name", required: true, maxlength: "150", autocomplete: "off", autocapitalize: "off", spellcheck: "false" });
     const role = this.select("share-name-role", "as", [["editor", "editor"], ["viewer", "viewer"], ["owner", "owner"]]);
     role.label.className = "visually-hidden";
-    const form = h("form", { class: "field" }, h("label", { for: "share-name" }, "Username of somebody with an account"),
-      h("div", { class: "row nowrap" }, name, role.label, role.select, h("button", { type: "submit", class: "button" }, "Add")));
+    const form = h("form", { class: "field" }, h("label", { for: "share-name" }, "Username"),
+      h("div", { class: "row nowrap" }, name, role.label, role.select, h("button", { type: "submit", class: "button" }, "Invite")));
     form.addEventListener("submit", (event) => {
       event.preventDefault();
-      if (name.value.trim()) this.add(name, role.select.value);
+      if (name.value.trim()) this.invite(name, role.select.value);
     });
     return form;
   }
 
   /** @param {HTMLInputElement} name @param {string} role */
-  async add(name, role) {
+  async invite(name, role) {
     const told = /** @type {HTMLElement} */ (this.told);
     try {
-      const { user } = await post(this.path.replace(/invites$/, "members"), { user: name.value.trim(), role });
-      fill(told, h("p", { class: "note" }, `${user.name} may come in now, as ${role}.`));
-      announce(`${user.name} was added`);
+      await post(`${this.session}/members`, { user: name.value.trim(), role });
+      fill(told, h("p", { class: "note" }, "Invitation sent. They join when they accept."));
+      announce("Invitation sent");
       name.value = "";
+      await this.listInvited();
     } catch (error) {
-      fill(told, errorBanner(error, { what: `${name.value.trim()} was not added` }));
+      fill(told, errorBanner(error, { what: "The invitation was not sent", retry: () => this.invite(name, role) }));
     }
     name.focus();
+  }
+
+  async listInvited() {
+    const list = /** @type {HTMLElement} */ (this.invited);
+    try {
+      const { results } = await get(`${this.session}/invitations`);
+      fill(list, results.map((/** @type {Invitation} */ one) => h("li", { class: "row between nowrap" },
+        h("span", null, `${one.name}, invited as ${one.role}`),
+        h("button", { type: "button", class: "button small", "aria-label": `Withdraw the invitation of ${one.name}`, on: { click: () => this.withdraw(one.id) } }, "Withdraw"))));
+    } catch (error) {
+      fill(list, h("li", null, errorBanner(error, { what: "The invitations could not be read", retry: () => this.listInvited() })));
+    }
+  }
+
+  /** @param {string} id */
+  async withdraw(id) {
+    try {
+      await call("DELETE", `${this.session}/invitations/${id}`);
+      announce("Withdrawn");
+      await this.listInvited();
+    } catch (error) {
+      fill(/** @type {HTMLElement} */ (this.told), errorBanner(error, { what: "The invitation was not withdrawn" }));
+    }
   }
 
   /** @param {string} id @param {string} words @param {[string, string][]} options */

@@ -108,6 +108,7 @@ def main(kind: str, count: int) -> None:
     redis = new_redis_database()
     # A thread waits while its task works; ten, the default, would wait more than they work.
     os.environ.setdefault("MAX_CONCURRENT_RUNS", "50")
+    os.environ["QUOTA_RUNS"] = "off"  # one person queues them all
     os.environ |= {"BROKER_URL": redis, "CACHE_URL": redis, "CHANNEL_LAYER_URL": redis}
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "agentsite.settings")
     figure = drain_runs(count) if kind == "runs" else drain_bare(count)

@@ -83,7 +83,8 @@ def _room(place: site.Site, people: list[dict[str, Any]]) -> dict[str, Any]:
     session = call(place.url, "POST", "/v1/sessions", {"title": "Bench"}, owner)["id"]
     for person in people[1:]:
         asked = {"user": person["user"]["id"], "role": "editor"}
-        call(place.url, "POST", f"/v1/sessions/{session}/members", asked, owner)
+        invitation = call(place.url, "POST", f"/v1/sessions/{session}/members", asked, owner)["id"]
+        call(place.url, "POST", f"/v1/me/invitations/{invitation}/accept", {}, person["access"])
     tickets = [call(place.url, "POST", "/v1/auth/ticket", {}, person["access"])["ticket"] for person in people]
     path = f"{place.socket_url}/ws/sessions/{session}/document/?agentsite=1&ticket="
     return {"name": session, "urls": [path + ticket for ticket in tickets]}

@@ -2,10 +2,12 @@
 
 from collections.abc import Callable
 
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from rest_framework.test import APIClient
 
-from sessions_app.models import User
+from sessions_app.models import User, new_id
 from sessions_app.services import documents
 from tests.sessions_app.conftest import Cast, make_user
 
@@ -60,12 +62,66 @@ def test_invitations_are_listed_without_their_tokens_and_revoked(cast: Cast, as_
     assert owner.get(path).data["results"] == []
 
 
-def test_a_member_is_added_by_name(cast: Cast, as_user: AsUser) -> None:
+def test_a_person_who_is_invited_by_name_joins_when_they_accept(cast: Cast, as_user: AsUser) -> None:
     path = f"/v1/sessions/{cast.session.pk}/members"
-    added = as_user(cast.ana).post(path, {"user": "eve", "role": "viewer"}, format="json")
-    assert (added.status_code, added.data["user"]["name"], added.data["role"]) == (201, "Eve", "viewer")
-    assert as_user(cast.ana).post(path, {"user": "nobody"}, format="json").status_code == 404
+    assert as_user(cast.ana).post(path, {"user": "eve", "role": "viewer"}, format="json").status_code == 202
     assert as_user(cast.ben).post(path, {"user": "eve"}, format="json").status_code == 403
+    assert as_user(cast.eve).get(path).status_code == 404, "nobody is in a session unasked"
+    [mine] = as_user(cast.eve).get("/v1/me/invitations").data["results"]
+    assert (mine["title"], mine["role"], mine["invited_by"]["name"]) == ("Parsers", "viewer", "Ana")
+    joined = as_user(cast.eve).post(f"/v1/me/invitations/{mine['id']}/accept")
+    assert (joined.status_code, joined.data["session"], joined.data["role"]) == (200, str(cast.session.pk), "viewer")
+    assert as_user(cast.eve).get(path).status_code == 200
+    assert as_user(cast.eve).get("/v1/me/invitations").data["results"] == []
+    assert as_user(cast.eve).post(f"/v1/me/invitations/{mine['id']}/accept").status_code == 404
+
+
+def test_no_answer_tells_whether_a_name_is_anybodys(cast: Cast, as_user: AsUser) -> None:
+    path, owner = f"/v1/sessions/{cast.session.pk}/members", as_user(cast.ana)
+    names = ("eve", "nobody", str(cast.eve.pk), str(new_id()), "ben", "EVE")
+    told = []
+    for name in names:
+        with CaptureQueriesContext(connection) as asked:
+            answered = owner.post(path, {"user": name, "role": "editor"}, format="json")
+        body = {key: value for key, value in answered.json().items() if key in ("session", "role", "api_version")}
+        told.append((answered.status_code, body, set(answered.json()), set(answered.headers), len(asked)))
+    assert [one[0] for one in told] == [202] * len(names)
+    assert all(one[:4] == told[0][:4] for one in told)
+    assert told[0][4] == told[1][4], "as much is asked of the database, so it takes as long"
+    assert told[2][4] == told[3][4]
+    listed = owner.get(f"/v1/sessions/{cast.session.pk}/invitations").data["results"]
+    assert {one["name"] for one in listed} == set(names)
+    assert {tuple(one) for one in listed} == {("id", "session", "name", "role", "created_at", "expires_at")}
+
+
+def test_who_declines_is_not_told_of(cast: Cast, as_user: AsUser) -> None:
+    path, owner = f"/v1/sessions/{cast.session.pk}", as_user(cast.ana)
+    owner.post(f"{path}/members", {"user": "eve"}, format="json")
+    before = owner.get(f"{path}/invitations").data
+    [mine] = as_user(cast.eve).get("/v1/me/invitations").data["results"]
+    assert as_user(cast.eve).post(f"/v1/me/invitations/{mine['id']}/decline").status_code == 204
+    assert owner.get(f"{path}/invitations").data == before
+    again = owner.post(f"{path}/members", {"user": "eve"}, format="json")
+    assert again.status_code == 202
+    assert as_user(cast.eve).get("/v1/me/invitations").data["results"] == [], "no means no, however often one asks"
+
+
+def test_others_cannot_answer_see_or_withdraw(cast: Cast, as_user: AsUser) -> None:
+    path = f"/v1/sessions/{cast.session.pk}"
+    made = as_user(cast.ana).post(f"{path}/members", {"user": "eve"}, format="json").data
+    unknown = str(new_id())
+    for one in (made["id"], unknown):
+        for act in ("accept", "decline"):
+            answered = as_user(cast.ben).post(f"/v1/me/invitations/{one}/{act}")
+            assert answered.status_code == 404
+            assert answered.json()["detail"].replace(one, "…") == (
+                "There is no invitation '…', or you are not a member of its session."
+            )
+    assert as_user(cast.ben).get(f"{path}/invitations").status_code == 403
+    assert as_user(cast.ben).delete(f"{path}/invitations/{made['id']}").status_code == 403
+    assert as_user(cast.eve).delete(f"{path}/invitations/{made['id']}").status_code == 404
+    assert as_user(cast.ana).delete(f"{path}/invitations/{made['id']}").status_code == 204
+    assert as_user(cast.eve).post(f"/v1/me/invitations/{made['id']}/accept").status_code == 404
 
 
 def test_every_line_knows_who_wrote_it(cast: Cast, as_user: AsUser) -> None:

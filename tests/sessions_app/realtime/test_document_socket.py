@@ -12,7 +12,7 @@ from sessions_app.crdt import edits, lib0
 from sessions_app.crdt.kinds import TEXT
 from sessions_app.crdt.replica import Replica
 from sessions_app.crdt.store import StoreFailed
-from sessions_app.models import DocumentText, DocumentUpdate, QuarantinedUpdate, Revision, Role
+from sessions_app.models import DocumentText, DocumentUpdate, Member, QuarantinedUpdate, Revision, Role
 from sessions_app.realtime import document_hub, document_socket, yprotocol
 from sessions_app.services import documents, lifetimes, members
 from tests.sessions_app.conftest import PATIENCE_S, Cast, HeldUp
@@ -131,7 +131,7 @@ async def test_who_comes_while_the_others_are_looked_at_is_not_sent_away(
     monkeypatch.setattr(document_hub, "_look", held)
     looking = asyncio.ensure_future(document_hub.current().look())
     await asyncio.to_thread(held.has_asked.wait, PATIENCE_S)
-    await sync_to_async(members.add)(user=cast.ana, session_id=cast.session.pk, newcomer=cast.eve, role=Role.EDITOR)
+    await sync_to_async(Member.objects.create)(session=cast.session, user=cast.eve, role=Role.EDITOR)
     eve = await (await join(cast.eve)).synced()
     held.go_on.set()
     await looking

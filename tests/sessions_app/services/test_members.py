@@ -7,14 +7,6 @@ from sessions_app.services import lifetimes, members
 from tests.sessions_app.conftest import Cast, after
 
 
-def test_the_owner_lets_somebody_in_once(cast: Cast) -> None:
-    members.add(user=cast.ana, session_id=cast.session.pk, newcomer=cast.eve, role=Role.VIEWER)
-    assert permissions.role_of(cast.eve, cast.session) == Role.VIEWER
-    assert cast.session.events.get(seq=2).data == {"user": str(cast.eve.pk), "name": "Eve", "role": "viewer"}
-    with pytest.raises(errors.AlreadyMember):
-        members.add(user=cast.ana, session_id=cast.session.pk, newcomer=cast.eve, role=Role.EDITOR)
-
-
 def test_an_editor_cannot_change_roles_and_the_owner_can(cast: Cast) -> None:
     with pytest.raises(errors.NotAllowed):
         members.change_role(user=cast.ben, session_id=cast.session.pk, member_id=cast.ben.pk, role=Role.OWNER)
