@@ -10,6 +10,7 @@ from playwright.sync_api import Page, expect
 from tests.journeys import steps
 from tests.journeys.conftest import PHONE, OpenPage, Problems
 from tests.journeys.test_history import open_history
+from tests.journeys.test_questions import post
 from tests.model_server import Behaviour, ModelServer
 from tests.servers.site import Site, build, tear_down
 
@@ -176,3 +177,29 @@ def test_marks_can_be_read_on_a_phone_in_both_themes(site: Site, open_page: Open
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
     violations = Axe().run(page, context="#review").response["violations"]
     assert [f"{one['id']}: {[node['html'] for node in one['nodes']]}" for one in violations] == []
+
+
+def test_a_graphs_labels_are_marked_on_its_pages_and_in_its_pictures(site: Site, open_page: OpenPage) -> None:
+    page = open_page()
+    steps.start_as_guest(page, site.url)
+    definition = {
+        "v": 1,
+        "name": "Labels",
+        "entry_node": "first",
+        "nodes": [
+            {"node_id": "first", "tool": "compute", "label": "Fi\u202erst", "config": {"set": {"x": "1"}}},
+            {"node_id": "second", "tool": "compute", "label": "Sec\u200bond", "config": {"set": {"y": "x"}}},
+        ],
+        "edges": [{"from_node": "first", "to_node": "second", "label": "go\u2066es"}],
+    }
+    graph = post(page, "/v1/graphs", definition)
+    page.goto(f"{site.url}/graph/{graph['slug']}/")
+    expect(page.locator("html")).to_have_attribute("data-ready", "true")
+    expect(page.locator("svg.drawing")).to_contain_text("Fi[U+202E]rst")
+    expect_marked(page, "#outline")
+    page.goto(f"{site.url}/graph/{graph['slug']}/versions/")
+    assert page.evaluate(RAW) == []
+    picture = page.request.get(f"{site.url}/v1/graphs/{graph['slug']}/export?as=svg").text()
+    assert "Fi[U+202E]rst" in picture
+    assert "\u202e" not in picture
+    assert "\u2066" not in picture

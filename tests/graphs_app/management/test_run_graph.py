@@ -105,3 +105,15 @@ def test_what_cannot_be_used_is_said(here: worker.Worker, tmp_path: Path) -> Non
     assert code == 2
     assert "/entry_node" in err
     assert run_graph(keep(tmp_path, "sum.json", cast.SUM), "--input", keep(tmp_path, "list.json", [1]))[0] == 2
+
+
+def test_a_terminal_is_shown_no_character_that_rearranges_its_lines(here: worker.Worker, tmp_path: Path) -> None:
+    graph, state = keep(tmp_path, "sum.json", cast.SUM), keep(tmp_path, "state.json", {"seed": 7, "x": "a\u202eb\x9b"})
+    _, out, _ = run_graph(graph, "--input", state)
+    assert "\u202e" not in out
+    assert "\x9b" not in out
+    assert json.loads(out)["x"] == "a\u202eb\x9b"
+    bad = keep(tmp_path, "bad.json", line("Bad", node("bad", "fail", {"message": "no\u202e luck\x9b"})))
+    _, _, err = run_graph(bad, "--follow")
+    assert "no[U+202E] luck[U+009B]" in err
+    assert "\u202e" not in err

@@ -186,3 +186,13 @@ def test_ctrl_c_stops_the_run_and_changes_nothing(site: Site, file: Path) -> Non
     assert "Stopped" in told
     assert left_behind(site) == (0, 0)
     assert os.listdir(file.parent) == ["adding.py"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_diff_shows_what_nobody_would_see_and_a_patch_keeps_it(file: Path) -> None:
+    file.write_text(UNTIDY.replace("return b", "return 'b\u202e\u00a0'"))
+    shown, _ = refine_here(file, "--instruction", "clean up and format")
+    assert "'b[U+202E][U+00A0]'" in shown
+    assert "\u202e" not in shown
+    patch, _ = refine_here(file, "--instruction", "clean up and format", "--patch")
+    assert "'b\u202e\u00a0'" in patch
