@@ -45,7 +45,7 @@ def _amounts(env: Environment) -> dict[str, str]:
         "QUOTA_GUESTS": env.amounts("QUOTA_GUESTS", default="ip 1000"),
         "QUOTA_SESSIONS": env.amounts("QUOTA_SESSIONS", default="guest 200, person 5000, ip 5000"),
         "QUOTA_DOCUMENT_BYTES": env.amounts(
-            "QUOTA_DOCUMENT_BYTES", default="guest 200000000, person 2000000000, ip 2000000000"
+            "QUOTA_DOCUMENT_BYTES", default="guest 50000000, person 2000000000, ip 1000000000"
         ),
         "QUOTA_MEMBERS": env.amounts("QUOTA_MEMBERS", default="session 200"),
         "QUOTA_INVITES": env.amounts("QUOTA_INVITES", default="session 100"),

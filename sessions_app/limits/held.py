@@ -1,13 +1,15 @@
 """The quotas of what this app makes: guests, sessions, what their documents hold, members, links into a session."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from django.conf import settings
 from django.db.models import F, Q, QuerySet, Sum
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
-from sessions_app.limits.quotas import Holder, Quota, register
+from sessions_app.limits.quotas import Holder, Quota, exceeded, holders_of, register
 from sessions_app.models import Document, Invitation, Invite, Member, Session, User
 
 GUEST_COUNTS_FOR = timedelta(days=1)
@@ -53,6 +55,16 @@ def _session_free_at(holder: Holder) -> datetime | None:
 def _document_bytes(holder: Holder) -> int:
     held = Document.objects.filter(**holder.owning("session__created_by"))
     return int(held.aggregate(total=Sum("held_bytes"))["total"] or 0)
+
+
+def over_quota(document_ids: Sequence[UUID]) -> dict[UUID, str]:
+    """Why nothing may be added to these documents; those to which something may are left out."""
+    found = {}
+    for document in Document.objects.filter(pk__in=document_ids).select_related("session__created_by"):
+        error = exceeded(DOCUMENT_BYTES.name, holders_of(document.session.created_by))
+        if error is not None:
+            found[document.pk] = error.message
+    return found
 
 
 def _members(holder: Holder) -> int:

@@ -42,6 +42,12 @@ class Held:
     """How much it was when it was last asked whether its session's maker may hold as much."""
     over: str = ""
     """Why nothing may be added, though it is not full itself: what its maker holds in all."""
+    since_snapshot: int = 0
+    """How much of it came after the newest snapshot, and is loaded with it."""
+
+    def add(self, size: int) -> None:
+        self.bytes += size
+        self.since_snapshot += size
 
 
 @dataclass(slots=True)

@@ -23,7 +23,7 @@ from django.utils import timezone
 from sessions_app import update_log
 from sessions_app.crdt.replica import Replica
 from sessions_app.crdt.store import StoreFailed
-from sessions_app.limits import quotas
+from sessions_app.limits import held
 from sessions_app.models import Document, Role, SessionStatus
 from sessions_app.realtime import agents, hub, publish, store, topics
 from sessions_app.realtime.close_codes import CloseCode
@@ -49,6 +49,8 @@ SAVE_AFTER_S = 2.0
 SAVE_WITHIN_S = 20.0
 COMPACT_AFTER = 500
 """So many updates after its snapshot a document gets a new one."""
+COMPACT_AFTER_BYTES = 2 * 1024 * 1024
+"""The same for so many bytes, which everybody who opens it would load."""
 
 
 class DocumentHub:
@@ -157,7 +159,8 @@ class DocumentHub:
         for socket in senders:
             save.users[socket.user_id] = socket.user["name"]
         self._save_soon(room, SAVE_AFTER_S)
-        if room.number - room.snapshot_number >= COMPACT_AFTER and room.document not in self._compacting:
+        is_long = room.number - room.snapshot_number >= COMPACT_AFTER or room.held.since_snapshot >= COMPACT_AFTER_BYTES
+        if is_long and room.document not in self._compacting:
             self._compacting.add(room.document)
             self._spawn(self._compact(room))
 
@@ -204,6 +207,7 @@ class DocumentHub:
             log.exception("the text of document %s could not be written down; its updates are stored", document)
 
     async def _compact(self, room: DocumentRoom) -> None:
+        room.held.since_snapshot = 0  # what comes meanwhile is for the next one
         try:
             number = await store.call(_compact, room.document)
             room.snapshot_number = max(room.snapshot_number, number)
@@ -268,7 +272,7 @@ class DocumentHub:
         grown = [room for room in rooms if room.held.over or room.held.bytes > room.held.counted + COUNT_AFTER_BYTES]
         if not grown:
             return
-        over = await store.call(_over_quota, [room.document for room in grown])
+        over = await store.call(held.over_quota, [room.document for room in grown])
         for room in grown:
             room.held.counted = room.held.bytes
             room.held.over = over.get(room.document, "")
@@ -358,16 +362,6 @@ def _show_agents(shown: Agents, here: list[agents.Agent], now: float, moment: da
 
 def _look(document_ids: list[UUID], logins: set[str]) -> Seen:
     return Seen(document_ids, logins)
-
-
-def _over_quota(document_ids: list[UUID]) -> dict[UUID, str]:
-    """Why nothing may be added to these documents; those to which it may are left out."""
-    found = {}
-    for document in Document.objects.filter(pk__in=document_ids).select_related("session__created_by"):
-        error = quotas.exceeded("document_bytes", quotas.holders_of(document.session.created_by))
-        if error is not None:
-            found[document.pk] = error.message
-    return found
 
 
 def _autosave(session: UUID, document: UUID, number: int, text: str, users: dict[UUID, str]) -> None:

@@ -182,6 +182,7 @@ class DocumentRoom:
         loaded, replica = await self._around.call(load, self._around, self.document)
         self.session, self.epoch, self._owners = loaded.session, loaded.epoch, loaded.owners
         self.number, self.snapshot_number, self.held.bytes = loaded.number, loaded.state_number, loaded.held
+        self.held.since_snapshot = sum(len(row.update) for row in loaded.updates)
         self._kind, self._replica, self._whole = KINDS[loaded.kind], replica, None
         self._newest_told, self._is_unsure = 0, False
         if was_here and was_here != self.epoch:
@@ -257,7 +258,7 @@ class DocumentRoom:
         except UpdateError as error:
             self._refuse(edit, error, replica)
             return
-        self.held.bytes += len(edit.message.update) if is_new else 0
+        self.held.add(len(edit.message.update) if is_new else 0)
         for client, user in claims.items():
             self._owners[client] = Owner(user, self.epoch)
         socket.asked_again = 0
@@ -327,7 +328,7 @@ class DocumentRoom:
             replica.apply(row.update)
             self.audience.push_all(yprotocol.update(row.update))
             self.number = row.number
-            self.held.bytes += len(row.update)
+            self.held.add(len(row.update))
 
     # Answers ----------------------------------------------------------------------------------------
 

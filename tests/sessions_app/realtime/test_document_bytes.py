@@ -248,3 +248,18 @@ async def test_what_one_person_holds_in_all_sessions_is_bounded_while_they_type(
     await document_hub.current().look()
     ben = await join(cast.ben)
     await ben.has_stored(ben.type("there is room again"))
+
+
+async def test_few_large_updates_get_a_snapshot_before_many_load_them(
+    cast: Cast, join: Join, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(document_hub, "COMPACT_AFTER_BYTES", 50_000)
+    ana = await join(cast.ana)
+    for _ in range(8):
+        ana.type("x" * 10_000)
+        await ana.has_stored(ana.send_update(ana.replica.edit([Edit(4, 10_000, "")])))
+    await ana.leave()
+    await document_hub.current().stop()
+    loaded = await sync_to_async(update_log.load)((await cast.session.documents.aget()).pk)
+    assert loaded.state is not None
+    assert sum(len(row.update) for row in loaded.updates) < 50_000
