@@ -14,7 +14,7 @@ from typing import Any, cast
 
 import httptools
 from django.conf import settings
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from agentsite import metrics
 from agentsite.http import DISCARDED_AT_MOST
@@ -93,6 +93,7 @@ class BoundedHttp(HttpToolsProtocol):
         self._idle_bytes = 0
         """Bytes of a body's phase since there was some body in them: trailers, or extensions of chunks."""
         self._discarded = 0
+        self._answering: RequestResponseCycle | None = None
 
     # What the loop calls
 
@@ -105,6 +106,7 @@ class BoundedHttp(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         DOORS.leave(self.transport)
+        self._forget_answer()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -141,6 +143,7 @@ class BoundedHttp(HttpToolsProtocol):
     def _look_at_answer(self, waited: float) -> None:
         if self.flow.write_paused:
             if waited > settings.RESPONSE_STALL_S:
+                self._forget_answer()
                 self.transport.abort()  # nobody reads what was asked for
         elif self.cycle.response_complete and not self.pipeline and waited > self.timeout_keep_alive:
             self.transport.close()  # something came that kept it open, and was no request
@@ -238,6 +241,16 @@ class BoundedHttp(HttpToolsProtocol):
             self._since = self.loop.time()
         super().on_response_complete()
 
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        self._answering = cycle
+        super()._start_asgi_task(cycle, app)
+
+    def _forget_answer(self) -> None:
+        """Lets what is being answered go nowhere. The library knows only the request that was read last of several."""
+        if self._answering is not None:
+            self._answering.disconnected = True
+            self._answering.message_event.set()
+
     # Refusing
 
     def _refuse(self, refusal: Refusal) -> None:
@@ -252,6 +265,7 @@ class BoundedHttp(HttpToolsProtocol):
             asked.disconnected = True
             asked.message_event.set()
         if is_answering:
+            self._forget_answer()
             self.transport.close()
             self._phase = Phase.REFUSED
             return
