@@ -364,7 +364,11 @@ def test_sockets_count_among_the_connections_and_leave_with_their_end(start_site
         wait_for(lambda: health(site) == 200)
 
 
-def test_the_scaled_site_is_bounded_as_well(scaled_site: Site) -> None:
-    with closing(opened(scaled_site)) as connection:
-        connection.sendall(b"GET /api/health HTTP/1.1\r\nX: " + b"a" * 2_000_000)
-        assert answered(connection)[0] == 431
+def test_the_scaled_site_is_bounded_as_well(start_site: StartSite) -> None:
+    scaled = start_site(scaled=True, environment=QUICK)
+    assert refused(scaled, b"GET /api/health HTTP/1.1\r\nX: " + b"a" * 2_000_000) == (431, "headers_too_large")
+    half = b"POST /v1/auth/guest HTTP/1.1\r\n" + HOST + b"Content-Length: 1000\r\n\r\n{"
+    with ExitStack() as stack:
+        connections = [stack.enter_context(closing(begun(scaled, half))) for _ in range(300)]
+        assert [health(scaled) for _ in range(5)] == [200] * 5
+        assert {answered(connection)[0] for connection in connections} == {408}
