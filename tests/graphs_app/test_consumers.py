@@ -9,6 +9,7 @@ from uuid import UUID
 import pytest
 from asgiref.sync import sync_to_async
 from django.db import connections
+from pytest_django import Settings
 
 from graphs_app import consumers, dispatch, worker
 from graphs_app.consumers import execute_socket
@@ -169,3 +170,14 @@ async def test_nobody_gets_in_without_a_ticket_or_a_login(transactional_db: None
     assert (await client.next())["type"] == "websocket.accept"
     assert (await client.next())["code"] == CloseCode.NOT_SIGNED_IN
     await sync_to_async(connections.close_all)()
+
+
+async def test_runs_by_this_door_are_counted_like_all_others(connect: Connect, ada: User, settings: Settings) -> None:
+    settings.RATE_LIMIT_RUNS = "person 1/1m"
+    client = await connect(await keep(ada, cast.SUM))
+    client.send({"initial_state": {"seed": 1}})
+    assert (await client.frames())[-1]["event"] == "execution_complete"
+    client.send({"initial_state": {}})
+    [refused] = await client.frames()
+    assert (refused["event"], refused["code"]) == ("error", "too_many_requests")
+    assert refused["retry_after_s"] >= 1

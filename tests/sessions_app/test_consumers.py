@@ -13,6 +13,7 @@ from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_K
 from django.contrib.sessions.backends.db import SessionStore
 from django.db import connections
 from django.utils import timezone
+from pytest_django import Settings
 from uvicorn.protocols.utils import ClientDisconnected
 
 from sessions_app import consumers
@@ -558,3 +559,22 @@ async def test_a_failure_of_ours_closes_1011_and_is_logged(
     client.say({"type": "text.since", "node_run": str(cast.ana.pk), "offset": 0})
     assert await client.closed() == 1011
     assert str(cast.session.pk) in caplog.text
+
+
+async def test_opening_more_sockets_than_is_good_closes_4429_and_says_when(
+    cast: Cast, connect: Connect, settings: Settings
+) -> None:
+    settings.RATE_LIMIT_SOCKETS = "person 2/1m"
+    for _ in range(2):
+        assert (await (await connect(cast.ana, cast.session)).frame())["type"]
+    assert await (await connect(cast.ana, cast.session)).closed() == 4429
+    assert (await (await connect(cast.ben, cast.session)).frame())["type"]
+
+
+async def test_strangers_who_knock_again_and_again_are_no_longer_looked_up(cast: Cast, settings: Settings) -> None:
+    settings.RATE_LIMIT_STRANGERS = "ip 2/1m"
+    codes = []
+    for _ in range(4):
+        client = await Client(scope_of(cast.session.pk, query="ticket=made-up")).accepted()
+        codes.append(await client.closed())
+    assert codes == [4401, 4401, 4429, 4429]
