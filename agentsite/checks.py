@@ -46,6 +46,15 @@ def production_is_closed(app_configs: Sequence[AppConfig] | None = None, **kwarg
                 id="agentsite.W001",
             )
         )
+    if settings.RATE_LIMITS and not settings.BEHIND_PROXY and settings.HOST in ("127.0.0.1", "::1", "localhost"):
+        found.append(
+            Warning(
+                f"The site listens on {settings.HOST} and BEHIND_PROXY is off: whoever comes by a proxy counts as one"
+                " address, and all share its limits.",
+                hint="Set BEHIND_PROXY=true where the proxy sets X-Forwarded-For itself.",
+                id="agentsite.W002",
+            )
+        )
     return found
 
 
