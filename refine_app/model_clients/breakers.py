@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 FAILURES_TO_OPEN = 5
 COOLDOWN_S = 30.0
-PROBE_S = 60.0
-"""How long a probe may be under way before another may take its place: its worker may have died."""
+PROBE_S = 30.0
+"""How long a probe may be silent before another may take its place: its worker may have died. Its first words end it.
+"""
 
 
 @dataclass(slots=True)

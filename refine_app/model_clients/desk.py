@@ -153,6 +153,15 @@ class Desk(Protocol):
     def hear(self, call_id: UUID, heard: Callable[[], str]) -> None:
         """Says that more of an answer was heard, which is to be paid even if this process dies now. Returns at once."""
 
+    async def room(self, refusal: ModelError, waited_s: float) -> bool:
+        """Waits until begin() is worth another try, for who was refused because an endpoint rests or is at a limit.
+
+        False when that was waited for long enough.
+        """
+
+    def answers(self, slug: str) -> None:
+        """Says that an endpoint whose breaker was not closed has begun to answer. Returns at once."""
+
     async def close(self, closed: Closed) -> None:
         """Puts what the call did cost in the place of what was reserved."""
 
@@ -185,6 +194,12 @@ class StaticDesk:
 
     def hear(self, call_id: UUID, heard: Callable[[], str]) -> None:
         """Nothing is paid here."""
+
+    async def room(self, refusal: ModelError, waited_s: float) -> bool:
+        return False  # nobody is refused here
+
+    def answers(self, slug: str) -> None:
+        """Its breakers have no probes."""
 
     async def close(self, closed: Closed) -> None:
         if closed.learnt is not None:

@@ -266,6 +266,11 @@ def close_call(closed: Closed, now: datetime) -> None:
             EndpointState.objects.filter(slug=closed.endpoint, probe_until__isnull=False).update(probe_until=None)
 
 
+def endpoint_answers(slug: str) -> None:
+    """Closes a breaker at the first words of its probe: those who wait need not wait for the last."""
+    EndpointState.objects.filter(slug=slug, forced="").update(failures=0, opened_at=None, probe_until=None)
+
+
 def _endpoint_failed(closed: Closed, now: datetime) -> None:
     EndpointState.objects.get_or_create(slug=closed.endpoint)
     state = EndpointState.objects.select_for_update(no_key=True).get(slug=closed.endpoint)

@@ -2,20 +2,29 @@
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from typing import TypeVar
 from uuid import UUID
 
+from django.conf import settings
 from django.db import close_old_connections
 from django.utils import timezone
 
 from refine_app.model_clients.desk import Asked, Begun, Caller, Closed, Opened, Planned
+from refine_app.model_clients.errors import ModelError
 from refine_app.prompts.rendering import PromptText
 from refine_app.services import budgets, calls, endpoints, prompts
 
+logger = logging.getLogger(__name__)
+
 T = TypeVar("T")
+ROOM_POLL_S = 1.0
+"""How often who waits for an endpoint tries again: calls of other workers tell nobody here that they are over."""
+TRIES_A_SECOND = 50
+"""How often all who wait in this process try together, at most; the more of them, the longer each waits."""
 HEARD_S = 0.25
 """How long what was heard of an answer may be known to this process alone."""
 _THREADS = ThreadPoolExecutor(max_workers=2, thread_name_prefix="ledger")
@@ -42,6 +51,8 @@ class DatabaseDesk:
         """Calls of whose answers more was heard than is written down."""
         self._soon: asyncio.AbstractEventLoop | None = None
         """The loop that will write it down."""
+        self._waiting: set[asyncio.Future[None]] = set()
+        """Of those who wait for room; on the loop that calls are made on."""
 
     def hear(self, call_id: UUID, heard: Callable[[], str]) -> None:
         """One transaction now and then for all calls of this process."""
@@ -67,9 +78,43 @@ class DatabaseDesk:
     async def open(self, planned: Planned) -> Opened:
         return await in_database(lambda: calls.open_call(planned, timezone.now()))
 
+    async def room(self, refusal: ModelError, waited_s: float) -> bool:
+        """Woken by each call of this process that ends, and by the clock for those of others."""
+        left_s = settings.MODEL_QUEUE_S - waited_s
+        if left_s <= 0:
+            return False
+        pause_s = max(ROOM_POLL_S, len(self._waiting) / TRIES_A_SECOND)
+        woken = asyncio.get_running_loop().create_future()
+        self._waiting.add(woken)
+        try:
+            await asyncio.wait({woken}, timeout=min(pause_s, left_s, max(refusal.retry_after_s or 0.0, 0.1)))
+        finally:
+            self._waiting.discard(woken)
+        return True
+
+    def answers(self, slug: str) -> None:
+        with contextlib.suppress(RuntimeError):  # a stopped executor: this process ends
+            done = asyncio.get_running_loop().run_in_executor(
+                _THREADS, _with_connection, lambda: calls.endpoint_answers(slug)
+            )
+            done.add_done_callback(self._tell_of_answers)
+
+    def _tell_of_answers(self, done: "asyncio.Future[None]") -> None:
+        if not done.cancelled() and (error := done.exception()) is not None:
+            logger.warning("that an endpoint answers again was not written down: %s", error)
+        self._wake()
+
+    def _wake(self) -> None:
+        for woken in self._waiting:
+            if not woken.done():
+                woken.set_result(None)
+
     async def close(self, closed: Closed) -> None:
         self._hearing.pop(closed.call_id, None)
-        await in_database(lambda: calls.close_call(closed, timezone.now()))
+        try:
+            await in_database(lambda: calls.close_call(closed, timezone.now()))
+        finally:
+            self._wake()
 
     async def prompts(self, names: Sequence[str]) -> Mapping[str, PromptText]:
         known = prompts.at_hand(names)

@@ -20,6 +20,7 @@ from refine_app.model_clients import desk as desks
 from refine_app.model_clients.client import Delta, Message, TokenCount
 from refine_app.model_clients.desk import (
     Asked,
+    Begun,
     Caller,
     Closed,
     Desk,
@@ -32,6 +33,8 @@ from refine_app.model_clients.desk import (
 from refine_app.model_clients.endpoints import prepare_clients
 from refine_app.model_clients.errors import (
     BudgetExhausted,
+    EndpointBusy,
+    EndpointResting,
     EndpointTimeout,
     EndpointUnavailable,
     ModelError,
@@ -149,7 +152,7 @@ async def _try_each(
 ) -> Reply:
     """The first answer. Where a call is refused before its first words, the next choice is asked."""
     try:
-        begun = await desk.begin(asked)
+        begun = await _begin(context, desk, asked)
         planned, opened = begun.planned, begun.opened
         refusals, waiting = list(begun.refusals), list(begun.others)
         has_more_room = False
@@ -176,6 +179,17 @@ async def _try_each(
 def _with_more_room(planned: Planned, quirks: Quirks) -> Choice:
     """The same endpoint again, now that it is known how much room its thoughts take."""
     return Choice(replace(planned.endpoint, quirks=quirks), planned.reason)
+
+
+async def _begin(context: ToolContext, desk: Desk, asked: Asked) -> Begun:
+    """Waits where no endpoint may be called just now: nobody was asked, so that no attempt of the node's has failed."""
+    began = context.clock.monotonic()
+    while True:
+        try:
+            return await desk.begin(asked)
+        except (EndpointResting, EndpointBusy) as refusal:
+            if not await desk.room(refusal, context.clock.monotonic() - began):
+                raise
 
 
 async def _open_next(
@@ -241,6 +255,8 @@ class _Call:
         if delta.text:
             if self._first_words_ms is None:
                 self._first_words_ms = self._elapsed_ms()
+                if self._planned.endpoint.breaker != "closed":
+                    self._desk.answers(self._planned.endpoint.slug)
             self._parts.append(delta.text)
             self.length += len(delta.text)
             self._desk.hear(self._opened.call_id, self._heard)
