@@ -23,6 +23,9 @@ from django.urls import set_script_prefix
 Receive = Callable[[], Awaitable[Mapping[str, Any]]]
 Send = Callable[[Mapping[str, Any]], Awaitable[None]]
 
+HEALTH = "/api/health"
+HEALTH_THREADS = 2
+"""Whether this process is well must be told also while all other threads wait for something that is not."""
 DISCARDED_AT_MOST = 64 * 1024 * 1024
 """A client hears what the limit is when it has sent its body; one that sends more than this is cut off."""
 
@@ -43,6 +46,7 @@ class HttpApplication(ASGIHandler):
         super().__init__()
         self.load_middleware(is_async=False)
         self.threads = ThreadPoolExecutor(settings.WEB_THREADS, thread_name_prefix="web")
+        self.health_threads = ThreadPoolExecutor(HEALTH_THREADS, thread_name_prefix="health")
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         refused = ""
@@ -57,7 +61,8 @@ class HttpApplication(ASGIHandler):
         kept = body.getbuffer().nbytes
         try:
             in_thread = partial(contextvars.copy_context().run, self._answer, scope, body, refused)
-            response = await asyncio.get_running_loop().run_in_executor(self.threads, in_thread)
+            threads = self.health_threads if scope["path"].startswith(HEALTH) else self.threads
+            response = await asyncio.get_running_loop().run_in_executor(threads, in_thread)
         finally:
             body.close()
             self.held -= kept

@@ -1,16 +1,25 @@
-"""What Prometheus reads: requests are counted as they are answered, runs and sockets looked up now and then."""
+"""What Prometheus reads: requests are counted as they are answered, runs and sockets looked up now and then.
 
+What one wants to see of an outage must be seen in it: the database is asked beside, and without its answer everything
+else is told, with agentsite_up 0 for what is away.
+"""
+
+import logging
 import threading
 import time
 from collections.abc import Iterable
 
+from django.db import DatabaseError, InterfaceError
 from django.db.models import Count, Sum
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from agentsite import health
 from graphs_app.models import Run, RunStatus, WorkerHeartbeat
 from sessions_app.models import Connection
+
+logger = logging.getLogger(__name__)
 
 LOOKED_UP_EVERY_S = 5.0
 
@@ -34,13 +43,14 @@ def observe_request(method: str, route: str, status: int, duration_s: float) -> 
     request_seconds.labels(known, route).observe(duration_s)
 
 
-class DatabaseCollector(Collector):
-    """Gauges from the database, the only place that knows of every process; kept for some seconds."""
+class SiteCollector(Collector):
+    """What is up, and gauges from the database, the only place that knows of every process; kept for some seconds."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._kept: list[Metric] = []
         self._kept_until = 0.0
+        self._rows = health.Look(self._from_database)
 
     def describe(self) -> Iterable[Metric]:
         return []  # nothing is asked of the database when the registry is made
@@ -53,6 +63,23 @@ class DatabaseCollector(Collector):
             return self._kept
 
     def _look_up(self) -> list[Metric]:
+        deadline = time.monotonic() + health.ANSWERS_WITHIN_S
+        begun = self._rows.begin()
+        up = GaugeMetricFamily(
+            "agentsite_up", "Whether what the site needs answers, by dependency.", labels=["dependency"]
+        )
+        for finding in health.findings():
+            up.add_metric([finding.name], float(finding.ok))
+        return [up, *(self._rows.wait(begun, deadline) or ())]
+
+    def _from_database(self) -> list[Metric]:
+        try:
+            return self._counted()
+        except (DatabaseError, InterfaceError) as error:
+            logger.warning("metrics: the database was not counted: %s", error)
+            return []
+
+    def _counted(self) -> list[Metric]:
         rows = Run.objects.order_by().values_list("status").annotate(Count("pk"), Sum("checkpoints"))
         by_status = {status: (runs, journaled or 0) for status, runs, journaled in rows}
         runs = GaugeMetricFamily("agentsite_runs", "Runs by status.", labels=["status"])
@@ -71,7 +98,7 @@ class DatabaseCollector(Collector):
         ]
 
 
-registry.register(DatabaseCollector())
+registry.register(SiteCollector())
 
 
 def exposition() -> bytes:

@@ -5,8 +5,6 @@ and a limit is counted by this process alone.
 """
 
 import logging
-import threading
-import time
 from collections.abc import Callable
 from pickle import UnpicklingError
 from typing import Any
@@ -15,6 +13,8 @@ from django.conf import settings
 from django.core.cache.backends.locmem import LocMemCache
 from django.core.cache.backends.redis import RedisCache
 from redis.exceptions import RedisError
+
+from agentsite.outage import Outage
 
 logger = logging.getLogger(__name__)
 
@@ -66,7 +66,7 @@ class Cache(RedisCache):
 
     def _ask(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         outage = self._outage
-        if not outage.may_ask():
+        if not outage.may_ask(settings.REDIS_TIMEOUT_S):
             return getattr(self._local, name)(*args, **kwargs)
         ask: Callable[..., Any] = getattr(super(), name)
         try:
@@ -82,40 +82,6 @@ class Cache(RedisCache):
         if outage.ends():
             logger.warning("the cache is back")
         return answer
-
-
-class Outage:
-    """One Redis that is away: one caller at a time asks whether it is back, the others do without it."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._is_on = False
-        self._ask_again_at = 0.0
-
-    def may_ask(self) -> bool:
-        if not self._is_on:
-            return True
-        with self._lock:
-            now = time.monotonic()
-            if now < self._ask_again_at:
-                return False
-            self._ask_again_at = now + settings.DEPENDENCY_RETRY_S + settings.REDIS_TIMEOUT_S
-            return True
-
-    def begins(self) -> bool:
-        """Whether it was there until now."""
-        with self._lock:
-            is_new, self._is_on = not self._is_on, True
-            self._ask_again_at = time.monotonic() + settings.DEPENDENCY_RETRY_S
-            return is_new
-
-    def ends(self) -> bool:
-        """Whether it was away until now."""
-        if not self._is_on:
-            return False
-        with self._lock:
-            was_on, self._is_on = self._is_on, False
-            return was_on
 
 
 _outages: dict[str, Outage] = {}

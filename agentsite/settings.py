@@ -8,7 +8,7 @@ from pathlib import Path
 
 from csp.constants import NONCE, NONE, SELF
 
-from agentsite import limit_settings
+from agentsite import limit_settings, servers
 from agentsite.environment import Environment
 from agentsite.static_digest import LIBRARIES, digest
 
@@ -104,6 +104,12 @@ TEMPLATES = SERVES_PAGES * [
 
 # Data --------------------------------------------------------------------------------------------
 
+# No call to another process may take a thread or a process with it: each is bounded, and each may fail.
+DEPENDENCY_RETRY_S: float = env.float("DEPENDENCY_RETRY_S", default=2.0)
+DATABASE_CONNECT_TIMEOUT_S: float = env.float("DATABASE_CONNECT_TIMEOUT_S", default=5.0)
+DATABASE_TIMEOUT_S: float = env.float("DATABASE_TIMEOUT_S", default=15.0)
+DATABASE_IDLE_TIMEOUT_S = 60.0
+
 DATABASES = {"default": env.db_url("DATABASE_URL", default=f"sqlite:///{VAR_DIR / 'agentsite.sqlite3'}")}
 _database = DATABASES["default"]
 if _database["ENGINE"].endswith("sqlite3"):
@@ -120,12 +126,15 @@ if _database["ENGINE"].endswith("sqlite3"):
         }
     )
 else:
+    _database["ENGINE"] = "agentsite.postgres"
     _database["CONN_MAX_AGE"] = 0
-    _database.setdefault("OPTIONS", {})["pool"] = {
-        "min_size": env.int("DATABASE_POOL_MIN", default=2),
-        "max_size": env.int("DATABASE_POOL_MAX", default=20),
-        "timeout": 10,
-    }
+    _database.setdefault("OPTIONS", {}).update(
+        servers.postgres_options(
+            connect_timeout_s=DATABASE_CONNECT_TIMEOUT_S,
+            pool_min=env.int("DATABASE_POOL_MIN", default=2),
+            pool_max=env.int("DATABASE_POOL_MAX", default=20),
+        )
+    )
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 AUTH_USER_MODEL = "sessions_app.User"
 # Passwords are tried at the first only; logins that name the second stand.
@@ -134,42 +143,11 @@ AUTHENTICATION_BACKENDS = [
     "django.contrib.auth.backends.ModelBackend",
 ]
 
-# No call to another process may take a thread or a process with it: each is bounded, and each may fail.
 REDIS_TIMEOUT_S: float = env.float("REDIS_TIMEOUT_S", default=1.0)
-DEPENDENCY_RETRY_S: float = env.float("DEPENDENCY_RETRY_S", default=2.0)
-_REDIS_PATIENCE: dict[str, object] = {
-    "socket_timeout": REDIS_TIMEOUT_S,
-    "socket_connect_timeout": REDIS_TIMEOUT_S,
-    "socket_keepalive": True,
-    "health_check_interval": 25,
-}
-
 CACHE_URL: str = env.str("CACHE_URL", default="locmem://")
-if CACHE_URL.startswith(("redis://", "rediss://", "unix://")):
-    _options = dict(_REDIS_PATIENCE)
-    if CACHE_URL.startswith("unix://"):
-        del _options["socket_keepalive"], _options["socket_connect_timeout"]
-    CACHES: dict[str, dict[str, object]] = {
-        "default": {"BACKEND": "agentsite.redis_cache.Cache", "LOCATION": CACHE_URL, "OPTIONS": _options}
-    }
-else:
-    CACHES = {
-        "default": {
-            "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
-            "OPTIONS": {"MAX_ENTRIES": 10_000},
-        }
-    }
-
+CACHES = servers.caches(CACHE_URL, timeout_s=REDIS_TIMEOUT_S)
 CHANNEL_LAYER_URL: str = env.str("CHANNEL_LAYER_URL", default="memory://")
-if CHANNEL_LAYER_URL.startswith("memory"):
-    CHANNEL_LAYERS: dict[str, dict[str, object]] = {"default": {"BACKEND": "agentsite.memory_layer.MemoryLayer"}}
-else:
-    CHANNEL_LAYERS = {
-        "default": {
-            "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
-            "CONFIG": {"hosts": [{"address": CHANNEL_LAYER_URL, **_REDIS_PATIENCE}]},
-        }
-    }
+CHANNEL_LAYERS = servers.channel_layers(CHANNEL_LAYER_URL, timeout_s=REDIS_TIMEOUT_S)
 
 # Work --------------------------------------------------------------------------------------------
 
@@ -182,17 +160,7 @@ CELERY_BROKER_TRANSPORT = {
     "memory": "agentsite.memory_broker:Transport",
     "redis": "agentsite.redis_broker:Transport",
 }.get(BROKER_URL.partition(":")[0])
-CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, object] = {}
-if not BROKER_URL.startswith("memory"):
-    CELERY_BROKER_TRANSPORT_OPTIONS = {"max_retries": 0}  # of who publishes; a worker tries for ever
-if BROKER_URL.startswith("redis"):
-    CELERY_BROKER_TRANSPORT_OPTIONS |= {
-        **_REDIS_PATIENCE,
-        "visibility_timeout": 2 * 3600,
-        "priority_steps": list(
-            range(10)
-        ),  # Redis keeps a list for each; with its usual four, neighbours would be equal
-    }
+CELERY_BROKER_TRANSPORT_OPTIONS = servers.broker_options(BROKER_URL, timeout_s=REDIS_TIMEOUT_S)
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_TASK_IGNORE_RESULT = True
@@ -263,6 +231,7 @@ API_RATE_LIMIT_PER_MINUTE: int = env.int("API_RATE_LIMIT_PER_MINUTE", default=60
 PRIVATE_ENDPOINTS_ALLOWED: bool = env.bool("PRIVATE_ENDPOINTS_ALLOWED", default=False)
 MODEL_TIMEOUT_S: float = env.float("MODEL_TIMEOUT_S", default=120.0)
 MODEL_IDLE_TIMEOUT_S: float = env.float("MODEL_IDLE_TIMEOUT_S", default=30.0)
+MODEL_QUEUE_S: float = env.float("MODEL_QUEUE_S", default=120.0)
 KEEP_MODEL_TEXTS: bool = env.bool("KEEP_MODEL_TEXTS", default=True)
 
 # Limits ------------------------------------------------------------------------------------------

@@ -44,6 +44,8 @@ from graphs_app.streams import TextStreams
 logger = logging.getLogger(__name__)
 
 LOOK_FOR_PEOPLE_S = 0.5
+BEATS_AGAIN_S = 1.0
+"""After how long a heartbeat that the database did not take is tried again: others count a worker's absence."""
 COLLECT_EVERY = 50_000
 """After how many new objects garbage is looked for. Python's 700 would look through the objects of thousands of runs,
 which are no garbage, again and again: half of the processor's time; 10,000 took a sixth. A run that is over leaves
@@ -258,6 +260,8 @@ class Worker:
                     self._compare(known, await self.in_upkeep(claims.renew_leases, owner=self.name, run_ids=run_ids))
             except (DatabaseError, InterfaceError) as error:
                 logger.warning("worker %s could not renew its leases: %s", self.name, error)
+                await asyncio.sleep(min(BEATS_AGAIN_S, settings.RUN_LEASE_S / 3))
+                continue
             await asyncio.sleep(settings.RUN_LEASE_S / 3)
 
     def _compare(self, known: list[Active], renewed: claims.Renewed) -> None:

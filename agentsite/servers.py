@@ -1,0 +1,52 @@
+"""How this site's clients of PostgreSQL and Redis are made: each with bounds, so that none waits for ever."""
+
+from typing import Any
+
+REDIS = ("redis://", "rediss://", "unix://")
+
+
+def postgres_options(*, connect_timeout_s: float, pool_min: int, pool_max: int) -> dict[str, Any]:
+    return {
+        "connect_timeout": max(1, round(connect_timeout_s)),
+        # A machine that is gone without a word is missed after twenty seconds.
+        "keepalives_idle": 10,
+        "keepalives_interval": 5,
+        "keepalives_count": 2,
+        "tcp_user_timeout": 20_000,
+        "pool": {"min_size": pool_min, "max_size": pool_max, "timeout": connect_timeout_s},
+    }
+
+
+def caches(url: str, *, timeout_s: float) -> dict[str, dict[str, Any]]:
+    if url.startswith(REDIS):
+        options = _redis_options(url, timeout_s)
+        return {"default": {"BACKEND": "agentsite.redis_cache.Cache", "LOCATION": url, "OPTIONS": options}}
+    local = "django.core.cache.backends.locmem.LocMemCache"
+    return {"default": {"BACKEND": local, "OPTIONS": {"MAX_ENTRIES": 10_000}}}
+
+
+def channel_layers(url: str, *, timeout_s: float) -> dict[str, dict[str, Any]]:
+    if url.startswith("memory"):
+        return {"default": {"BACKEND": "agentsite.memory_layer.MemoryLayer"}}
+    hosts = [{"address": url, **_redis_options(url, timeout_s)}]
+    return {"default": {"BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer", "CONFIG": {"hosts": hosts}}}
+
+
+def broker_options(url: str, *, timeout_s: float) -> dict[str, Any]:
+    """Celery's transport options."""
+    if url.startswith("memory"):
+        return {}
+    options: dict[str, Any] = {"max_retries": 0}  # of who publishes; a worker tries for ever
+    if url.startswith("redis"):
+        options |= _redis_options(url, timeout_s)
+        options["visibility_timeout"] = 2 * 3600
+        # Redis keeps a list for each step; with its usual four, neighbours would be equal.
+        options["priority_steps"] = list(range(10))
+    return options
+
+
+def _redis_options(url: str, timeout_s: float) -> dict[str, Any]:
+    options: dict[str, Any] = {"socket_timeout": timeout_s, "health_check_interval": 25}
+    if not url.startswith("unix://"):
+        options |= {"socket_connect_timeout": timeout_s, "socket_keepalive": True}
+    return options

@@ -1,0 +1,58 @@
+"""A PostgreSQL of one test's own, since nobody else likes it to be restarted, stopped or silent."""
+
+import os
+import signal
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.servers.postgres import start_in
+from tests.servers.shared import Server, start_once
+
+
+@dataclass
+class OwnPostgres:
+    server: Server
+
+    def restart(self) -> None:
+        """As after a crash: no connection is closed in order, and what was not on disk is gone."""
+        self._control("-w", "restart")
+
+    def stop(self) -> None:
+        self._control("-w", "stop")
+
+    def start(self) -> None:
+        self._control("-w", "restart")  # which knows the options of the last start, as `start` does not
+
+    def fall_silent(self) -> None:
+        self._signal_all(signal.SIGSTOP)
+
+    def speak_again(self) -> None:
+        self._signal_all(signal.SIGCONT)
+
+    def _control(self, *what: str) -> None:
+        subprocess.run(
+            [*self.server.stop[:-1], *what],
+            check=True,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            cwd="/",
+        )
+
+    def _signal_all(self, what: signal.Signals) -> None:
+        """The postmaster and each of its processes: it alone would only take no new connections."""
+        data = Path(self.server.stop[self.server.stop.index("-D") + 1])
+        postmaster = int((data / "postmaster.pid").read_text().split()[0])
+        children = Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text().split()
+        for process in (postmaster, *map(int, children)):
+            os.kill(process, what)
+
+
+def start() -> OwnPostgres:
+    def start_it(folder: Path) -> Server:
+        inner = folder / "outages"
+        inner.mkdir(mode=0o755)
+        return start_in(inner)
+
+    return OwnPostgres(start_once("outages-postgres", start_it))
