@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPException
@@ -161,7 +161,7 @@ class Site:
         return "\n".join(parts)
 
 
-def build(*, scaled: bool = False, environment: dict[str, str] | None = None) -> Site:
+def build(*, scaled: bool = False, environment: dict[str, str] | None = None, limits: Mapping[str, str] = ROOM) -> Site:
     """A site with a migrated database of its own; not started yet."""
     var_dir = Path(tempfile.mkdtemp(prefix="site-", dir=shared.folder()))
     port = free_port()
@@ -175,7 +175,7 @@ def build(*, scaled: bool = False, environment: dict[str, str] | None = None) ->
         "PYTHONFAULTHANDLER": "1",
         "PYTHONPATH": str(ROOT),
         "SECRET_KEY": "a-key-for-the-site-under-test-which-is-long-enough-0123456789",
-        **ROOM,
+        **limits,
     }
     if scaled:
         redis = new_redis_database()
@@ -194,10 +194,10 @@ def build(*, scaled: bool = False, environment: dict[str, str] | None = None) ->
 
 
 @contextmanager
-def alone(*, scaled: bool = False) -> Iterator[Site]:
+def alone(*, scaled: bool = False, limits: Mapping[str, str] = NO_LIMITS) -> Iterator[Site]:
     """A running site for a program that is not a test; what was started for it is stopped with it."""
     is_ours = shared.make_folder()
-    site = build(scaled=scaled, environment=NO_LIMITS)
+    site = build(scaled=scaled, limits=limits)
     try:
         site.start()
         yield site

@@ -140,7 +140,7 @@ def main() -> int:
     for name in set(ATTACKS) - set(options.only or ATTACKS):
         del ATTACKS[name]
     os.chdir(ROOT)
-    with site.alone(scaled=options.form == "scaled") as place:
+    with site.alone(scaled=options.form == "scaled", limits={}) as place:
         outcome = asyncio.run(play(place, options.seconds))
         show(outcome)
         if outcome.violations:
