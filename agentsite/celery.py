@@ -2,15 +2,20 @@
 
 import os
 import warnings
+from typing import Any
 
-from celery import Celery
+from celery import Celery, signals
 from celery.exceptions import CPendingDeprecationWarning
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "agentsite.settings")
 
-# Of a default that changes with Celery 6; it is told anew with each connection that is lost.
-warnings.filterwarnings("ignore", category=CPendingDeprecationWarning, module="celery.worker.consumer.consumer")
-
 app = Celery("agentsite")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+
+
+@signals.worker_ready.connect(weak=False)
+def tell_once_of_lost_connections(**kwargs: Any) -> None:
+    """Celery would tell of a default that changes with its next version each time. Here, as it has a filter of its own
+    until its log is set up."""
+    warnings.filterwarnings("ignore", category=CPendingDeprecationWarning)
