@@ -56,3 +56,28 @@ def test_the_ledger_agrees_to_the_token_with_the_server_after_workers_died_in_th
         read, written = (sum(counted) for counted in zip(*model.counted, strict=True))
         assert (run["status"], run["prompt_tokens"], run["completion_tokens"]) == ("completed", read, written)
         assert run["cost_usd"] == sum(call["cost_usd"] for call in calls)
+
+
+OPEN_BREAKER = """
+INSERT INTO refine_app_endpointstate (slug, failures, opened_at, forced, last_error, quirks)
+VALUES ('environment', 5, now() - interval '24 seconds', '', 'it was down', '{}')
+ON CONFLICT (slug) DO UPDATE SET failures = 5, opened_at = excluded.opened_at, probe_until = NULL"""
+"""It stays open for six seconds yet."""
+
+
+def test_runs_of_two_workers_that_wait_for_a_breaker_all_go_on_after_its_one_probe(field: Field) -> None:
+    with ModelServer(default=Behaviour(answer=ANSWER)) as model:
+        models = {"MODEL_ENDPOINT_URL": model.url, "MODEL_ENDPOINT_MODEL": "stand-in"}
+        workers = [field.worker("one", **models, **HEALTHY), field.worker("two", sweeps=True, **models, **HEALTHY)]
+        field.execute(OPEN_BREAKER)
+        asked = []
+        for number in range(4):
+            state = {"instruction": f"What does line {number} do?", "code": "x is None"}
+            field.start(runs=0, tool="answer_question", state=state)
+            asked.append(field.other)
+        field.runs = asked
+        field.wait_for_the_end(within_s=60)
+        assert [(run["status"], run["error"]) for run in field.run_rows()] == [("completed", None)] * 4
+        attempts = field.rows("SELECT attempt FROM graphs_app_noderun WHERE run_id = ANY(%s::uuid[])", asked)
+        assert [row["attempt"] for row in attempts] == [1] * 4
+        assert [worker.poll() for worker in workers] == [None, None]
