@@ -10,7 +10,9 @@ import asyncio
 import ipaddress
 import socket
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 
 import httpx2
 
@@ -18,6 +20,8 @@ from refine_app.safety.addresses import Address, address_problem, literal_addres
 
 MAX_BODY = 2_000_000
 TIMEOUT_S = 15.0
+RESOLVES_WITHIN_S = 5.0
+_RESOLVERS = ThreadPoolExecutor(max_workers=8, thread_name_prefix="resolver")
 
 Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 
@@ -45,8 +49,16 @@ class Fetched:
 
 
 async def resolve(host: str, port: int) -> Sequence[str]:
-    """The addresses of a name, by the system's own resolver."""
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    """The addresses of a name, by the system's own resolver. Raises OSError, also when it takes too long.
+
+    A resolver that is silent keeps its thread for half a minute, so that the threads are none that others need.
+    """
+    look_up = partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
+    try:
+        async with asyncio.timeout(RESOLVES_WITHIN_S):
+            found = await asyncio.get_running_loop().run_in_executor(_RESOLVERS, look_up)
+    except TimeoutError:
+        raise OSError(f"the resolver did not answer within {RESOLVES_WITHIN_S:g} s") from None
     return [str(address[0]) for _, _, _, _, address in found]
 
 

@@ -1,13 +1,17 @@
 """The one way out for URLs on somebody's word: corpus of ways in, one look at the name, and bounds."""
 
+import asyncio
+import socket
+import threading
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import httpx2
 import pytest
 
+from refine_app.safety import egress
 from refine_app.safety.addresses import url_problem
-from refine_app.safety.egress import EgressRefused, PinnedTransport, SafeHttp
+from refine_app.safety.egress import EgressRefused, NoAddress, PinnedTransport, SafeHttp
 from tests.refine_app.search.web import Web
 
 INSIDE = [
@@ -133,3 +137,19 @@ async def test_an_address_that_does_not_answer_gives_way_to_the_next_of_the_name
     assert (response.status_code, names.asked, len(web.requests)) == (200, 1, 1)
     http = SafeHttp(allow_private=True, resolve=Names(["::1", "127.0.0.1"]).resolve)
     assert (await http.fetch("GET", f"http://pages.example:{web.port}/hello")).body == b"hello"
+
+
+async def test_a_silent_resolver_is_given_up_and_takes_no_thread_that_others_need(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    answers = threading.Event()
+    monkeypatch.setattr(egress, "RESOLVES_WITHIN_S", 0.05)
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: answers.wait(60) and [])
+    try:
+        for _ in range(50):  # far more than there are threads
+            with pytest.raises(NoAddress, match="did not answer") as refused:
+                await egress.addresses_of("silent.example", 443, allow_private=False)
+            assert refused.value.retryable
+        assert await asyncio.wait_for(asyncio.to_thread(lambda: "free"), 20) == "free"
+    finally:
+        answers.set()
