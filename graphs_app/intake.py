@@ -4,6 +4,8 @@ Where the processor time of a run through Celery goes, with one node and many ru
 broker more than half; the claim, the engine and the journal the rest. Celery's usual way would add a thread, a request
 object and a trace for each run, which cost as much again, and fifty threads that take the interpreter from each other.
 
+While several people want the slots, a message only says that there is work; `services.sharing` says whose turn it is.
+
 A message is acknowledged when its run has ended or paused, or is not to be had; so how many runs a worker takes at
 once is what the broker gives it unacknowledged (MAX_CONCURRENT_RUNS), and a worker's death gives them back.
 """
@@ -24,11 +26,13 @@ from django.db import connection
 
 from graphs_app import failpoints, worker
 from graphs_app.ending import Ending
-from graphs_app.services import execution
+from graphs_app.services import claims, execution, sharing
 from graphs_app.services.claiming import AT_ONCE
 
 logger = logging.getLogger(__name__)
 
+TRIES = 3
+"""How often the queue is asked anew whose turn it is, when other workers were quicker."""
 GATHER_S = 0.012
 """How long more messages are waited for when they come close together: a claim of ten costs a run a seventh."""
 
@@ -89,14 +93,49 @@ def start(batch: Sequence[Message]) -> None:
         for message in batch:
             message.give_back()
         return
+    slots = worker.current().slots
+    if slots.is_shared:
+        # What lost its worker has had its turn, and is not in the queue.
+        lost = claims.abandoned_among(message.run_id for message in batch)
+        spare = [message for message in batch if message.run_id not in lost]
+        spare += _start_named([message for message in batch if message.run_id in lost])
+    else:
+        spare = _start_named(batch)
+    if spare and (slots.is_shared or slots.was_shared):
+        spare = _start_next(spare)
+    for message in spare:
+        message.acknowledge()
+
+
+def _start_named(batch: Sequence[Message]) -> list[Message]:
+    """Starts the runs that the messages name; returns the messages whose runs are not to be had."""
+    if not batch:
+        return []
     endings = execution.execute_each(run_ids=list({message.run_id for message in batch}))
+    spare = []
     for message in batch:
         # Of two messages for one run the second does nothing.
         ending = endings.pop(message.run_id, None)
         if ending is None:
-            message.acknowledge()
+            spare.append(message)
         else:
             ending.add_done_callback(partial(_over, message))
+    return spare
+
+
+def _start_next(batch: Sequence[Message]) -> list[Message]:
+    """Starts as many runs as there are messages, those whose turn it is; returns the messages that are left over.
+
+    A message is a slot here. The run that it names has its turn by another: each run in the queue has sent its own.
+    """
+    spare = list(batch)
+    for _ in range(TRIES):
+        endings = execution.execute_each(run_ids=sharing.pick(len(spare)))
+        for ending in endings.values():
+            ending.add_done_callback(partial(_over, spare.pop()))
+        if not spare or not endings:
+            break
+    return spare
 
 
 def _over(message: Message, ending: Ending) -> None:

@@ -4,6 +4,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import models
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from sessions_app.models import Session, new_id
@@ -134,6 +135,12 @@ class Durability(models.TextChoices):
     EXIT = "exit"
 
 
+SHARER_OR_NOBODY = Coalesce(
+    "user", models.Value(UUID(int=0), output_field=models.UUIDField()), output_field=models.UUIDField()
+)
+"""Who takes a slot when a run works: see services.sharing."""
+
+
 class Run(models.Model):
     """One execution of a graph version."""
 
@@ -183,7 +190,7 @@ class Run(models.Model):
     wake_at = models.DateTimeField(null=True, blank=True)
     """When a run that only waits, and that no worker holds meanwhile, is queued again; null for all others."""
     rests = models.JSONField(default=dict, blank=True)
-    """{"activation": {"attempt", "next_at"}}: where its node runs stood when it was last let go to wait."""
+    """{"activation": {"attempt", "next_at", "left_s"}}: where its node runs stood when it was last let go to wait."""
     cancel_requested_at = models.DateTimeField(null=True, blank=True)
     checkpoints = models.PositiveIntegerField(default=0)
     """How many node runs are journaled as done."""
@@ -207,6 +214,13 @@ class Run(models.Model):
                 fields=["lease_owner"],
                 name="runs_to_cancel",
                 condition=models.Q(cancel_requested_at__isnull=False, status="running"),
+            ),
+            models.Index(
+                SHARER_OR_NOBODY,
+                models.F("priority").desc(),
+                "created_at",
+                name="runs_waiting",
+                condition=models.Q(status="queued", parent__isnull=True),
             ),
             models.Index(fields=["wake_at"], name="runs_to_wake", condition=models.Q(wake_at__isnull=False)),
         ]

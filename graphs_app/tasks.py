@@ -59,7 +59,7 @@ def sweep_runs() -> None:
 def show_that_it_lives(sender: Any, **kwargs: Any) -> None:
     """From its start on, not from its first run: readiness looks at that. One for upkeep shows nothing of runs."""
     if settings.CELERY_TASK_DEFAULT_QUEUE in sender.app.amqp.queues.consume_from:
-        slots.let_park()
+        slots.offer(getattr(sender, "initial_prefetch_count", 0) or settings.MAX_CONCURRENT_RUNS)
         worker.current()
 
 

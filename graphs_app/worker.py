@@ -16,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import partial
+from time import monotonic
 from typing import Any, cast
 from uuid import UUID
 
@@ -60,11 +61,15 @@ class Active:
     journal: JournalOf
     control: Control
     task: "asyncio.Task[Any] | None"
+    began: float
+    """By the monotonic clock."""
     root: UUID
     """The run at the top, whose lease and slot all below it share."""
     is_lost: bool = False
     parked: Parked | None = None
     """Once it is let go to wait."""
+    yields: bool = False
+    """Once it makes room for others: it goes back to the queue at the end of what its nodes do now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +172,9 @@ class Worker:
     def gives_back(self, run_id: UUID) -> bool:
         """Whether this run is being handed to another worker, so that nothing of it may be ended here."""
         active = self._active.get(run_id)
-        return self.is_draining or (active is not None and (active.is_lost or active.parked is not None))
+        if active is None:
+            return self.is_draining
+        return self.is_draining or active.is_lost or active.yields or active.parked is not None
 
     async def execute(
         self,
@@ -183,8 +190,10 @@ class Worker:
         control = control or Control()
         streams = TextStreams(self.loop, self._upkeep, run)
         journal = JournalOf(self.writer, run, graph, with_rows=_open_activations(history), on_node_end=streams.end)
-        journal.draining = self.is_draining
-        active = Active(run, journal, control, asyncio.current_task(), root or run.pk)
+        active = Active(run, journal, control, asyncio.current_task(), monotonic(), root or run.pk)
+        above = self._active.get(active.root)
+        active.yields = above is not None and above.yields
+        journal.draining = self.is_draining or active.yields
         self._active[run.pk] = active
         if run.cancel_requested_at is not None:
             control.cancel("cancelled by a person")
@@ -290,6 +299,7 @@ class Worker:
                 if active.journal.checkpoints > active.run.claimed_checkpoints:
                     self.claiming.clear(run_id)
             try:
+                await self.slots.make_room(self._active)
                 for run_id in await self.in_upkeep(claims.cancel_requests, owner=self.name):
                     self._cancel(run_id)
                 await self._pass_on_answers()

@@ -188,6 +188,8 @@ class Rest:
     """The attempt that was under way, or had failed."""
     next_at: datetime | None = None
     """When the attempt after it is due; None when it goes on as the same attempt."""
+    left_s: float = 0.0
+    """What is left of its node's timeout_s when the run wakes in time; 0 where it has none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -189,6 +189,7 @@ TOOLS: tuple[Tool, ...] = (
         "graph",
         graph,
         config=_config(["graph"], graph=NAME, version=VERSION, input=EXPRESSIONS, write=NAME),
+        rests=True,
         config_check=_check_input,
     ),
     make_tool(
@@ -206,6 +207,7 @@ TOOLS: tuple[Tool, ...] = (
             max_parallel={"type": "integer", "minimum": 1, "maximum": 1000},
             on_item_error={"enum": ["fail", "keep"]},
         ),
+        rests=True,
         config_check=_check_map,
     ),
     make_tool(

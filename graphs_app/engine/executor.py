@@ -71,6 +71,7 @@ class NodeRun:
         "expires",
         "goes_on",
         "is_at_rest",
+        "left_s",
         "next_at",
         "rests_until",
         "run_id",
@@ -103,6 +104,8 @@ class NodeRun:
         """The same by the monotonic clock, while it waits."""
         self.goes_on = False
         """Whether it is taken up in an attempt that began elsewhere."""
+        self.left_s = 0.0
+        """What is left to it of its timeout_s at least, if it goes on: time in the queue is not the node's."""
         self.expires = inf
         """When its attempt's timeout_s is over, by the monotonic clock."""
         self.stop = ""  # or "timeout", or "stop", or at rest "hold"
@@ -203,6 +206,7 @@ class Executor:
                 )
             node_run.started = self.clock.monotonic() - lasted_s
             outcome = await self._attempt(node_run, lasted_s)
+            node_run.left_s = 0.0
             if outcome.error is None or node_run.stop == "stop" or node_run.abandoned:
                 return outcome
             otherwise = await self._wait_for_next(node_run, outcome)
@@ -277,7 +281,7 @@ class Executor:
         )
         node_run.blocked_s = 0.0
         if node.timeout_s is not None:
-            left_s = max(0.0, node.timeout_s - lasted_s)
+            left_s = min(node.timeout_s, max(node.timeout_s - lasted_s, node_run.left_s))
             node_run.expires = self.clock.monotonic() + left_s
             node_run.timer = self.clock.call_later(left_s, lambda: self.owner.expire(node_run))
         try:

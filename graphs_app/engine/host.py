@@ -86,8 +86,11 @@ class Resting(Protocol):
     def asks(self) -> Collection[int]:
         """The activations that wait for an answer."""
 
-    def take_rests(self) -> dict[int, Rest]:
-        """Hands over to the journal all that was kept back, and tells where each node run stands that waits."""
+    def take_rests(self, wakes_at: float) -> dict[int, Rest]:
+        """Hands over to the journal all that was kept back, and tells where each node run stands that waits.
+
+        wakes_at: when the run is to go on, by the monotonic clock.
+        """
 
 
 class Control:

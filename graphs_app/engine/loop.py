@@ -377,7 +377,9 @@ class _Loop:
 
     def rests_until(self) -> float | None:
         """See Resting."""
-        if self.ready or self.finished or self.control.draining or (self.inline is None and self.wake is None):
+        if self.finished or (self.inline is None and self.wake is None):
+            return None
+        if self.ready and not self.control.draining:  # then what is ready starts elsewhere
             return None
         if self.failure is not None or self.progress.failure is not None:
             return None
@@ -407,10 +409,14 @@ class _Loop:
         """See Resting."""
         return list(self.progress.asked)
 
-    def take_rests(self) -> dict[int, Rest]:
+    def take_rests(self, wakes_at: float) -> dict[int, Rest]:
         """See Resting."""
         self.progress.recorder.hand_over()
-        return {one.activation: Rest(one.attempt, one.next_at) for one in self._under_way()}
+        rests = {}
+        for one in self._under_way():
+            left_s = 0.0 if one.expires == inf else max(0.0, one.expires - wakes_at)
+            rests[one.activation] = Rest(one.attempt, one.next_at, left_s)
+        return rests
 
     def _under_way(self) -> Iterator[NodeRun]:
         yield from self.running

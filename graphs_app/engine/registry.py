@@ -136,7 +136,7 @@ class Tool:
     deterministic: bool = False
     """Whether it always does the same with the same state: a loop of such tools that changes nothing has no end."""
     rests: bool = False
-    """Whether its attempt goes on after a crash as the same one, with the time that has passed: it only waits."""
+    """Whether its attempt goes on after a crash as the same one: it only waits, for its time or for sub-runs."""
     config_check: ConfigCheck | None = None
     """What JSON Schema cannot say of a config that fits it: yields (pointer in the config, code, message)."""
 

@@ -1,6 +1,7 @@
 """Where a run stands, and what a finished node run changes: writes, edges, the journal, and what starts next."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from math import inf
 from typing import Any
 
 from graphs_app.engine.checkpoint import (
@@ -109,9 +110,11 @@ class Progress:
         rest = self._history.rests.get(node_run.activation)
         if rest is None or rest.attempt != node_run.attempt:
             node_run.goes_on = node_run.step.tool.rests
+            node_run.left_s = inf
             return
         node_run.next_at = rest.next_at
         node_run.goes_on = rest.next_at is None
+        node_run.left_s = rest.left_s
 
     def look(self, node_run: NodeRun) -> View:
         """What a node run that starts now sees."""

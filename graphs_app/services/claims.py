@@ -304,12 +304,18 @@ def read_history(run: Run) -> History:
 
 def _rest(kept: Mapping[str, Any]) -> Rest:
     next_at = kept["next_at"]
-    return Rest(kept["attempt"], None if next_at is None else datetime.fromisoformat(next_at))
+    return Rest(kept["attempt"], None if next_at is None else datetime.fromisoformat(next_at), kept["left_s"])
 
 
 def stale_heartbeats(*, older_than: timedelta) -> int:
     """Forgets workers that have not been seen for long; returns how many."""
     return WorkerHeartbeat.objects.filter(seen_at__lt=Now() - older_than).delete()[0]
+
+
+def abandoned_among(run_ids: Iterable[UUID]) -> set[UUID]:
+    """Those of the runs whose worker has not renewed its lease in time."""
+    expired = Run.objects.filter(pk__in=list(run_ids), status=RunStatus.RUNNING, lease_until__lt=Now())
+    return set(expired.values_list("pk", flat=True))
 
 
 def expired_lease_ids(*, limit: int) -> Sequence[UUID]:

@@ -97,4 +97,5 @@ def _queue(parked: Any, run_id: UUID, priority: int) -> bool:
 
 
 def _as_json(rest: Rest) -> dict[str, Any]:
-    return {"attempt": rest.attempt, "next_at": None if rest.next_at is None else rest.next_at.isoformat()}
+    next_at = None if rest.next_at is None else rest.next_at.isoformat()
+    return {"attempt": rest.attempt, "next_at": next_at, "left_s": rest.left_s}

@@ -5,7 +5,8 @@ one per line, {"session", "runs", "other", "singles"}, or {"error"}; ends with i
 round a loop over a node that takes `seconds`; its message is sent `times` times. Every other run is outside the
 session, where the journal has another way to the database: the second, fourth, ..., or with `outside` the first,
 third, ... With `tool`, one more run is started first, of a single node with it on `state`. Each of `singles` is
-{"user", "tool", "config", "runs", and what start_run takes}: so many runs of one node for a person, in their order.
+{"user", "tool", "config", "runs", "rounds"?, and what start_run takes}: so many runs of one node for a person, in their
+order, each so many times round.
 """
 
 import json
@@ -94,14 +95,18 @@ def start(
     }
 
 
-def start_singles(*, user: str, tool: str, config: dict[str, Any], runs: int, **given: Any) -> list[str]:
+def start_singles(
+    *, user: str, tool: str, config: dict[str, Any], runs: int, rounds: int = 1, **given: Any
+) -> list[str]:
     from graphs_app.services import graphs
     from graphs_app.services.runs import start_run
     from sessions_app.models import User
 
     person, _ = User.objects.get_or_create(username=user)
     nodes = [{"node_id": "one", "tool": tool, "config": config}]
-    single = {"v": 1, "name": tool, "entry_node": "one", "nodes": nodes, "edges": []}
+    again = {"from_node": "one", "to_node": "one", "type": "conditional", "condition": f"n < {rounds}"}
+    single = {"v": 1, "name": tool, "entry_node": "one", "nodes": nodes, "edges": [again] if rounds > 1 else []}
+    single["max_iterations"] = max(100, rounds)
     slug = graphs.create_graph(user=person, definition=single).slug
     return [str(start_run(user=person, graph=slug, initial_state={}, **given).pk) for _ in range(runs)]
 

@@ -57,3 +57,16 @@ def test_a_sleep_in_whose_middle_its_worker_is_killed_goes_on_where_it_was(field
     wait_until(lambda: field.statuses([run]) == {"completed": 1}, "the end of the sleep", 120)
     (after,) = field.rows(begun, run)
     assert (after["started_at"], after["attempt"]) == (before["started_at"], 1)
+
+
+def test_a_flood_of_urgent_runs_that_take_all_slots_makes_room_for_another_person(field: Field) -> None:
+    flood = single("mallory", "record", 200, config={"seconds": 0.2}, rounds=1000, priority=9, timeout_s=600)
+    field.start(runs=0, singles=[flood])
+    (runs,) = field.singles
+    field.worker("worker", sweeps=True, **HEALTHY, **SLOTS)
+    wait_until(lambda: field.statuses(runs)["running"] == 10, "the flood")
+    field.start(runs=0, singles=[single("victim", "record", 7, config={"seconds": 0.2}, rounds=5)])
+    wait_until(lambda: field.statuses(field.singles[0]) == {"completed": 7}, "the victim's runs", 60)
+    wait_until(lambda: field.statuses(runs)["running"] == 10, "the flood's return to the free slots")
+    assert field.statuses(runs) == {"running": 10, "queued": 190}
+    assert set(field.executions().values()) == {1}, "handing a run back repeats no node"

@@ -3,6 +3,7 @@
 import threading
 from collections import Counter
 from dataclasses import dataclass, field
+from time import monotonic
 from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
@@ -12,6 +13,7 @@ from celery.worker import strategy as celery_strategy
 
 from graphs_app import intake, worker
 from graphs_app.models import Run, RunStatus
+from graphs_app.services import claims
 from sessions_app.models import User
 from tests.graphs_app.cast import SUM, line, node, start, wait_until
 
@@ -98,3 +100,46 @@ def test_other_messages_go_the_usual_way(
     message = SimpleNamespace(headers=headers, payload=(arguments, {}, {}))
     take(message, None, None, None, None)
     assert usual == [message]
+
+
+def test_while_people_share_the_slots_a_message_starts_whose_turn_it_is(here: worker.Worker, ada: User) -> None:
+    broker, mallory = Broker(), User.objects.create(username="mallory")
+    nap = line("Nap", node("nap", "sleep", {"seconds": 600}))
+    flood = [start(mallory, nap, priority=9) for _ in range(4)]
+    first, second = start(ada, SUM), start(ada, SUM)
+    here.slots.is_shared = True
+    intake.start([broker.message("flood 0", flood[0].pk), broker.message("flood 1", flood[1].pk)])
+    statuses = dict(Run.objects.values_list("pk", "status"))
+    assert [statuses[run.pk] for run in flood].count(RunStatus.RUNNING) == 1
+    assert statuses[second.pk] == RunStatus.QUEUED
+    broker.wait_for(1)
+    # The message of a run that was started already starts the next one.
+    intake.start([broker.message("ada 0", first.pk)])
+    broker.wait_for(2)
+    assert set(Run.objects.filter(user=ada).values_list("status", flat=True)) == {RunStatus.COMPLETED}
+    # Nobody but mallory waits now.
+    here.slots.is_shared = False
+    here.slots._shared_at = monotonic()
+    intake.start([broker.message("ada 1", second.pk)])
+    assert Run.objects.filter(user=mallory, status=RunStatus.RUNNING).count() == 2
+    assert broker.acknowledged.total() == 2
+
+
+def test_while_people_share_the_slots_messages_without_work_are_acknowledged(here: worker.Worker, ada: User) -> None:
+    broker = Broker()
+    here.slots.is_shared = True
+    run = start(ada, SUM)
+    intake.start([broker.message("run", run.pk), broker.message("again", run.pk), broker.message("x", UUID(int=7))])
+    broker.wait_for(3)
+    assert Run.objects.get(pk=run.pk).status == RunStatus.COMPLETED
+
+
+def test_while_people_share_the_slots_a_run_that_lost_its_worker_goes_on(here: worker.Worker, ada: User) -> None:
+    broker, lost = Broker(), start(ada, SUM)
+    assert claims.claim_run(run_id=lost.pk, owner="dead") is not None
+    Run.objects.filter(pk=lost.pk).update(lease_until="2000-01-01T00:00:00Z")
+    here.slots.is_shared = True
+    intake.start([broker.message("lost", lost.pk)])
+    broker.wait_for(1)
+    lost.refresh_from_db()
+    assert (lost.status, lost.crashes) == (RunStatus.COMPLETED, 1)

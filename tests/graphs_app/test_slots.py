@@ -22,7 +22,7 @@ AFTER = node("after", "set_state", {"values": {"woke": True}})
 @pytest.fixture(autouse=True)
 def parks(here: worker.Worker, monkeypatch: pytest.MonkeyPatch) -> None:
     """As in a worker that Celery has started."""
-    monkeypatch.setattr(slots, "_parks", True)
+    monkeypatch.setattr(slots, "_slots", 10)
 
 
 def let_rest(run: Run) -> Run:
@@ -151,6 +151,54 @@ def test_a_nodes_own_time_ends_its_sleep(here: worker.Worker, ada: User) -> None
     assert failed.error["code"] == "node_timeout"
 
 
+def test_time_in_the_queue_after_a_sleep_is_not_the_nodes(here: worker.Worker, ada: User) -> None:
+    keep(ada, line("Inner", node("nap", "sleep", LONG)))
+    retry = {"max_attempts": 1}
+    run = let_rest(start(ada, line("Outer", node("call", "graph", {"graph": "inner"}, timeout_s=1600, retry=retry))))
+    assert 90 < run.rests["1"]["left_s"] < 110
+    its_time_has_come(run)  # two hours late
+    assert execute(run).status == "completed"
+
+
+def test_a_run_that_makes_room_while_it_waits_is_queued_at_once_and_waits_no_longer_than_it_had_to(
+    here: worker.Worker, ada: User
+) -> None:
+    run = start(ada, branches(node("nap", "sleep", {"seconds": 1.9}), node("other", "sleep", {"seconds": 1.8})))
+    work = execution.execute(run_id=run.pk)
+    wait_until(lambda: NodeRun.objects.filter(run=run, tool="sleep").count() == 2)
+    here.loop.call_soon_threadsafe(lambda: here.slots._yield(here._active[run.pk], here._active))
+    assert work is not None
+    assert work.wait(30)
+    run.refresh_from_db()
+    assert (run.status, run.wake_at, run.lease_owner) == (RunStatus.QUEUED, None, "")
+    began = dict(NodeRun.objects.filter(run=run, tool="sleep").values_list("node_id", "started_at"))
+    done = execute(run)
+    assert done.status == "completed"
+    assert dict(NodeRun.objects.filter(run=run, tool="sleep").values_list("node_id", "started_at")) == began
+
+
+def test_a_tree_that_makes_room_goes_back_at_the_end_of_its_nodes_and_repeats_none(
+    here: worker.Worker, ada: User
+) -> None:
+    count = node("n", "compute", {"set": {"n": "n + 1"}})
+    pause = node("p", "sleep", {"seconds": 0.05})
+    inner = {**line("Inner", count, pause), "max_iterations": 1000}
+    inner["edges"].append({"from_node": "p", "to_node": "n", "type": "conditional", "condition": "n < 60"})
+    keep(ada, inner)
+    run = start(ada, line("Outer", node("call", "graph", {"graph": "inner"}), AFTER), initial_state={"n": 0})
+    work = execution.execute(run_id=run.pk)
+    wait_until(lambda: NodeRun.objects.filter(run__parent=run, number__gte=3).exists())
+    here.loop.call_soon_threadsafe(lambda: here.slots._yield(here._active[run.pk], here._active))
+    assert work is not None
+    assert work.wait(30)
+    run.refresh_from_db()
+    assert (run.status, run.sub_runs.get().status) == (RunStatus.QUEUED, RunStatus.QUEUED)
+    done = execute(run)
+    assert done.state == {"n": 60, "woke": True}
+    assert NodeRun.objects.filter(run__parent=run, node_id="n").count() == 60
+    assert NodeRun.objects.get(run=run, node_id="call").attempt == 1
+
+
 def test_a_parked_run_is_cancelled_at_once_with_all_below_it(here: worker.Worker, ada: User) -> None:
     session = cast.make_session(ada)
     keep(ada, line("Inner", node("nap", "sleep", LONG)))
@@ -274,6 +322,6 @@ def test_a_parked_run_keeps_no_session_alive(here: worker.Worker, ada: User) -> 
 def test_a_command_that_runs_a_graph_by_itself_waits_for_it(
     here: worker.Worker, ada: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(slots, "_parks", False)
+    monkeypatch.setattr(slots, "_slots", 0)
     monkeypatch.setattr(slots, "PARK_AFTER_S", 0.1)
     assert execute(start(ada, line("Nap", node("nap", "sleep", {"seconds": 1.2})))).attempt == 1
