@@ -9,7 +9,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("graphs_app", "0009_parked_runs"),
+        ("graphs_app", "0010_open_runs_of_a_person"),
         ("sessions_app", "0002_guests_know_their_network"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
