@@ -70,7 +70,7 @@ class PromptedAgent:
         reply = await ask_prompt(
             context, self.prompt, values, agent=self.name, max_tokens=MAX_TOKENS, on_text=context.emit_text
         )
-        return AgentOutput(self.name, reply.text, code_language=code_language_of(reply.text))
+        return AgentOutput(self.name, reply.answer, code_language=code_language_of(reply.answer))
 
 
 def code_language_of(text: str) -> str | None:

@@ -31,7 +31,7 @@ class ContentAgent:
             context, "agent_content", values, agent=self.name, max_tokens=MAX_TOKENS, on_text=context.emit_text
         )
         citations = [Citation(one.source, one.title, one.url) for one in results]
-        return AgentOutput(self.name, reply.text, code_language_of(reply.text), citations)
+        return AgentOutput(self.name, reply.answer, code_language_of(reply.answer), citations)
 
 
 AGENT = ContentAgent()

@@ -96,7 +96,14 @@ class HunkShape(serializers.ModelSerializer[Hunk]):
         read_only_fields = fields
 
     def get_warnings(self, hunk: Hunk) -> list[str]:
-        return deceptive.warnings(hunk.text, hunk.new_start)
+        return [*_lost_in(hunk), *deceptive.warnings(hunk.text, hunk.new_start)]
+
+
+def _lost_in(hunk: Hunk) -> list[str]:
+    """The definitions that this hunk takes away though nobody asked for it, as the proposal's checks found them."""
+    lost = [loss for check in hunk.proposal.checks for loss in check.get("losses") or ()]
+    old = range(hunk.old_start, hunk.old_start + hunk.old_lines)
+    return [f"takes away the {loss['kind']} {loss['name']!r}" for loss in lost if loss["line"] in old]
 
 
 class ProposalShape(serializers.ModelSerializer[Proposal]):

@@ -1,44 +1,47 @@
-"""Reading a new text out of a model's answer: a fenced block, a whole file, or a unified diff.
+"""Reading a new text out of a model's answer: a fenced block, a whole file, parts of one, or edits in their forms.
 
 Answers are data from outside: bounded, never trusted to be complete, and never guessed at where guessing could lose
-somebody's lines.
+somebody's lines. What a text defines (its outline) tells a whole text from a part; where no outline can be had, its
+length does.
 """
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
-from io import StringIO
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Literal
 
-from unidiff.errors import UnidiffParseError
-from unidiff.patch import PatchSet
-
-from refine_app.diffs.alignment import align
+from refine_app.diffs.alignment import Match, align
+from refine_app.diffs.edit_forms import apply_edits, form_of, headless_diff
 from refine_app.diffs.errors import (
+    AmbiguousAnswer,
     AnswerTooLong,
     CutOffAnswer,
-    DiffDoesNotApply,
     ElidedAnswer,
     EmptyAnswer,
     RefusedAnswer,
 )
-from refine_app.diffs.fences import Fence, read_fences, without_thoughts
+from refine_app.diffs.fences import MARKDOWN, Fence, holds_fences, read_fences, read_outer_fence
 from refine_app.diffs.lines import line_ending, number_lines, split_lines
+from refine_app.diffs.outline import PLACEHOLDER, Outline, asks_for_less, losses
+from refine_app.diffs.parts import Block, is_part, merge_parts
+from refine_app.diffs.thoughts import without_thoughts
 
 MAX_ANSWER = 4_000_000
 MAX_SUMMARY = 2_000
-DIFF_INFO = ("diff", "patch", "udiff")
+SMALL = 10
+"""Lines of a text so short that any answer may replace all of it."""
 BYTE_ORDER_MARK = "\ufeff"
 
-_DIFF_START = re.compile(r"^(diff --git |--- .*\n\+\+\+ |@@ -\d+)", re.MULTILINE)
-_HUNK_HEADER = re.compile(r"^@@ -(\d+)(?:,\d+)? \+(\d+)(?:,\d+)? @@(.*)$")
 _ELISION = re.compile(
-    r"^\s*+(#|//|/\*|<!--|--)?\s*+(\.\.\.|…)\s*"
+    r"^\s*(#|//|/\*|<!--|--)?\s*(\.\.\.|…)\s*"
     r"(\(?(the )?(rest|remaining|existing|previous|unchanged|other|same|omitted|more)\b.*)"
-    r"|^\s*+(#|//|/\*|<!--|--)\s*+\(?(the )?(rest|remainder) of (the|your) (code|file|class|function)\b.*"
-    r"|^\s*+(#|//|/\*|<!--|--)\s*+\(?(existing|unchanged|same) code\b.*",
+    r"|^\s*(#|//|/\*|<!--|--)\s*\(?(the )?(rest|remainder) of (the|your) (code|file|class|function)\b.*"
+    r"|^\s*(#|//|/\*|<!--|--)\s*\(?(existing|unchanged|same) code\b.*",
     re.IGNORECASE,
 )
+"""The plainest remarks that stand for lines. Others are known by what they stand in the place of."""
+LOST = 2
+"""So many lines of code for which there is only a remark now were left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,30 +50,169 @@ class Answer:
 
     new_text: str
     summary: str
-    form: Literal["fence", "whole", "diff"]
+    form: Literal["fence", "whole", "parts", "diff"]
 
 
-def parse_answer(answer: str, *, base: str, languages: Sequence[str] = (), cut_off: bool = False) -> Answer:
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What can be read out of an answer before it is known what its texts define."""
+
+    answer: str
+    base: str
+    summary: str
+    texts: list[str] = field(default_factory=list)
+    """Blocks in the code's language, or the whole bare answer."""
+    edited: str | None = None
+    """The base after the answer's edits, where it gives any."""
+    bare: bool = False
+    """The text was not fenced."""
+
+    @property
+    def plain_base(self) -> str:
+        return self.base.removeprefix(BYTE_ORDER_MARK).replace("\r\n", "\n")
+
+
+def parse_answer(
+    answer: str,
+    *,
+    base: str,
+    languages: Sequence[str] = (),
+    cut_off: bool = False,
+    instruction: str = "",
+    outline_of: Callable[[str], Outline | None] = lambda text: None,
+) -> Answer:
     """The new text, in the base's own manner of ending lines. Raises an AnswerError that says what is wrong.
 
-    languages: names by which the code's language goes, best first; cut_off: the model stopped at its token limit.
+    languages: names by which the code's language goes, best first; cut_off: the model stopped at its token limit;
+    outline_of: what a text defines, or None where that cannot be said.
     """
+    reading = read_answer(answer, base=base, languages=languages, cut_off=cut_off)
+    outlines = {text: outline_of(text) for text in (reading.plain_base, *reading.texts)}
+    return choose(reading, outlines, instruction=instruction)
+
+
+def read_answer(answer: str, *, base: str, languages: Sequence[str] = (), cut_off: bool = False) -> Reading:
+    """The texts and edits that an answer gives."""
     if len(answer) > MAX_ANSWER:
         raise AnswerTooLong(f"The answer has {len(answer)} characters; at most {MAX_ANSWER} are read.", answer)
-    text = without_thoughts(clean(answer)).strip("\n")
+    text = without_thoughts(clean(answer), base).strip("\n")
     if not text.strip():
         raise EmptyAnswer("The answer is empty; give the whole new text in one fenced block.", answer)
-    fences = read_fences(text)
-    chosen = _choose(fences, languages)
-    if chosen is None:
-        return _without_fence(text, base, cut_off)
-    if not chosen.closed:
+    fences = _fences_of(text, base, languages)
+    if not fences:
+        return _without_fence(text, base, cut_off, answer)
+    if not fences[-1].closed:
         raise CutOffAnswer("The answer ends in the middle of its code block; give all of it, or a diff.", answer)
+    if cut_off and (_may_hold_fences(base, languages) or not text.split("\n", fences[-1].last_line + 1)[-1].strip()):
+        raise CutOffAnswer("The answer was cut off at its token limit; give all of it, or a diff.", answer)
     summary = _summary(text, fences)
-    if _is_diff(chosen):
-        return Answer(apply_diff(chosen.code, base), summary, "diff")
-    _refuse_elisions(chosen.code, base, answer)
-    return Answer(conform(chosen.code, base), summary, "fence")
+    edits = [(fence.code, form) for fence in fences if (form := _form_in(fence, base, languages)) is not None]
+    texts = _texts_of([fence for fence in fences if _form_in(fence, base, languages) is None], base, languages)
+    edited = None
+    for code, form in edits:
+        edited = apply_edits(code, form, _plain(base) if edited is None else edited)
+    if edited is None and len(texts) == 1:
+        edited = headless_diff(texts[0], _plain(base))
+        texts = texts if edited is None else []
+    if edited is None and not texts:
+        raise RefusedAnswer(
+            "The answer has no block in the document's language; give the whole new text in one fenced block.", answer
+        )
+    return Reading(answer, base, summary, texts, edited)
+
+
+def choose(reading: Reading, outlines: Mapping[str, Outline | None], *, instruction: str = "") -> Answer:
+    """The one text that a reading comes to. Raises AmbiguousAnswer, ElidedAnswer or RefusedAnswer, never guesses."""
+    answer = _chosen(reading, outlines, instruction)
+    if not asks_for_less(instruction):
+        _refuse_remarks_in_place_of_lines(answer.new_text, reading)
+    return answer
+
+
+def _chosen(reading: Reading, outlines: Mapping[str, Outline | None], instruction: str) -> Answer:
+    if reading.edited is not None:
+        _refuse_a_text_beside_edits(reading)
+        return Answer(conform(reading.edited, reading.base), reading.summary, "diff")
+    for text in reading.texts:
+        _refuse_plain_elisions(text, reading.base, reading.answer)
+    known = [(text, outlines.get(text)) for text in dict.fromkeys(reading.texts)]
+    before = outlines.get(reading.plain_base)
+    if not before or any(outline is None for _, outline in known):
+        return _by_length(reading)
+    base = Block(reading.plain_base, before)
+    blocks = [Block(text, outline or ()) for text, outline in known]
+    whole = [block for block in blocks if _is_whole(block, base, instruction)]
+    if len(whole) > 1:
+        whole = [block for block in whole if not _is_same(block.text, reading.plain_base)]
+    if len(whole) == 1:
+        return _answer(reading, whole[0].text)
+    if whole or len(blocks) == 1:
+        if not whole and is_part(blocks[0], base):
+            merged = merge_parts(blocks, base, reading.answer)
+            return Answer(conform(merged, reading.base), reading.summary, "parts")
+        if not whole:
+            return _answer(reading, blocks[0].text)
+        raise AmbiguousAnswer(
+            f"The answer gives {len(whole)} different versions of the whole text; give one, in one fenced block.",
+            reading.answer,
+        )
+    parts = [block for block in blocks if block.top]
+    if parts and all(is_part(block, base) for block in parts):
+        return Answer(conform(merge_parts(parts, base, reading.answer), reading.base), reading.summary, "parts")
+    raise AmbiguousAnswer(
+        f"The answer gives {len(blocks)} blocks, and none of them is the whole text; give the whole new text in one "
+        "fenced block.",
+        reading.answer,
+    )
+
+
+def _answer(reading: Reading, text: str) -> Answer:
+    return Answer(conform(text, reading.base), reading.summary, "whole" if reading.bare else "fence")
+
+
+def _is_whole(block: Block, base: Block, instruction: str) -> bool:
+    """Whether a block has all that the base defines at its top, but for what it was asked to do away with."""
+    top = [one for one in base.outline if one.depth == 0]
+    lost = losses(base.text, block.text, top, block.outline, instruction=instruction)
+    return not lost and bool(block.text.strip())
+
+
+def _is_same(one: str, other: str) -> bool:
+    return one.strip() == other.strip()
+
+
+def _by_length(reading: Reading) -> Answer:
+    """Where nothing tells what a text defines: the only one that is not a fragment of the base."""
+    fresh = [text for text in dict.fromkeys(reading.texts) if text.strip("\n") not in reading.plain_base]
+    texts = fresh or list(dict.fromkeys(reading.texts))
+    size = _size(reading.plain_base)
+    whole = [text for text in texts if _size(text) * 2 >= size] or (texts if size <= SMALL else [])
+    if len(whole) == 1:
+        return _answer(reading, whole[0])
+    if len(texts) == 1:
+        raise AmbiguousAnswer(
+            f"The answer has {_size(texts[0])} lines where the document has {size}; give the whole new text in one "
+            "fenced block, also what stays as it is.",
+            reading.answer,
+        )
+    raise AmbiguousAnswer(
+        f"The answer gives {len(texts)} blocks; give the whole new text in one fenced block.", reading.answer
+    )
+
+
+def _size(text: str) -> int:
+    return sum(1 for line in text.split("\n") if line.strip())
+
+
+def _refuse_a_text_beside_edits(reading: Reading) -> None:
+    """Edits count; blocks beside them may only show what the edits come to, or what was there before."""
+    for text in reading.texts:
+        shown = text.strip("\n")
+        if shown.strip() and not any(shown in whole for whole in (reading.edited or "", reading.plain_base)):
+            raise AmbiguousAnswer(
+                "The answer gives a change and beside it a text that the change does not come to; give one of them.",
+                reading.answer,
+            )
 
 
 def clean(text: str) -> str:
@@ -102,51 +244,66 @@ def conform(new: str, base: str) -> str:
 
 def apply_diff(diff: str, base: str) -> str:
     """Base after a model's unified diff. Raises DiffDoesNotApply."""
-    patch = _parse_diff(diff)
-    if len(patch) != 1:
-        raise DiffDoesNotApply(f"The diff changes {len(patch)} files; it may change exactly one.", diff)
-    lines = [line.removesuffix("\n").removesuffix("\r") for line in split_lines(base.removeprefix(BYTE_ORDER_MARK))]
-    result: list[str] = []
-    at = 0
-    for hunk in patch[0]:
-        old = [line.value.rstrip("\r\n") for line in hunk if line.is_context or line.is_removed]
-        new = [line.value.rstrip("\r\n") for line in hunk if line.is_context or line.is_added]
-        start = _locate(old, lines, at, hunk.source_start - 1 if hunk.source_length else hunk.source_start)
-        if start is None:
-            raise DiffDoesNotApply(
-                f"The hunk @@ -{hunk.source_start},{hunk.source_length} @@ does not apply: the file does not have its "
-                f"context and removed lines, from {old[0] if old else ''!r} on, in this order; copy them exactly.",
-                diff,
-            )
-        result += lines[at:start] + new
-        at = start + len(old)
-    result += lines[at:]
-    return conform("".join(line + "\n" for line in result), base)
+    return conform(apply_edits(diff, "diff", _plain(base)), base)
 
 
-def _choose(fences: Sequence[Fence], languages: Sequence[str]) -> Fence | None:
-    """A block in the code's own language before a diff before any other; the longest of equals."""
-    if not fences:
+def _plain(base: str) -> str:
+    return base.removeprefix(BYTE_ORDER_MARK)
+
+
+def _fences_of(text: str, base: str, languages: Sequence[str]) -> list[Fence]:
+    """An answer's blocks; of a document that holds fences itself, the outer one."""
+    fences = read_fences(text)
+    if len(fences) < 2 and all(fence.closed for fence in fences):
+        return fences
+    first = fences[0].info.lower()
+    may_hold = first in MARKDOWN or first in languages or not first
+    if not (may_hold and _may_hold_fences(base, languages)):
+        return fences
+    if sum(fence.info.lower() in (*MARKDOWN, *languages) for fence in fences) > 1 and first not in MARKDOWN:
+        return fences
+    outer = read_outer_fence(text)
+    if outer is not None:
+        return [outer]
+    raise AmbiguousAnswer(
+        "It is not certain where the document ends, because it holds fences itself; put it in a fence that is longer "
+        "than any of its own.",
+        text,
+    )
+
+
+def _may_hold_fences(base: str, languages: Sequence[str]) -> bool:
+    return any(language in MARKDOWN for language in languages) or holds_fences(base)
+
+
+def _form_in(fence: Fence, base: str, languages: Sequence[str]) -> Literal["diff", "search_replace", "patch"] | None:
+    """The form of the edits in a block; None where the document itself has that form."""
+    form = form_of(fence.code, fence.info)
+    if form is None or form_of(base) == form or (form == "diff" and "diff" in languages):
         return None
-
-    def rank(fence: Fence) -> tuple[int, int]:
-        info = fence.info.lower()
-        fits = 2 if info in languages else 1 if info in DIFF_INFO or not info else 0
-        return fits, len(fence.code)
-
-    return max(fences, key=rank)
+    return form
 
 
-def _without_fence(text: str, base: str, cut_off: bool) -> Answer:
-    """An answer that is nothing but a diff or a file. Prose is not taken for code."""
-    if _DIFF_START.match(text):
-        return Answer(apply_diff(text, base), "", "diff")
+def _texts_of(fences: Sequence[Fence], base: str, languages: Sequence[str]) -> list[str]:
+    """Blocks in the code's own language, else those that name none, else those that look like the document."""
+    named = [fence.code for fence in fences if fence.info.lower() in languages and fence.code.strip()]
+    bare = [fence.code for fence in fences if not fence.info and fence.code.strip()]
+    others = [
+        fence.code for fence in fences if fence.code.strip() and (_looks_like(fence.code, base) or not base.strip())
+    ]
+    return named or bare or others
+
+
+def _without_fence(text: str, base: str, cut_off: bool, answer: str) -> Reading:
+    """An answer that is nothing but edits or a file. Prose is not taken for code."""
+    form = form_of(text)
+    if form is not None and form_of(base) != form:
+        return Reading(answer, base, "", edited=apply_edits(text, form, _plain(base)))
     if cut_off:
         raise CutOffAnswer("The answer was cut off at its token limit before any code came.", text)
     if not _looks_like(text, base):
         raise RefusedAnswer("The answer has no fenced code block; give the whole new text in one fenced block.", text)
-    _refuse_elisions(text, base, text)
-    return Answer(conform(text, base), "", "whole")
+    return Reading(answer, base, "", [text + "\n"], bare=True)
 
 
 def _looks_like(text: str, base: str) -> bool:
@@ -156,11 +313,26 @@ def _looks_like(text: str, base: str) -> bool:
     return bool(lines) and len(kept) * 3 >= len(lines)
 
 
-def _is_diff(fence: Fence) -> bool:
-    return fence.info.lower() in DIFF_INFO or (not fence.info and _DIFF_START.match(fence.code) is not None)
+def _refuse_remarks_in_place_of_lines(new_text: str, reading: Reading) -> None:
+    """A change that takes lines of code away and writes nothing but remarks in their place left them out."""
+    old, new = reading.plain_base.split("\n"), new_text.removeprefix(BYTE_ORDER_MARK).replace("\r\n", "\n").split("\n")
+    at_old = at_new = 0
+    for match in [*align(*number_lines(old, new)), Match(len(old), len(new), 0)]:
+        removed, added = old[at_old : match.old], new[at_new : match.new]
+        at_old, at_new = match.old + match.length, match.new + match.length
+        remarks = [line for line in added if line.strip()]
+        if not remarks or not all(map(PLACEHOLDER.match, remarks)):
+            continue
+        lost = [line for line in removed if line.strip() and not PLACEHOLDER.match(line)]
+        if len(lost) >= LOST:
+            raise ElidedAnswer(
+                f"The answer has only {remarks[0].strip()[:120]!r} where the document has {len(lost)} lines of code, "
+                f"from {lost[0].strip()[:120]!r} on; write every line.",
+                reading.answer,
+            )
 
 
-def _refuse_elisions(code: str, base: str, answer: str) -> None:
+def _refuse_plain_elisions(code: str, base: str, answer: str) -> None:
     """A remark such as "... rest unchanged" in place of lines would delete those lines."""
     for line in code.split("\n"):
         if len(line) < 200 and _ELISION.match(line) and line not in base:
@@ -173,58 +345,6 @@ def _summary(text: str, fences: Sequence[Fence]) -> str:
     inside = {at for fence in fences for at in range(fence.first_line, fence.last_line + 1)}
     words = "\n".join(line for at, line in enumerate(lines) if at not in inside).strip()
     return words if len(words) <= MAX_SUMMARY else words[:MAX_SUMMARY] + "…"
-
-
-def _parse_diff(diff: str) -> PatchSet:
-    try:
-        return PatchSet(StringIO(_recounted(diff)))
-    except UnidiffParseError as error:
-        raise DiffDoesNotApply(f"The diff is malformed: {error}.", diff) from error
-
-
-def _recounted(diff: str) -> str:
-    """The diff with the counts in its hunk headers made true (models miscount), and with file names if it has none."""
-    out: list[str] = []
-    header: tuple[int, re.Match[str]] | None = None
-    old = new = 0
-    lines = diff.rstrip("\n").split("\n")
-
-    def close() -> None:
-        if header is not None:
-            at, match = header
-            out[at] = f"@@ -{match[1]},{old} +{match[2]},{new} @@{match[3]}\n"
-
-    for index, line in enumerate(lines):
-        match = _HUNK_HEADER.match(line.rstrip("\r"))
-        starts_file = line.startswith(("diff --git ", "--- ")) and any(
-            following.startswith("+++ ") for following in lines[index + 1 : index + 4]
-        )
-        if match is not None or starts_file:
-            close()
-            header = None
-            old = new = 0
-        if match is not None:
-            if not any(done.startswith("+++ ") for done in out):
-                out += ["--- a/document\n", "+++ b/document\n"]
-            header = (len(out), match)
-        elif header is not None:
-            line = line if line[:1] in ("+", "-", " ", "\\") else " " + line
-            old += line[0] in " -"
-            new += line[0] in " +"
-        out.append(line + "\n")
-    close()
-    return "".join(out)
-
-
-def _locate(wanted: Sequence[str], lines: Sequence[str], at: int, claimed: int) -> int | None:
-    """Where the wanted lines are, from at on: where the diff says, or else the only or nearest place."""
-    if not wanted:
-        return claimed if at <= claimed <= len(lines) else None
-    last = len(lines) - len(wanted)
-    places = [i for i in range(at, last + 1) if lines[i] == wanted[0] and list(lines[i : i + len(wanted)]) == wanted]
-    if not places:
-        return None
-    return min(places, key=lambda place: abs(place - claimed))
 
 
 def _with_endings_of(base: Sequence[str], new: Sequence[str]) -> list[str]:

@@ -45,6 +45,10 @@ class ElidedAnswer(AnswerError):
     """Raised when a model left lines out and wrote a remark in their place."""
 
 
+class AmbiguousAnswer(AnswerError):
+    """Raised when an answer can be read in more than one way, or gives a part whose place is not certain."""
+
+
 class AnswerTooLong(AnswerError):
     """Raised when an answer is longer than any text that would be taken."""
 

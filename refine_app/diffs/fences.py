@@ -3,9 +3,10 @@
 import re
 from dataclasses import dataclass
 
-_OPEN = re.compile(r"^ {0,3}(`{3,}|~{3,})[ \t]*([^\s`]*)[^`\n]*$")
-_THOUGHT = re.compile(r"<(think|thinking|reasoning)>.*?(</\1>|\Z)", re.DOTALL | re.IGNORECASE)
-_THOUGHT_OPEN = re.compile(r"^\s*<(think|thinking|reasoning)>", re.IGNORECASE)
+from refine_app.diffs.thoughts import begins_with_thoughts, ends_thoughts
+
+_FENCE = re.compile(r"^([ \t]*)(`{3,}|~{3,})[ \t]*([^\s`]*)[^`\n]*$")
+MARKDOWN = ("markdown", "md", "mdx", "rst")
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,18 +22,6 @@ class Fence:
     closed: bool
 
 
-def without_thoughts(text: str) -> str:
-    """The answer alone. Thoughts stand before it; the same words in the answer's code are code."""
-    while True:
-        found = _THOUGHT.match(text.lstrip())
-        if found is None:
-            break
-        text = text.lstrip()[found.end() :]
-    # Some servers give the thoughts without their opening tag.
-    head, tag, rest = text.partition("</think>")
-    return rest if tag and "```" not in head and "<think>" not in head else text
-
-
 def read_fences(text: str) -> list[Fence]:
     """The blocks of a text, in order; the last one may lack its end."""
     reader = FenceReader()
@@ -40,10 +29,34 @@ def read_fences(text: str) -> list[Fence]:
     return reader.finish(len(text.split("\n")))
 
 
+def read_outer_fence(text: str) -> Fence | None:
+    """A document that holds fences itself, in fences no longer than those: the first one with the last one.
+
+    None when the fences between them do not come in pairs, so that nobody can say where the document ends.
+    """
+    lines = text.split("\n")
+    marks = [(at, found) for at, line in enumerate(lines) if (found := _FENCE.match(line.rstrip("\r"))) is not None]
+    if not marks:
+        return None
+    first, opening = marks[0]
+    size, indent = len(opening[2]), len(opening[1])
+    same = [(at, found) for at, found in marks if found[2][0] == opening[2][0] and len(found[2]) >= size]
+    last, closing = same[-1]
+    code = "".join(f"{_unindented(line, indent)}\n" for line in lines[first + 1 : last])
+    if last == first or closing[3] or len(same) % 2:
+        return None
+    return Fence(opening[3], code, first, last, closed=True)
+
+
 def fence_for(code: str) -> str:
     """A fence that no line of the code can close."""
     longest = max((len(run) for run in re.findall(r"`{3,}", code)), default=2)
     return "`" * (longest + 1)
+
+
+def holds_fences(text: str) -> bool:
+    """Whether a line of the text is a fence."""
+    return any(_FENCE.match(line) for line in text.split("\n") if line.lstrip()[:3] in ("```", "~~~"))
 
 
 class FenceReader:
@@ -55,6 +68,7 @@ class FenceReader:
         self._thinking = False
         self._begun = False
         self._fence = ""
+        self._indent = 0
         self._info = ""
         self._start = 0
         self._depth = 0
@@ -83,32 +97,38 @@ class FenceReader:
         if self._is_thought(line):
             return ""
         if not self._fence:
-            opening = _OPEN.match(line.rstrip("\r"))
+            opening = _FENCE.match(line.rstrip("\r"))
             if opening is not None:
-                self._fence, self._info = opening[1], opening[2]
+                self._indent, self._fence, self._info = len(opening[1]), opening[2], opening[3]
                 self._start, self._depth = self._line, 0
             return ""
         if self._ends(line):
             self._close(self._line, closed=True)
             return ""
+        line = _unindented(line, self._indent)
         self._code.append(line + "\n")
         return "" if self._done else line + "\n"
 
     def _is_thought(self, line: str) -> bool:
         if not self._begun and not self._thinking:
-            self._thinking = _THOUGHT_OPEN.match(line) is not None
+            self._thinking = begins_with_thoughts(line)
             self._begun = bool(line.strip()) and not self._thinking
         if not self._thinking:
             return False
-        self._thinking = re.search(r"</(think|thinking|reasoning)>", line, re.IGNORECASE) is None
+        self._thinking = not ends_thoughts(line)
         return True
 
     def _ends(self, line: str) -> bool:
-        """Whether a line closes the block. A fence with an info inside one of Markdown opens a nested block."""
-        found = _OPEN.match(line.rstrip("\r"))
-        if found is None or found[1][0] != self._fence[0] or len(found[1]) < len(self._fence):
+        """Whether a line closes the block. A fence with an info inside one of Markdown opens a nested block.
+
+        One that is indented further than the block's own is a line of the code, such as in a docstring.
+        """
+        found = _FENCE.match(line.rstrip("\r"))
+        if found is None or found[2][0] != self._fence[0] or len(found[2]) < len(self._fence):
             return False
-        if found[2]:
+        if len(found[1]) > self._indent + 3:
+            return False
+        if found[3]:
             self._depth += 1
             return False
         if self._depth:
@@ -119,3 +139,8 @@ class FenceReader:
     def _close(self, last_line: int, *, closed: bool) -> None:
         self._done.append(Fence(self._info, "".join(self._code), self._start, last_line, closed))
         self._fence, self._code = "", []
+
+
+def _unindented(line: str, indent: int) -> str:
+    """A line of a block in a list item, without the item's indentation."""
+    return line[min(indent, len(line) - len(line.lstrip(" \t"))) :]

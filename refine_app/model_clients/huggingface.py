@@ -14,7 +14,7 @@ from huggingface_hub.inference._common import RequestParameters
 
 from refine_app.diffs.answers import clean
 from refine_app.diffs.errors import excerpt
-from refine_app.diffs.fences import without_thoughts
+from refine_app.diffs.thoughts import without_thoughts
 from refine_app.model_clients.client import Delta, Message, Subject
 from refine_app.model_clients.errors import (
     EndpointTimeout,

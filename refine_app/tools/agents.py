@@ -65,4 +65,4 @@ async def answer_question(context: ToolContext, state: Mapping[str, Any]) -> Jso
     reply = await ask_prompt(
         context, "answer_question", values, agent="answerer", max_tokens=2000, on_text=context.emit_text
     )
-    return {"answer": reply.text, "summary": reply.text[:1000], "endpoint": reply.endpoint}
+    return {"answer": reply.answer, "summary": reply.answer[:1000], "endpoint": reply.endpoint}

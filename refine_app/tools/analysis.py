@@ -1,5 +1,6 @@
 """Parsing and measuring people's code in a child; what cannot be done is skipped with its reason, never an error."""
 
+import asyncio
 import hashlib
 import json
 import sys
@@ -9,13 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from refine_app.diffs.errors import excerpt
+from refine_app.diffs.outline import Definition, outline_by_lines
 from refine_app.tools.children import LIMITS, Limits, run_child
 from refine_app.tools.errors import AnalysisSkipped
 from refine_app.tools.languages import LANGUAGES
 
 ROOT = Path(__file__).resolve().parents[2]
 _START = "import sys; sys.path.insert(0, sys.argv[1]); from refine_app.tools.analysis_child import main; main()"
-EVERYTHING = ("syntax", "functions", "complexity")
+EVERYTHING = ("syntax", "functions", "complexity", "outline")
 KNOWN_MAX = 200
 _KNOWN: dict[tuple[bytes | str, ...], "Analysis"] = {}
 
@@ -28,6 +30,8 @@ class Analysis:
     """{"errors": [{line, column, message}], "count"}; None when it was skipped."""
     functions: list[dict[str, Any]] = field(default_factory=list)
     complexity: dict[str, Any] | None = None
+    outline: list[Definition] | None = None
+    """What it defines, with qualified names; None when it was skipped."""
     skipped: dict[str, str] = field(default_factory=dict)
     """What was not done, and why."""
 
@@ -37,6 +41,7 @@ class Analysis:
             self.syntax if "syntax" in want else None,
             self.functions if "functions" in want else [],
             self.complexity if "complexity" in want else None,
+            self.outline if "outline" in want else None,
             {part: reason for part, reason in self.skipped.items() if part in want},
         )
 
@@ -57,6 +62,13 @@ async def analyse(code: str, language: str, want: Sequence[str] = EVERYTHING, *,
     return known.only(want)
 
 
+async def outline_of(text: str, language: str) -> list[Definition] | None:
+    """What a text defines: by its grammar, else by its lines; None where neither can be said."""
+    if language in LANGUAGES:
+        return (await analyse(text, language, ("outline",))).outline
+    return await asyncio.to_thread(outline_by_lines, text, language)
+
+
 async def _analyse(code: str, language: str, want: Sequence[str], limits: Limits) -> Analysis:
     task = json.dumps({"code": code, "language": language, "want": list(want)}).encode()
     try:
@@ -68,8 +80,13 @@ async def _analyse(code: str, language: str, want: Sequence[str], limits: Limits
         return Analysis(skipped=dict.fromkeys(want, f"analysis skipped: {skipped}"))
     except ValueError:
         return Analysis(skipped=dict.fromkeys(want, "analysis skipped: its report could not be read"))
+    outline = result.get("outline")
     return Analysis(
-        result.get("syntax"), result.get("functions", []), result.get("complexity"), result.get("skipped", {})
+        result.get("syntax"),
+        result.get("functions", []),
+        result.get("complexity"),
+        None if outline is None else [Definition(**one) for one in outline],
+        result.get("skipped", {}),
     )
 
 

@@ -10,17 +10,20 @@ from typing import Any
 from refine_app.tools.complexity import measure_complexity
 from refine_app.tools.functions import find_functions
 from refine_app.tools.languages import LANGUAGES
+from refine_app.tools.outline import find_definitions
 from refine_app.tools.syntax import check_syntax, parse
 
 
 def analyse(task: dict[str, Any]) -> dict[str, Any]:
     code, language, want = task["code"].removeprefix("\ufeff"), task["language"], task["want"]
     result: dict[str, Any] = {"skipped": {}}
-    tree = parse(code, language) if "syntax" in want or "functions" in want else None
+    tree = parse(code, language) if {"syntax", "functions", "outline"} & set(want) else None
     if "syntax" in want and tree is not None:
         result["syntax"] = check_syntax(code, language, tree)
     if "functions" in want and tree is not None:
         result["functions"] = find_functions(tree, language)
+    if "outline" in want and tree is not None:
+        result["outline"] = find_definitions(tree, language)
     if "complexity" in want:
         if not LANGUAGES[language].measured:
             result["skipped"]["complexity"] = f"complexity is not measured for {language}"

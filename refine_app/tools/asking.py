@@ -16,6 +16,7 @@ from typing import Any, cast
 
 from graphs_app.engine.checkpoint import Usage
 from graphs_app.engine.registry import ToolContext
+from refine_app.diffs.thoughts import without_thoughts
 from refine_app.model_clients import desk as desks
 from refine_app.model_clients.client import Delta, Message, TokenCount
 from refine_app.model_clients.desk import (
@@ -93,6 +94,11 @@ class Reply:
     reason: str
     text: str = ""
     finish_reason: str = ""
+
+    @property
+    def answer(self) -> str:
+        """Without the thoughts that stand in it."""
+        return without_thoughts(self.text)
 
 
 async def has_model(context: ToolContext) -> bool:

@@ -43,8 +43,8 @@ async def build_step(context: ToolContext, state: Mapping[str, Any]) -> Json:
     reply = await ask_prompt(
         context, f"build_{step}", values, agent=agent, max_tokens=max_tokens, on_text=context.emit_text
     )
-    writes: Json = {key: reply.text, "endpoint": reply.endpoint}
-    return writes | ({"summary": reply.text[:1000]} if step == "final" else {})
+    writes: Json = {key: reply.answer, "endpoint": reply.endpoint}
+    return writes | ({"summary": reply.answer[:1000]} if step == "final" else {})
 
 
 def task_of(state: Mapping[str, Any]) -> str:

@@ -10,6 +10,7 @@ from graphs_app.engine.registry import ToolContext
 from graphs_app.engine.schema import CheckTooCostly, Judge
 from refine_app.diffs.errors import excerpt
 from refine_app.diffs.fences import fence_for, read_fences
+from refine_app.diffs.thoughts import without_thoughts
 from refine_app.model_clients.client import Message
 from refine_app.model_clients.desk import current
 from refine_app.model_clients.tokens import estimate
@@ -97,6 +98,7 @@ def mark_of(context: ToolContext, values: Mapping[str, Any]) -> str:
 
 def read_data(text: str, schema: Mapping[str, Any]) -> tuple[dict[str, Any] | None, str]:
     """The JSON object in a reply, in a fence or bare, and else what is wrong with it."""
+    text = without_thoughts(text)
     fences = [fence.code for fence in read_fences(text)]
     start, end = text.find("{"), text.rfind("}")
     candidates = [*fences, text[start : end + 1]] if 0 <= start < end else fences

@@ -7,7 +7,8 @@ from typing import Any, cast
 
 from graphs_app.engine.checkpoint import Json, Usage
 from graphs_app.engine.registry import Timer, ToolContext
-from refine_app.diffs.answers import BYTE_ORDER_MARK, DIFF_INFO, Answer, parse_answer
+from refine_app.diffs.answers import BYTE_ORDER_MARK, Answer, choose, read_answer
+from refine_app.diffs.edit_forms import DIFF_INFO
 from refine_app.diffs.errors import AnswerError
 from refine_app.diffs.fences import FenceReader
 from refine_app.diffs.incremental import DiffUpdate, IncrementalDiff
@@ -17,6 +18,7 @@ from refine_app.model_clients.client import Subject
 from refine_app.model_clients.desk import current
 from refine_app.prompts.refine import MAX_REPEATED, NAMES, Task, build_messages, mark_of
 from refine_app.routing.endpoints import complexity_of
+from refine_app.tools.analysis import outline_of
 from refine_app.tools.asking import Question, Reply, ask_model, has_model
 from refine_app.tools.languages import names_of
 from refine_app.tools.validation import raise_if_given_up, rounds_of
@@ -31,7 +33,7 @@ async def rewrite_code(context: ToolContext, state: Mapping[str, Any]) -> Json:
     by_rules = not await has_model(context)
     live = LiveDiff(context, str(state["code"]), state.get("base_revision") or 0)
     reply = await _ask(context, state, live, by_rules=by_rules)
-    answer = await asyncio.to_thread(_parse, reply, state)
+    answer = await _read(reply, state)
     await live.finish(answer.new_text if isinstance(answer, Answer) else None)
     rounds = rounds_of(context, state)
     writes: dict[str, Any] = {
@@ -177,13 +179,20 @@ async def _ask(context: ToolContext, state: Mapping[str, Any], live: LiveDiff, *
         live.stop()
 
 
-def _parse(reply: Reply, state: Mapping[str, Any]) -> Answer | AnswerError:
+async def _read(reply: Reply, state: Mapping[str, Any]) -> Answer | AnswerError:
+    """The text that a reply comes to; what its texts define is found in a child process."""
+    language = state.get("language") or ""
     try:
-        return parse_answer(
+        reading = await asyncio.to_thread(
+            read_answer,
             reply.text,
             base=state["code"],
-            languages=names_of(state.get("language") or ""),
+            languages=names_of(language),
             cut_off=reply.finish_reason == "length",
         )
+        texts = dict.fromkeys([reading.plain_base, *reading.texts])
+        found = await asyncio.gather(*(outline_of(text, language) for text in texts))
+        outlines = dict(zip(texts, found, strict=True))
+        return await asyncio.to_thread(choose, reading, outlines, instruction=state.get("instruction") or "")
     except AnswerError as error:
         return error

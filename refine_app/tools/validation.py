@@ -3,11 +3,13 @@
 import asyncio
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from graphs_app.engine.checkpoint import Json
 from graphs_app.engine.registry import ToolContext
-from refine_app.tools.analysis import Analysis, analyse
+from refine_app.diffs.outline import Outline, hollowed, in_words, losses
+from refine_app.tools.analysis import Analysis, analyse, outline_of
 from refine_app.tools.errors import InvalidOutput
 from refine_app.tools.findings import Findings, faults, find_issues
 
@@ -17,6 +19,7 @@ MAX_BAD_ANSWERS = 1
 """How often a model is told that its answer could not be read."""
 
 Check = dict[str, Any]
+DEFINITIONS = "definitions"
 
 
 async def validate_code(context: ToolContext, state: Mapping[str, Any]) -> Json:
@@ -27,8 +30,14 @@ async def validate_code(context: ToolContext, state: Mapping[str, Any]) -> Json:
     """
     if state.get("bad_answer"):
         return _refuse_answer(context, state)
-    checks = await check_text(state["code"], state["new_text"], state.get("language") or "")
+    instruction = state.get("instruction") or ""
+    checks = await check_text(state["code"], state["new_text"], state.get("language") or "", instruction=instruction)
+    rounds = rounds_of(context, state)
     failed = [check for check in checks if check["verdict"] == "failed"]
+    lost = [check for check in failed if check["name"] == DEFINITIONS]
+    if lost and (state.get("by_rules") or rounds.get("told_of_losses")):
+        # It was told once, and means it: people see the check, and decide.
+        failed = [check for check in failed if check["name"] != DEFINITIONS]
     feedback = "\n".join(f"{check['name']}: {check['detail']}" for check in failed)
     gave_up = ""
     if failed and state.get("by_rules"):
@@ -38,7 +47,8 @@ async def validate_code(context: ToolContext, state: Mapping[str, Any]) -> Json:
             f"{state.get('endpoint')!r} was asked {rounds_of(context, state)['asked']} times and never gave a text "
             f"that passes. The last one failed {feedback}"
         )
-    return _verdict(context, checks, feedback, gave_up)
+    verdict = _verdict(context, checks, feedback, gave_up) | {"valid": not failed}
+    return verdict | ({"rounds": rounds | {"told_of_losses": True}} if lost else {})
 
 
 def _refuse_answer(context: ToolContext, state: Mapping[str, Any]) -> Json:
@@ -78,20 +88,41 @@ def raise_if_given_up(context: ToolContext, state: Mapping[str, Any]) -> None:
         raise InvalidOutput(gave_up["message"])
 
 
-async def check_text(old: str, new: str, language: str) -> list[Check]:
-    """[{name, verdict: passed|failed|skipped, detail}]: syntax, compiles (Python only), findings."""
+async def check_text(old: str, new: str, language: str, *, instruction: str = "") -> list[Check]:
+    """[{name, verdict: passed|failed|skipped, detail}]: syntax, compiles (Python only), findings, definitions.
+
+    The check of definitions also has `losses`: [{name, kind, line}], where the old text has them.
+    """
     if old == new:
         return [{"name": "unchanged", "verdict": "passed", "detail": "the text is as it was"}]
-    before, after, found_before, found_after = await asyncio.gather(
+    before, after, found_before, found_after, outline_before, outline_after = await asyncio.gather(
         analyse(old, language, ("syntax",)),
         analyse(new, language, ("syntax",)),
         find_issues(old, language, heed_suppressions=False),
         find_issues(new, language, heed_suppressions=False),
+        outline_of(old, language),
+        outline_of(new, language),
     )
+    definitions = await asyncio.to_thread(_check_definitions, old, new, outline_before, outline_after, instruction)
     checks = [_check_syntax(before, after)]
     if language == "python" and after.syntax is not None:
         checks.append(_check_compiles(before, after.syntax))
-    return [*checks, _check_findings(found_before, found_after)]
+    return [*checks, _check_findings(found_before, found_after), definitions]
+
+
+def _check_definitions(old: str, new: str, before: Outline | None, after: Outline | None, instruction: str) -> Check:
+    """What the old text defines and nobody asked to take away is still there."""
+    if before is None or after is None:
+        return _check(DEFINITIONS, "skipped", "nothing was checked: what such a text defines cannot be told")
+    plain_old, plain_new = old.replace("\r\n", "\n"), new.replace("\r\n", "\n")
+    lost = losses(plain_old, plain_new, before, after, instruction=instruction)
+    lost += hollowed(plain_old, plain_new, before, after)
+    if not lost:
+        return _check(DEFINITIONS, "passed", f"{len(before)} before, {len(after)} now, none of them lost")
+    detail = (
+        f"the document has {in_words(lost)}, and the new text does not, though the instruction does not ask for that"
+    )
+    return _check(DEFINITIONS, "failed", detail) | {"losses": [asdict(loss) for loss in lost]}
 
 
 def _check_syntax(before: Analysis, after: Analysis) -> Check:

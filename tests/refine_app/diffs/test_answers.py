@@ -35,7 +35,7 @@ def test_the_block_in_the_codes_language_is_taken_and_the_words_around_it_are_th
     assert "pip" not in parsed.summary
 
 
-def test_of_several_blocks_in_the_language_the_longest_is_taken() -> None:
+def test_of_a_before_and_an_after_the_after_is_taken() -> None:
     answer = f"Before:\n```python\nreturn None\n```\nAfter:\n```python\n{NEW}```\n"
     assert parse_answer(answer, base=BASE, languages=PYTHON).new_text == NEW
 

@@ -43,6 +43,7 @@ async def test_a_request_becomes_a_checked_proposal(server: ModelServer) -> None
         "syntax": "passed",
         "compiles": "passed",
         "findings": "passed",
+        "definitions": "passed",
     }
     assert proposal["endpoint"] == "stand-in"
     assert apply_hunks(CODE, [Hunk(**hunk) for hunk in proposal["hunks"]]) == GOOD

@@ -1,0 +1,253 @@
+"""What a text defines, by name: what an answer must not lose without being asked to.
+
+Languages with a grammar get their outline from the parser (tools.outline); for others the lines that define something
+are recognised by patterns here, each of which is linear.
+"""
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from difflib import SequenceMatcher
+from typing import Any
+
+MAX_DEFINITIONS = 20_000
+MAX_NAME = 200
+ALIKE = 0.6
+"""Two bodies that share so much are one definition under two names."""
+MAX_COMPARED = 4_000
+"""Characters of a body that are compared."""
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """Something that a text defines under a name."""
+
+    name: str
+    """Qualified by what it stands in: "Shop.total"."""
+    kind: str
+    start: int
+    """Its first line, from 0, with decorators and the like."""
+    end: int
+    """The line after its last one."""
+    depth: int = 0
+    """0 at the top of the text."""
+    simple: str = ""
+
+    @property
+    def simple_name(self) -> str:
+        """Its name without that of what it stands in."""
+        return self.simple or self.name
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+Outline = Sequence[Definition]
+HOLLOW = 5
+"""A body of so many lines of code is one that can be lost."""
+PLACEHOLDER = re.compile(
+    r"^\s*(#|//|/\*|\*|<!--|--(?!-)|;|%|\{/\*|\(\*|REM\b|\.\.\.|…|\[\.\.\.\]|<snip|\(\.\.\."
+    r"|(pass|todo!\(\)|unimplemented!\(\)|raise NotImplementedError\b.*);?\s*$)",
+    re.IGNORECASE,
+)
+"""A line that says something about code and is none: a comment, an ellipsis, a stand-in."""
+
+_WORD = r"[\w.$-]{1,200}"
+_KEY = r"([^\s#:'\"\[{&*!|>%@-][^:#\n]{0,120}):(?:\s|$)"
+_MODIFIERS = r"(?:(?:public|private|protected|internal|static|final|abstract|sealed|partial|async|override|virtual)[ ])"
+_CREATED = r"(?:TABLE|VIEW|INDEX|FUNCTION|PROCEDURE|TRIGGER|TYPE|SEQUENCE|SCHEMA)"
+_STEP = r"(?:COPY|ADD|RUN|CMD|ENTRYPOINT|ENV|EXPOSE|WORKDIR|USER|VOLUME|ARG|LABEL|HEALTHCHECK)"
+PATTERNS: dict[str, dict[str, str]] = {
+    "makefile": {"target": rf"({_WORD}(?:[ ]{_WORD}){{0,20}})[ ]?::?(?!=)", "variable": rf"({_WORD})[ ]?[:?+]?="},
+    "dockerfile": {"stage": rf"FROM[ ]\S{{1,300}}[ ]AS[ ]({_WORD})", "instruction": rf"({_STEP}[ ][^\n]{{1,80}})"},
+    "sql": {
+        "object": rf"\s{{0,8}}CREATE[ ](?:OR[ ]REPLACE[ ])?(?:UNIQUE[ ])?{_CREATED}[ ](?:IF[ ]NOT[ ]EXISTS[ ])?"
+        r"([\w.\"`$-]{1,200})"
+    },
+    "yaml": {"key": _KEY, "inner key": rf"  {_KEY}"},
+    "toml": {"table": r"\[{1,2}([^\]\n]{1,200})\]", "key": r"([\w.\"-]{1,200})[ ]?="},
+    "ini": {"section": r"\[([^\]\n]{1,200})\]", "key": r"([\w.-]{1,200})[ ]?[=:]"},
+    "markdown": {"heading": r"(#{1,6}[ ][^\n]{1,200})$"},
+    "ruby": {"definition": r"\s{0,40}(?:def|class|module)[ ]([\w.?!=:]{1,200})"},
+    "php": {"definition": rf"\s{{0,40}}{_MODIFIERS}{{0,4}}(?:function|class|interface|trait)[ ]&?(\w{{1,200}})"},
+    "kotlin": {
+        "definition": r"\s{0,40}(?:\w{1,20}[ ]){0,5}(?:fun|class|object|interface)[ ]"
+        r"(?:<[^>\n]{1,80}>[ ])?([\w.]{1,200})"
+    },
+    "swift": {
+        "definition": r"\s{0,40}(?:\w{1,20}[ ]){0,5}(?:func|class|struct|enum|protocol|extension)[ ]([\w.]{1,200})"
+    },
+    "csharp": {
+        "definition": rf"\s{{0,40}}{_MODIFIERS}{{1,6}}(?:class|interface|struct|enum|record|[\w<>\[\],.?]{{1,100}})[ ]"
+        r"(\w{1,200})[ ]?[({:]?"
+    },
+}
+"""Of languages without a grammar here: the beginnings of lines that define something, by what they define."""
+ALIASES = {"make": "makefile", "docker": "dockerfile", "yml": "yaml", "md": "markdown", "cs": "csharp", "c#": "csharp"}
+ANY_CASE = ("sql", "dockerfile")
+_COMPILED = {
+    language: [
+        (kind, re.compile(pattern, re.IGNORECASE if language in ANY_CASE else 0)) for kind, pattern in kinds.items()
+    ]
+    for language, kinds in PATTERNS.items()
+}
+
+
+def outline_by_lines(text: str, language: str) -> list[Definition] | None:
+    """What the lines of a text define; None for a language that is not known."""
+    language = ALIASES.get(language, language)
+    if language == "notebook":
+        return _of_notebook(text)
+    patterns = _COMPILED.get(language)
+    if patterns is None:
+        return None
+    lines = text.split("\n")
+    starts: list[tuple[int, str, str]] = []
+    fenced = False
+    for number, line in enumerate(lines):
+        if language == "markdown" and line.lstrip()[:3] in ("```", "~~~"):
+            fenced = not fenced
+        if fenced:
+            continue
+        for kind, pattern in patterns:
+            if (found := pattern.match(line[:400])) is not None:
+                starts.append((number, kind, " ".join(found[1].split())[:MAX_NAME]))
+                break
+        if len(starts) >= MAX_DEFINITIONS:
+            break
+    ends = [start for start, _, _ in starts[1:]] + [len(lines)]
+    return [Definition(name, kind, start, end) for (start, kind, name), end in zip(starts, ends, strict=True)]
+
+
+def _of_notebook(text: str) -> list[Definition] | None:
+    """The cells of a Jupyter notebook, by their first line."""
+    try:
+        cells = json.loads(text)["cells"]
+        sources = ["".join(cell["source"]) for cell in cells]
+    except (ValueError, RecursionError, KeyError, TypeError):
+        return []
+    return [
+        Definition(source.strip().split("\n")[0][:MAX_NAME], "cell", at, at + 1) for at, source in enumerate(sources)
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """A definition that a new text lacks."""
+
+    name: str
+    kind: str
+    line: int
+    """Where the old text has it, from 1."""
+
+
+def losses(
+    old: str, new: str, before: Outline, after: Outline, *, instruction: str = "", limit: int = 200
+) -> list[Loss]:
+    """What the old text defines and the new one no longer does, in the order of the old one.
+
+    What was moved, renamed (another name, much the same body) or asked for by name is none of it.
+    """
+    kept = Counter(definition.simple_name for definition in after)
+    gone: list[Definition] = []
+    for definition in before:
+        if kept[definition.simple_name] > 0:
+            kept[definition.simple_name] -= 1
+        else:
+            gone.append(definition)
+    if not gone:
+        return []
+    known = Counter(definition.simple_name for definition in before)
+    fresh = [definition for definition in after if not known[definition.simple_name]]
+    found = _without_renamed(gone, fresh, old.split("\n"), new.split("\n"))
+    names = [one for one in found if not is_asked_to_go(one, instruction)]
+    inner = [one for one in names if not any(_holds(other, one) for other in names if other is not one)]
+    return [Loss(one.name, one.kind, one.start + 1) for one in inner[:limit]]
+
+
+def hollowed(old: str, new: str, before: Outline, after: Outline, *, limit: int = 200) -> list[Loss]:
+    """Definitions that are still there by name, but of whose body little is left beside a remark or a placeholder."""
+    old_lines, new_lines = old.split("\n"), new.split("\n")
+    places: dict[str, list[Definition]] = {}
+    for definition in after:
+        places.setdefault(definition.simple_name, []).append(definition)
+    found = []
+    for definition in before:
+        twins = places.get(definition.simple_name, ())
+        if len(twins) != 1 or definition.end - definition.start < HOLLOW:
+            continue
+        was = _code_in(old_lines[definition.start : definition.end])
+        body = new_lines[twins[0].start : twins[0].end]
+        remarks = [line for line in body if PLACEHOLDER.match(line) and line not in old_lines]
+        if len(was) >= HOLLOW and remarks and len(_code_in(body)) * 3 <= len(was):
+            found.append(Loss(definition.name, f"body of the {definition.kind}", definition.start + 1))
+    return found[:limit]
+
+
+def _code_in(lines: Sequence[str]) -> list[str]:
+    return [line for line in lines if line.strip() and not PLACEHOLDER.match(line)]
+
+
+def _without_renamed(
+    gone: Sequence[Definition], fresh: Sequence[Definition], old: Sequence[str], new: Sequence[str]
+) -> list[Definition]:
+    left = list(fresh)[:200]
+    missing = []
+    for definition in gone:
+        body = _body(definition, old)
+        twin = next((one for one in left if _alike(body, _body(one, new))), None) if len(gone) <= 200 else None
+        if twin is None:
+            missing.append(definition)
+        else:
+            left.remove(twin)
+    return missing
+
+
+def _body(definition: Definition, lines: Sequence[str]) -> str:
+    """Its lines without its name, blanks squeezed."""
+    text = " ".join(" ".join(lines[definition.start : definition.end]).split())[:MAX_COMPARED]
+    return text.replace(definition.simple_name, "")
+
+
+def _alike(one: str, other: str) -> bool:
+    matcher = SequenceMatcher(None, one, other, autojunk=False)
+    return matcher.real_quick_ratio() > ALIKE and matcher.quick_ratio() > ALIKE and matcher.ratio() > ALIKE
+
+
+def _holds(outer: Definition, inner: Definition) -> bool:
+    return outer.start <= inner.start and inner.end <= outer.end and inner.depth > outer.depth
+
+
+_LESS = re.compile(
+    r"\b(remov\w*|delet\w*|drop\w*|strip\w*|eliminat\w*|get rid of|without|inlin\w*|merg\w*|combin\w*|renam\w*"
+    r"|replac\w*|split\w*|extract\w*|mov\w*|simplif\w*|clean\w*|prun\w*|consolidat\w*|dedup\w*|shorten\w*|stub\w*"
+    r"|summar\w*)\b",
+    re.IGNORECASE,
+)
+_UNUSED = re.compile(r"\b(unused|dead code|duplicat\w*|redundan\w*|unreachable|obsolete)\b", re.IGNORECASE)
+_ANEW = re.compile(
+    r"\b(from scratch|rewrite (?:it|this|everything) (?:all|completely)|translate|port|convert)\b", re.IGNORECASE
+)
+
+
+def asks_for_less(instruction: str) -> bool:
+    """Whether an instruction may well take lines away."""
+    return _LESS.search(instruction) is not None or _ANEW.search(instruction) is not None
+
+
+def is_asked_to_go(definition: Definition, instruction: str) -> bool:
+    """Whether the instruction asks for something that takes this definition away."""
+    if _ANEW.search(instruction) or (_UNUSED.search(instruction) and _LESS.search(instruction)):
+        return True
+    parts = [part for part in definition.name.split(".") if len(part) > 1]
+    named = any(re.search(rf"(?<!\w){re.escape(part)}(?!\w)", instruction) for part in parts[-1:] + parts[:1])
+    return named and _LESS.search(instruction) is not None
+
+
+def in_words(found: Iterable[Loss], most: int = 10) -> str:
+    """Losses for a model or a person."""
+    listed = list(found)
+    said = ", ".join(f"{loss.kind} {loss.name!r} (line {loss.line})" for loss in listed[:most])
+    return said + (f" and {len(listed) - most} more" if len(listed) > most else "")

@@ -1,0 +1,171 @@
+"""Putting the parts of a text that a model gave, such as one changed function, into the text, by what they define.
+
+A part is merged only where its place is certain; everything else is asked for again.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from refine_app.diffs.errors import AmbiguousAnswer
+from refine_app.diffs.outline import Definition, Outline
+
+_IMPORT = re.compile(
+    r"^\s*(import\b|from\b.{1,200}\bimport\b|use\b|#include\b|package\b|using\b|const .{1,200}require\()"
+)
+_COMMENT = re.compile(r"^\s*(#(?!include)|//|/\*|\*|--|<!--|\"\"\"|''')")
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A text that a model gave, and what it defines."""
+
+    text: str
+    outline: Outline
+
+    @property
+    def lines(self) -> list[str]:
+        return self.text.split("\n")[:-1] if self.text.endswith("\n") else self.text.split("\n")
+
+    @property
+    def top(self) -> list[Definition]:
+        return [one for one in self.outline if one.depth == 0]
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Lines of the base, from start to before end, that get other lines."""
+
+    start: int
+    end: int
+    lines: Sequence[str]
+
+
+def is_part(block: Block, base: Block) -> bool:
+    """Whether a block is nothing but definitions, some of which the base has, and imports."""
+    if not block.top or not {one.simple_name for one in base.outline} & {one.simple_name for one in block.top}:
+        return False
+    covered = {line for one in block.top for line in range(one.start, one.end)}
+    return all(
+        number in covered or not line.strip() or _IMPORT.match(line) or _COMMENT.match(line)
+        for number, line in enumerate(block.lines)
+    )
+
+
+def merge_parts(blocks: Sequence[Block], base: Block, answer: str) -> str:
+    """The base with each part's definitions in place of its own. Raises AmbiguousAnswer where that is not certain."""
+    lines = base.lines
+    places: list[_Place] = []
+    for block in blocks:
+        places += _places_of(block, base, answer)
+    by_start: dict[tuple[int, int], _Place] = {}
+    for place in places:
+        before = by_start.get((place.start, place.end))
+        if before is not None and place.start < place.end:
+            unchanged = lines[place.start : place.end]
+            # "Before" and "After" of one definition: the one that is as it was says nothing.
+            if list(place.lines) == unchanged:
+                continue
+            if list(before.lines) != unchanged and list(before.lines) != list(place.lines):
+                raise AmbiguousAnswer(
+                    f"The answer gives the definition at line {place.start + 1} more than once; give the whole "
+                    "new text in one fenced block.",
+                    answer,
+                )
+        by_start[place.start, place.end] = place
+    for place in sorted(by_start.values(), key=lambda one: (one.start, one.end), reverse=True):
+        lines[place.start : place.end] = place.lines
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _places_of(block: Block, base: Block, answer: str) -> list[_Place]:
+    places: list[_Place] = []
+    known = {line.strip() for line in base.lines}
+    if fresh := [line for line in _outside(block) if _IMPORT.match(line) and line.strip() not in known]:
+        places.append(_for_imports(fresh, base, answer))
+    last: Definition | None = None
+    for one in block.top:
+        found = [other for other in base.outline if other.simple_name == one.simple_name]
+        if len(found) == 1:
+            places += _replaced(one, found[0], block, base, answer)
+            last = found[0]
+        elif found:
+            raise AmbiguousAnswer(
+                f"{one.name!r} is defined {len(found)} times in the document, and the answer gives one of them; give "
+                "the whole new text in one fenced block.",
+                answer,
+            )
+        else:
+            if last is None or last.depth:
+                raise AmbiguousAnswer(
+                    f"The answer gives {one.name!r}, which the document does not have, without saying where it "
+                    "belongs; give the whole new text in one fenced block.",
+                    answer,
+                )
+            added = ["", "", *_lines_of(one, block)] if "." not in one.name else ["", *_lines_of(one, block)]
+            places.append(_Place(last.end, last.end, added))
+    return places
+
+
+def _replaced(one: Definition, other: Definition, block: Block, base: Block, answer: str) -> list[_Place]:
+    """A definition of the block in the place of the base's; of a class that is given in part, its members' alone."""
+    members = [it for it in base.outline if other.start <= it.start < other.end and it.depth == other.depth + 1]
+    given = {it.simple_name for it in block.outline if one.start <= it.start < one.end and it.depth == one.depth + 1}
+    lost = [it for it in members if it.simple_name not in given]
+    if not lost:
+        return [_Place(other.start, other.end, _indented(_lines_of(one, block), _indent(base.lines[other.start])))]
+    if not given:
+        raise AmbiguousAnswer(
+            f"The answer gives {one.name!r} without {', '.join(repr(it.simple_name) for it in lost[:5])}; give "
+            "the whole new text in one fenced block.",
+            answer,
+        )
+    places = []
+    for it in (it for it in block.outline if one.start <= it.start < one.end and it.depth == one.depth + 1):
+        found = [member for member in members if member.simple_name == it.simple_name]
+        if len(found) != 1:
+            raise AmbiguousAnswer(
+                f"The answer gives a part of {one.name!r}, and it is not certain where {it.simple_name!r} belongs; "
+                "give the whole new text in one fenced block.",
+                answer,
+            )
+        lines = _indented(_lines_of(it, block), _indent(base.lines[found[0].start]))
+        places.append(_Place(found[0].start, found[0].end, lines))
+    return places
+
+
+def _outside(block: Block) -> list[str]:
+    covered = {line for one in block.top for line in range(one.start, one.end)}
+    return [line for number, line in enumerate(block.lines) if number not in covered]
+
+
+def _for_imports(fresh: Sequence[str], base: Block, answer: str) -> _Place:
+    """New imports go below the base's last one at its top."""
+    last = -1
+    first_definition = min((one.start for one in base.top if one.kind not in ("variable", "constant")), default=0)
+    for number, line in enumerate(base.lines[: first_definition or len(base.lines)]):
+        if _IMPORT.match(line) and not line.startswith((" ", "\t")):
+            last = number
+    if last < 0 or base.lines[last].rstrip().endswith(("(", "{", ",", "\\")):
+        raise AmbiguousAnswer(
+            f"The answer imports {fresh[0].strip()!r} and gives a part of the text; give the whole new text in one "
+            "fenced block.",
+            answer,
+        )
+    return _Place(last + 1, last + 1, list(fresh))
+
+
+def _lines_of(definition: Definition, block: Block) -> list[str]:
+    return block.lines[definition.start : definition.end]
+
+
+def _indent(line: str) -> str:
+    return line[: len(line) - len(line.lstrip())]
+
+
+def _indented(lines: Sequence[str], indent: str) -> list[str]:
+    """The lines with the first one at this indentation, and the others as far from it as they were."""
+    own = _indent(lines[0]) if lines else ""
+    if own == indent:
+        return list(lines)
+    return [indent + line.removeprefix(own) if line.strip() else line for line in lines]

@@ -1,0 +1,182 @@
+"""The outline of a text by its grammar: definitions with their qualified names and lines. Runs in the child process."""
+
+from typing import Any
+
+from tree_sitter import Node, Tree
+
+from refine_app.diffs.outline import MAX_DEFINITIONS, MAX_NAME, Definition
+
+MAX_DEPTH = 12
+
+NAMED: dict[str, dict[str, str]] = {
+    "python": {"function_definition": "function", "class_definition": "class"},
+    "javascript": {
+        "function_declaration": "function",
+        "generator_function_declaration": "function",
+        "method_definition": "method",
+        "class_declaration": "class",
+        "variable_declarator": "variable",
+        "field_definition": "field",
+    },
+    "go": {
+        "function_declaration": "function",
+        "method_declaration": "method",
+        "type_spec": "type",
+        "const_spec": "constant",
+        "var_spec": "variable",
+    },
+    "rust": {
+        "function_item": "function",
+        "struct_item": "struct",
+        "enum_item": "enum",
+        "trait_item": "trait",
+        "impl_item": "impl",
+        "mod_item": "module",
+        "const_item": "constant",
+        "static_item": "static",
+        "type_item": "type",
+        "macro_definition": "macro",
+    },
+    "java": {
+        "method_declaration": "method",
+        "constructor_declaration": "constructor",
+        "class_declaration": "class",
+        "interface_declaration": "interface",
+        "enum_declaration": "enum",
+        "record_declaration": "record",
+        "field_declaration": "field",
+    },
+    "c": {
+        "function_definition": "function",
+        "struct_specifier": "struct",
+        "enum_specifier": "enum",
+        "type_definition": "type",
+        "preproc_def": "macro",
+        "preproc_function_def": "macro",
+    },
+    "bash": {"function_definition": "function", "variable_assignment": "variable"},
+    "css": {"rule_set": "rule", "media_statement": "media", "keyframes_statement": "keyframes"},
+    "json": {"pair": "key"},
+}
+NAMED["cpp"] = NAMED["c"] | {"class_specifier": "class", "namespace_definition": "namespace"}
+NAMED["typescript"] = NAMED["tsx"] = NAMED["javascript"] | {
+    "interface_declaration": "interface",
+    "type_alias_declaration": "type",
+    "abstract_class_declaration": "class",
+    "enum_declaration": "enum",
+    "function_signature": "function",
+    "public_field_definition": "field",
+}
+CONTAINERS = frozenset(
+    {"class", "interface", "enum", "record", "impl", "trait", "module", "namespace", "struct", "media", "key"}
+)
+"""What stands in these belongs to the outline too; what stands in a function does not."""
+WRAPPERS = frozenset({"decorated_definition", "export_statement", "template_declaration", "lexical_declaration",
+                      "variable_declaration", "type_declaration", "const_declaration", "var_declaration",
+                      "expression_statement"})  # fmt: skip
+"""A definition's lines are those of what is wrapped around it alone."""
+UNNAMED = frozenset({"arrow_function", "function_expression", "generator_function", "lambda_expression", "lambda"})
+"""Functions without a name; what they define is theirs alone."""
+DEPTHS = {"json": 2, "css": 2, "bash": 1}
+
+
+def find_definitions(tree: Tree, language: str) -> list[dict[str, Any]]:
+    """Definitions as JSON, in the order of the text."""
+    named = NAMED.get(language, {})
+    found: list[Definition] = []
+    stack: list[tuple[Node, str, int]] = [(child, "", 0) for child in reversed(tree.root_node.named_children)]
+    while stack and len(found) < MAX_DEFINITIONS:
+        node, owner, depth = stack.pop()
+        definition = _definition(node, named, owner, depth, language)
+        if definition is not None:
+            found.append(definition)
+            if definition.kind not in CONTAINERS or depth + 1 >= DEPTHS.get(language, MAX_DEPTH):
+                continue
+            owner, depth = definition.name, depth + 1
+        elif node.type in UNNAMED:
+            continue
+        stack += [(child, owner, depth) for child in reversed(node.named_children)]
+    return [definition.as_json() for definition in found]
+
+
+def _definition(node: Node, named: dict[str, str], owner: str, depth: int, language: str) -> Definition | None:
+    kind = named.get(node.type)
+    name = ""
+    if kind == "variable" and node.type != "var_spec" and not _is_at_top(node):
+        return None
+    if kind is not None:
+        name = _name_of(node, language)
+        kind = "function" if kind == "variable" and _is_function(node) else kind
+    elif language == "python" and node.type == "assignment" and _is_at_top(node):
+        left = node.child_by_field_name("left")
+        kind, name = "variable", _text(left) if left is not None and left.type == "identifier" else ""
+    if kind is None or not name:
+        return None
+    outer = _wrapped(node)
+    end = outer.end_point[0] + (outer.end_point[1] > 0)
+    return Definition(f"{owner}.{name}" if owner else name, kind, outer.start_point[0], end, depth, name)
+
+
+def _wrapped(node: Node) -> Node:
+    """The outermost node that holds this definition and no other."""
+    while node.parent is not None and node.parent.type in WRAPPERS and _is_alone(node):
+        node = node.parent
+    return node
+
+
+def _is_alone(node: Node) -> bool:
+    parent = node.parent
+    if parent is None or parent.type == "decorated_definition" or parent.type == "export_statement":
+        return True
+    return sum(child.type == node.type for child in parent.named_children) == 1
+
+
+def _is_at_top(node: Node) -> bool:
+    """Whether a variable is the whole text's; those of blocks and loops are nobody else's matter."""
+    above = node.parent
+    while above is not None and above.type in WRAPPERS:
+        above = above.parent
+    return above is not None and above.parent is None
+
+
+def _is_function(node: Node) -> bool:
+    value = node.child_by_field_name("value")
+    return value is not None and value.type in ("arrow_function", "function_expression", "generator_function")
+
+
+def _name_of(node: Node, language: str) -> str:
+    is_specifier = node.type in ("struct_specifier", "enum_specifier", "class_specifier")
+    if is_specifier and node.child_by_field_name("body") is None:  # it only names a type
+        return ""
+    if node.type == "impl_item":
+        trait, subject = node.child_by_field_name("trait"), node.child_by_field_name("type")
+        return " for ".join(_text(one) for one in (trait, subject) if one is not None)
+    if language == "css":
+        return _text(node.named_children[0]) if node.named_children else ""
+    for field in ("name", "key", "property", "declarator", "left"):
+        inner = node.child_by_field_name(field)
+        if inner is not None:
+            return _receiver(node) + _text(_innermost(inner))
+    return ""
+
+
+def _receiver(node: Node) -> str:
+    """Of a method in Go, whose name alone is not its own."""
+    receiver = node.child_by_field_name("receiver") if node.type == "method_declaration" else None
+    words = _text(receiver).strip("()").split() if receiver is not None else []
+    return f"{words[-1].lstrip('*')}." if words else ""
+
+
+def _innermost(node: Node) -> Node:
+    """The name inside a declarator of C, C++ or Java."""
+    for _ in range(20):
+        inner = node.child_by_field_name("declarator") or node.child_by_field_name("name")
+        if inner is None:
+            return node
+        node = inner
+    return node
+
+
+def _text(node: Node) -> str:
+    text = " ".join((node.text or b"")[: 4 * MAX_NAME].decode("utf-8", "replace").split())
+    return text[:MAX_NAME].replace("\0", "")
