@@ -1,6 +1,8 @@
 """The Celery application; it takes every setting named CELERY_* from Django's settings."""
 
 import os
+import threading
+import time
 import warnings
 from typing import Any
 
@@ -8,6 +10,8 @@ from celery import Celery, signals
 from celery.exceptions import CPendingDeprecationWarning
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "agentsite.settings")
+
+PARENT_LOOK_S = 1.0
 
 app = Celery("agentsite")
 app.config_from_object("django.conf:settings", namespace="CELERY")
@@ -19,3 +23,15 @@ def tell_once_of_lost_connections(**kwargs: Any) -> None:
     """Celery would tell of a default that changes with its next version each time. Here, as it has a filter of its own
     until its log is set up."""
     warnings.filterwarnings("ignore", category=CPendingDeprecationWarning)
+
+
+@signals.beat_embedded_init.connect(weak=False)
+def end_with_the_worker(**kwargs: Any) -> None:
+    """The beat of `worker --beat` is a child, which would go on for ever, beside the next one's, after a SIGKILL."""
+    threading.Thread(target=_watch_parent, args=(os.getppid(),), name="parent watch", daemon=True).start()
+
+
+def _watch_parent(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(PARENT_LOOK_S)
+    os._exit(0)

@@ -3,6 +3,7 @@
 import random
 import signal
 import subprocess
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -113,6 +114,18 @@ def test_workers_that_are_killed_at_random_finish_a_long_loop_with_each_result_o
         workers[name] = _again(field, name)
     field.wait_for_the_end(150)
     field.check(steps=50, crashes=kills)
+
+
+def test_the_beat_of_a_worker_that_is_killed_ends_with_it(field: Field) -> None:
+    worker = field.worker("worker", sweeps=True)
+    children = Path(f"/proc/{worker.pid}/task/{worker.pid}/children")
+    wait_until(lambda: bool(children.read_text().split()), "the start of the beat")
+    beat = Path(f"/proc/{children.read_text().split()[0]}")
+    field.start(runs=1)
+    field.wait_for_the_end()
+    worker.kill()
+    worker.wait()
+    wait_until(lambda: not beat.exists(), "the end of the beat", within_s=60)
 
 
 def _again(field: Field, name: str) -> "subprocess.Popen[bytes]":
