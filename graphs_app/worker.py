@@ -5,7 +5,6 @@ never touches the database: the journal's writer does, and one thread for upkeep
 """
 
 import asyncio
-import gc
 import logging
 import os
 import socket
@@ -22,15 +21,16 @@ from uuid import UUID
 
 import uvloop
 from django.conf import settings
-from django.db import DatabaseError, InterfaceError, connection
+from django.db import DatabaseError, InterfaceError
 
-from graphs_app import failpoints, time_limits
+from graphs_app import failpoints, garbage, time_limits
 from graphs_app.definitions import LoadedGraph
 from graphs_app.ending import Ending
 from graphs_app.engine import loop as engine
 from graphs_app.engine.checkpoint import History, RunEnded
 from graphs_app.engine.durability import Durability
 from graphs_app.engine.errors import LeaseLost, error_json
+from graphs_app.engine.executor import NodeRun
 from graphs_app.engine.host import Control
 from graphs_app.engine.watchdog import Watchdog
 from graphs_app.errors import JournalClosed
@@ -38,19 +38,17 @@ from graphs_app.host import HostOf
 from graphs_app.journal import JournalOf, Writer
 from graphs_app.models import Run
 from graphs_app.services import claims
+from graphs_app.services.blocked import leave_runs
 from graphs_app.services.claiming import Claiming
 from graphs_app.slots import Parked, Slots
 from graphs_app.streams import TextStreams
+from graphs_app.upkeep import say_goodbye, with_fresh_connection
 
 logger = logging.getLogger(__name__)
 
 LOOK_FOR_PEOPLE_S = 0.5
 BEATS_AGAIN_S = 1.0
 """After how long a heartbeat that the database did not take is tried again: others count a worker's absence."""
-COLLECT_EVERY = 50_000
-"""After how many new objects garbage is looked for. Python's 700 would look through the objects of thousands of runs,
-which are no garbage, again and again: half of the processor's time; 10,000 took a sixth. A run that is over leaves
-none: what is found is tools'."""
 
 
 @dataclass(slots=True, eq=False)
@@ -93,6 +91,11 @@ class Worker:
         self.slots = Slots(self)
         self._active: dict[UUID, Active] = {}
         self._upkeep = ThreadPoolExecutor(max_workers=1, thread_name_prefix="upkeep")
+        self._watchdog = Watchdog(
+            warn_after_s=settings.LOOP_BLOCKED_WARN_S,
+            end_after_s=settings.LOOP_BLOCKED_MAX_S,
+            last_words=self._leave_runs,
+        )
         self._ready = threading.Event()
         self._thread = threading.Thread(target=self._run_loop, name="runs", daemon=True)
         self.writer: Writer
@@ -102,8 +105,7 @@ class Worker:
     def _run_loop(self) -> None:
         asyncio.set_event_loop(self.loop)
         self.writer = Writer(self.loop)
-        watchdog = Watchdog()
-        self.loop.call_soon(watchdog.start)
+        self.loop.call_soon(self._watchdog.start)
         keeping = self.loop.create_task(self._keep_leases())
         watching = self.loop.create_task(self._watch_for_people())
         self.loop.call_soon(self._ready.set)
@@ -111,7 +113,7 @@ class Worker:
             while not self._is_over:
                 self._turn()
         finally:
-            watchdog.stop()
+            self._watchdog.stop()
             for task in (keeping, watching):
                 task.cancel()
             self.loop.run_until_complete(asyncio.gather(keeping, watching, return_exceptions=True))
@@ -159,8 +161,19 @@ class Worker:
         self._is_over = True
         self.loop.call_soon_threadsafe(self.loop.stop)
         self._thread.join()
-        self._upkeep.submit(_say_goodbye, self.name)
+        self._upkeep.submit(say_goodbye, self.name)
         self._upkeep.shutdown(wait=True)
+
+    @property
+    def takes_runs(self) -> bool:
+        """Not while it stops, nor while its loop is blocked: it could not keep a lease."""
+        return not self.is_draining and self._watchdog.blocked_s < settings.RUN_LEASE_S / 3
+
+    def _leave_runs(self, node_run: NodeRun | None) -> None:
+        """Called by the watchdog when this process is about to end, since a node blocks the loop."""
+        self.is_draining = True
+        active = None if node_run is None else self._active.get(cast(UUID, node_run.run_id))
+        leave_runs(owner=self.name, blamed=None if active is None else active.root)
 
     # On the loop -----------------------------------------------------------------------------------
 
@@ -324,7 +337,7 @@ class Worker:
 
     async def in_upkeep(self, function: Callable[..., Any], **arguments: Any) -> Any:
         """Calls a function that uses the database, off the loop."""
-        return await self.loop.run_in_executor(self._upkeep, _with_fresh_connection, function, arguments)
+        return await self.loop.run_in_executor(self._upkeep, with_fresh_connection, function, arguments)
 
 
 def _hand_over(ending: Ending, task: "asyncio.Task[RunEnded | None]") -> None:
@@ -340,31 +353,6 @@ def _open_activations(history: History) -> set[int]:
     return {*history.attempts, *history.answers, *history.interrupted}
 
 
-def _say_goodbye(name: str) -> None:
-    """The upkeep thread's last work."""
-    try:
-        claims.retire(name=name)
-    finally:
-        connection.close()
-
-
-def _with_fresh_connection(function: Callable[..., Any], arguments: dict[str, Any]) -> Any:
-    """Runs on the upkeep thread; a connection that broke is closed, so that the next call opens another."""
-    try:
-        return function(**arguments)
-    except (DatabaseError, InterfaceError):
-        connection.close()
-        raise
-
-
-def _collect_less_often() -> None:
-    """What was imported is there for good, and is looked through no more."""
-    if gc.get_threshold()[0] != COLLECT_EVERY:
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(COLLECT_EVERY, 10, 10)
-
-
 _current: Worker | None = None
 _lock = threading.Lock()
 
@@ -374,7 +362,7 @@ def current() -> Worker:
     global _current
     with _lock:
         if _current is None or not _current._thread.is_alive():
-            _collect_less_often()
+            garbage.collect_less_often()
             _current = Worker()
         return _current
 

@@ -20,7 +20,7 @@ def execute(*, run_id: UUID) -> Ending | None:
     if worker.is_ending():
         return None
     here = worker.current()
-    if here.is_draining:
+    if not here.takes_runs:
         return None
     run = here.claiming.claim(run_id)
     if run is None:
@@ -38,7 +38,7 @@ def execute_each(*, run_ids: Sequence[UUID]) -> dict[UUID, Ending]:
     if worker.is_ending():
         return {}
     here = worker.current()
-    if here.is_draining:
+    if not here.takes_runs:
         return {}
     claimed = here.claiming.claim_each(run_ids)
     works = []
@@ -56,7 +56,7 @@ def execute_all(*, run_ids: Sequence[UUID]) -> list[Ending]:
     here = worker.current()
     endings: list[Ending] = []
     for begin in range(0, len(run_ids), AT_ONCE):
-        if worker.is_ending() or here.is_draining:
+        if worker.is_ending() or not here.takes_runs:
             break
         claimed = claims.claim_unsuspected(run_ids=run_ids[begin : begin + AT_ONCE], owner=here.name).values()
         endings += here.submit([work for run in claimed if (work := _work(run)) is not None])

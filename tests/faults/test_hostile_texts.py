@@ -1,6 +1,7 @@
 """Texts that are made to hold up a site: it answers everybody else while it refuses them, or works on them."""
 
 import json
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -10,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from tests.servers.site import Site
+from tests.faults.field import wait_until
+from tests.servers.site import Site, build, tear_down
 
 pytestmark = [pytest.mark.once, pytest.mark.timeout(300)]
 SILENT_S = 2.0
@@ -74,3 +76,40 @@ def test_templates_that_loop_over_long_strings_are_refused_and_the_site_answers(
     assert [(status, told["code"]) for status, told in answers] == [(422, "prompt_invalid")] * 8
     assert "line 1" in answers[0][1]["detail"]
     assert max(taken) < SILENT_S
+
+
+@pytest.mark.parametrize("tool", ["block", "burn"])
+def test_a_tool_that_stops_the_whole_site_is_poison_and_the_site_is_there_again(tool: str) -> None:
+    """The workers are threads of the web process here; a supervisor starts it again, and nobody else's run is lost."""
+    site = build(
+        environment={"SERVE_RESTARTS": "yes", "LOOP_BLOCKED_MAX_S": "3", "RUN_LEASE_S": "2", "RUN_MAX_ATTEMPTS": "2"}
+    )
+    site.command = (sys.executable, "-m", "tests.faults.serve", "serve")
+    try:
+        site.start()
+        token = ask(site, "POST", "/v1/auth/guest", {})[1]["access"]
+        graph = {"v": 1, "name": "One", "entry_node": "one", "nodes": [{"node_id": "one", "tool": tool}], "edges": []}
+        made = ask(site, "POST", "/v1/graphs", graph, token)[1]
+        run = ask(site, "POST", "/v1/runs", {"graph": made["id"]}, token)[1]["id"]
+
+        def ended() -> bool:
+            try:
+                return bool(ask(site, "GET", f"/v1/runs/{run}", token=token)[1]["status"] == "failed")
+            except OSError:
+                return False  # it is being started again
+
+        wait_until(ended, "the end of the run that stops the site", within_s=150)
+        told = ask(site, "GET", f"/v1/runs/{run}", token=token)[1]
+        assert told["error"]["code"] == "poison"
+        assert site.web is not None
+        assert site.web.poll() is None, "the supervisor is the same process as before"
+        assert site.log().count("It starts again in") == 2
+        assert "tools.py" in site.log(), "the stack says where it was"
+        harmless = {**graph, "nodes": [{"node_id": "one", "tool": "sleep", "config": {"seconds": 0}}]}
+        made = ask(site, "POST", "/v1/graphs", harmless, token)[1]
+        run = ask(site, "POST", "/v1/runs", {"graph": made["id"]}, token)[1]["id"]
+        wait_until(lambda: ask(site, "GET", f"/v1/runs/{run}", token=token)[1]["status"] == "completed", "another run")
+        site.web.terminate()
+        assert site.web.wait(60) == 0
+    finally:
+        tear_down(site)

@@ -9,6 +9,7 @@ import psycopg
 import pytest
 from redis import Redis
 
+from graphs_app.engine.watchdog import EXIT_BLOCKED
 from tests.faults.field import HEALTHY, Field, wait_until
 
 STEPS = 6
@@ -130,3 +131,34 @@ def test_the_beat_of_a_worker_that_is_killed_ends_with_it(field: Field) -> None:
 
 def _again(field: Field, name: str) -> "subprocess.Popen[bytes]":
     return field.worker(name, sweeps=name == "w0")
+
+
+@pytest.mark.parametrize(("tool", "status"), [("block", EXIT_BLOCKED), ("burn", 1)])
+def test_a_run_that_silences_each_of_its_workers_fails_and_the_others_go_on(
+    field: Field, tool: str, status: int
+) -> None:
+    """One keeps the loop, which a thread sees; the other the interpreter's lock, so that no thread sees anything."""
+    field.environment |= {"RUN_MAX_ATTEMPTS": "3", "LOOP_BLOCKED_MAX_S": "3"}
+    field.start(steps=30, seconds=0.1, runs=2, tool=tool)
+    worker = field.worker("w0", sweeps=True)
+    ends: list[int] = []
+    other = "SELECT * FROM graphs_app_run WHERE id = %s"
+
+    def over() -> bool:
+        nonlocal worker
+        if (ended := worker.poll()) is not None:
+            ends.append(ended)
+            worker = field.worker("w0", sweeps=True)
+        return bool(field.rows(other, field.other)[0]["status"] == "failed")
+
+    wait_until(over, "the end of the run that blocks", within_s=200)
+    blocking = field.rows(other, field.other)[0]
+    assert (blocking["error"]["code"], blocking["crashes"], blocking["lease_owner"]) == ("poison", 3, "")
+    assert "'one'" in blocking["error"]["message"]
+    assert ends == [status] * 3
+    field.wait_for_the_end()
+    field.check(steps=30, crashes=3)
+    if tool == "block":
+        assert {row["crashes"] for row in field.run_rows()} == {0}, "who blocks is known, so nobody else is blamed"
+    log = (field.folder / "w0.log").read_text()
+    assert "tools.py" in log, "the stack says where it was"

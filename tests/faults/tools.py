@@ -1,10 +1,12 @@
 """Tools that leave a trace outside the database, so that a test can count how often a node was really executed.
 
-And one that takes its whole process with it.
+And some that take their whole process with them: at once, or by keeping its event loop, or all of Python, for ever.
 """
 
 import os
+import re
 import signal
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -30,4 +32,16 @@ def add() -> None:
     @register("die", description="Kills its worker, each time.", registry=REGISTRY)
     async def die(context: ToolContext, state: Mapping[str, Any]) -> dict[str, Any]:
         os.kill(os.getpid(), signal.SIGKILL)
+        return {}
+
+    @register("block", description="Keeps its worker's event loop from working, each time.", registry=REGISTRY)
+    async def block(context: ToolContext, state: Mapping[str, Any]) -> dict[str, Any]:
+        await context.clock.sleep(0.3)  # until it is written down that it has begun
+        time.sleep(3600)  # noqa: ASYNC251 -- it is what the test is about
+        return {}
+
+    @register("burn", description="Keeps the interpreter's lock, each time: no thread can work.", registry=REGISTRY)
+    async def burn(context: ToolContext, state: Mapping[str, Any]) -> dict[str, Any]:
+        await context.clock.sleep(0.3)
+        re.match(r"(a+)+$", "a" * 60 + "b")
         return {}

@@ -48,6 +48,7 @@ class Site:
     worker: "subprocess.Popen[bytes] | None" = None
     upkeep: "subprocess.Popen[bytes] | None" = None
     processes: "list[subprocess.Popen[bytes]]" = field(default_factory=list)
+    command: tuple[str, ...] = (sys.executable, str(ROOT / "manage.py"), "serve")
 
     @property
     def url(self) -> str:
@@ -84,7 +85,7 @@ class Site:
         if self.scaled and (self.upkeep is None or self.upkeep.poll() is not None):
             self.upkeep = self.start_worker("upkeep", queue="upkeep", beat=True)
         if self.web is None or self.web.poll() is not None:
-            self.web = self._spawn("web", sys.executable, str(ROOT / "manage.py"), "serve")
+            self.web = self._spawn("web", *self.command)
         self._wait()
 
     def start_worker(self, name: str, *, queue: str = "runs", beat: bool = False) -> "subprocess.Popen[bytes]":
@@ -174,6 +175,7 @@ def build(*, scaled: bool = False, environment: dict[str, str] | None = None, li
         "PYTHONUNBUFFERED": "1",
         "PYTHONFAULTHANDLER": "1",
         "PYTHONPATH": str(ROOT),
+        "SERVE_RESTARTS": "no",  # what a test kills is the site itself, and stays dead
         "SECRET_KEY": "a-key-for-the-site-under-test-which-is-long-enough-0123456789",
         **limits,
     }

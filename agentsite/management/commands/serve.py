@@ -19,6 +19,7 @@ import uvicorn
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from agentsite import supervisor
 from agentsite.bounded_http import BoundedHttp
 from agentsite.embedded import EmbeddedCelery
 from agentsite.quick_sockets import QuickSockets
@@ -115,6 +116,7 @@ class Command(BaseCommand):
                 server.should_exit = True
                 return
             await asyncio.sleep(0.05)
+        supervisor.say_ready(restarts=settings.SERVE_RESTARTS)
         shown = "127.0.0.1" if host in ("0.0.0.0", "::") else host  # noqa: S104  # compared, not bound
         self.stdout.write(f"agentsite is ready on http://{f'[{shown}]' if ':' in shown else shown}:{port}")
         self.stdout.flush()

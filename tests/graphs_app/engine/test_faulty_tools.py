@@ -1,6 +1,7 @@
 """Tools that misbehave: each is a clear error that names run, node and attempt, and the other runs go on."""
 
 import asyncio
+import threading
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
@@ -234,6 +235,34 @@ async def test_a_tool_that_blocks_the_loop_is_named_and_fails(caplog: pytest.Log
                 assert part in error(stored)["message"]
                 assert part in caplog.text
             assert "blocks" in caplog.text
+    finally:
+        watchdog.stop()
+
+
+async def test_a_loop_that_stays_blocked_ends_its_process_after_last_words_that_name_the_node() -> None:
+    said: list[str] = []
+    ended = threading.Event()
+
+    async def blocks(context: ToolContext, state: Mapping[str, Any]) -> dict[str, Any]:
+        await asyncio.sleep(0.01)
+        ended.wait(20)
+        return {}
+
+    stage = Stage(tool(blocks))
+    stage.store.clock = SystemClock()
+    stage.store.save("main", definition([node("a", "blocks")], []))
+    watchdog = Watchdog(
+        warn_after_s=0.1,
+        beat_s=0.02,
+        end_after_s=0.3,
+        last_words=lambda node_run: said.append(str(node_run)),
+        end=ended.set,
+    )
+    watchdog.start()
+    try:
+        stored = await stage.store.start("main")
+        assert ended.is_set()
+        assert said == [f"run {stored.run_id}, node 'a', attempt 1"]
     finally:
         watchdog.stop()
 

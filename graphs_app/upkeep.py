@@ -1,0 +1,25 @@
+"""What a worker's upkeep thread runs: its calls to the database, which its event loop must not wait for."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.db import DatabaseError, InterfaceError, connection
+
+from graphs_app.services import claims
+
+
+def say_goodbye(name: str) -> None:
+    """The thread's last work."""
+    try:
+        claims.retire(name=name)
+    finally:
+        connection.close()
+
+
+def with_fresh_connection(function: Callable[..., Any], arguments: dict[str, Any]) -> Any:
+    """A connection that broke is closed, so that the next call opens another."""
+    try:
+        return function(**arguments)
+    except (DatabaseError, InterfaceError):
+        connection.close()
+        raise
