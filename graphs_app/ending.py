@@ -4,6 +4,7 @@ One of concurrent.futures brings a condition, a lock and a queue of waiters, two
 only who really waits gets something to wait on.
 """
 
+import asyncio
 import threading
 import time
 from collections.abc import Callable
@@ -86,3 +87,12 @@ def look_again(work: Ending | None, after_s: float) -> None:
         time.sleep(after_s)
     else:
         work.wait(after_s)
+
+
+def hand_over(ending: Ending, task: "asyncio.Task[RunEnded | None]") -> None:
+    """Tells the thread that waits what became of its run."""
+    if task.cancelled():
+        ending.cancel()
+    else:
+        error = task.exception()
+        ending.settle(None if error is not None else task.result(), error)

@@ -25,7 +25,7 @@ from django.db import DatabaseError, InterfaceError
 
 from graphs_app import failpoints, garbage, time_limits
 from graphs_app.definitions import LoadedGraph
-from graphs_app.ending import Ending
+from graphs_app.ending import Ending, hand_over
 from graphs_app.engine import loop as engine
 from graphs_app.engine.checkpoint import History, RunEnded
 from graphs_app.engine.durability import Durability
@@ -180,7 +180,7 @@ class Worker:
     def _begin(self, works: Sequence[Work], endings: Sequence[Ending]) -> None:
         for work, ending in zip(works, endings, strict=True):
             task = self.loop.create_task(self.execute(work.run, work.graph, work.history))
-            task.add_done_callback(partial(_hand_over, ending))
+            task.add_done_callback(partial(hand_over, ending))
 
     def gives_back(self, run_id: UUID) -> bool:
         """Whether this run is being handed to another worker, so that nothing of it may be ended here."""
@@ -202,7 +202,13 @@ class Worker:
         """Executes a claimed run until it ends or pauses; None when it did neither here."""
         control = control or Control()
         streams = TextStreams(self.loop, self._upkeep, run)
-        journal = JournalOf(self.writer, run, graph, with_rows=_open_activations(history), on_node_end=streams.end)
+        journal = JournalOf(
+            self.writer,
+            run,
+            graph,
+            with_rows={*history.attempts, *history.answers, *history.interrupted},
+            on_node_end=streams.end,
+        )
         active = Active(run, journal, control, asyncio.current_task(), monotonic(), root or run.pk)
         above = self._active.get(active.root)
         active.yields = above is not None and above.yields
@@ -338,19 +344,6 @@ class Worker:
     async def in_upkeep(self, function: Callable[..., Any], **arguments: Any) -> Any:
         """Calls a function that uses the database, off the loop."""
         return await self.loop.run_in_executor(self._upkeep, with_fresh_connection, function, arguments)
-
-
-def _hand_over(ending: Ending, task: "asyncio.Task[RunEnded | None]") -> None:
-    """Tells the thread that waits what became of its run."""
-    if task.cancelled():
-        ending.cancel()
-    else:
-        error = task.exception()
-        ending.settle(None if error is not None else task.result(), error)
-
-
-def _open_activations(history: History) -> set[int]:
-    return {*history.attempts, *history.answers, *history.interrupted}
 
 
 _current: Worker | None = None

@@ -33,10 +33,10 @@ SMALL = 10
 BYTE_ORDER_MARK = "\ufeff"
 
 _ELISION = re.compile(
-    r"^\s*(#|//|/\*|<!--|--)?\s*(\.\.\.|…)\s*"
+    r"^\s*+(#|//|/\*|<!--|--)?\s*+(\.\.\.|…)\s*"
     r"(\(?(the )?(rest|remaining|existing|previous|unchanged|other|same|omitted|more)\b.*)"
-    r"|^\s*(#|//|/\*|<!--|--)\s*\(?(the )?(rest|remainder) of (the|your) (code|file|class|function)\b.*"
-    r"|^\s*(#|//|/\*|<!--|--)\s*\(?(existing|unchanged|same) code\b.*",
+    r"|^\s*+(#|//|/\*|<!--|--)\s*+\(?(the )?(rest|remainder) of (the|your) (code|file|class|function)\b.*"
+    r"|^\s*+(#|//|/\*|<!--|--)\s*+\(?(existing|unchanged|same) code\b.*",
     re.IGNORECASE,
 )
 """The plainest remarks that stand for lines. Others are known by what they stand in the place of."""

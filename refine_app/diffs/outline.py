@@ -226,6 +226,7 @@ _LESS = re.compile(
     r"|summar\w*)\b",
     re.IGNORECASE,
 )
+_LETTER = re.compile(r"\w")
 _UNUSED = re.compile(r"\b(unused|dead code|duplicat\w*|redundan\w*|unreachable|obsolete)\b", re.IGNORECASE)
 _ANEW = re.compile(
     r"\b(from scratch|rewrite (?:it|this|everything) (?:all|completely)|translate|port|convert)\b", re.IGNORECASE
@@ -242,8 +243,18 @@ def is_asked_to_go(definition: Definition, instruction: str) -> bool:
     if _ANEW.search(instruction) or (_UNUSED.search(instruction) and _LESS.search(instruction)):
         return True
     parts = [part for part in definition.name.split(".") if len(part) > 1]
-    named = any(re.search(rf"(?<!\w){re.escape(part)}(?!\w)", instruction) for part in parts[-1:] + parts[:1])
+    named = any(_is_word_of(instruction, part) for part in parts[-1:] + parts[:1])
     return named and _LESS.search(instruction) is not None
+
+
+def _is_word_of(text: str, name: str) -> bool:
+    """Whether a name stands there as a word of its own."""
+    at = text.find(name)
+    while at >= 0:
+        if not _LETTER.match(text[max(0, at - 1) : at]) and not _LETTER.match(text, at + len(name)):
+            return True
+        at = text.find(name, at + 1)
+    return False
 
 
 def in_words(found: Iterable[Loss], most: int = 10) -> str:

@@ -51,7 +51,7 @@ _LEFT = re.compile(
 _FENCE_LINE = re.compile(r"^ {0,3}(?:```|~~~)", re.MULTILINE)
 _QUOTES = "\"'`\\"
 
-_OPENS = [re.compile(rf"\s*{marks.opens}", re.IGNORECASE) for marks in TABLE]
+_OPENS = [re.compile(marks.opens, re.IGNORECASE) for marks in TABLE]
 _CLOSES = [re.compile(marks.closes, re.IGNORECASE) for marks in TABLE]
 
 
@@ -60,7 +60,8 @@ def without_thoughts(text: str, base: str = "") -> str:
 
     base: the document that the answer is about. What it holds of the marks, an answer may hold as code.
     """
-    opened = next((at for at, opens in enumerate(_OPENS) if opens.match(text)), None)
+    bare = text.lstrip()
+    opened = next((at for at, opens in enumerate(_OPENS) if opens.match(bare)), None)
     ends = [(at, end) for at, end in _closing(text, base) if not TABLE[at].plain or at == opened]
     if ends:
         text = text[max(end for _, end in ends) :]
@@ -73,7 +74,8 @@ def without_thoughts(text: str, base: str = "") -> str:
 
 def begins_with_thoughts(line: str) -> bool:
     """Whether an answer that begins with this line begins with thoughts."""
-    return any(opens.match(line) for opens in _OPENS)
+    bare = line.lstrip()
+    return any(opens.match(bare) for opens in _OPENS)
 
 
 def ends_thoughts(line: str) -> bool:

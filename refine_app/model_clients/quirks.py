@@ -23,6 +23,7 @@ KNOWN_THINKERS = re.compile(
 )
 """Models that are known to think before they answer, by their name."""
 
+_WORD = re.compile(r"\w+")
 _NOT_TAKEN = re.compile(
     r"unsupported|not supported|unrecogni[sz]ed|unknown|unexpected|not permitted|extra inputs|not allowed|invalid"
     r"|not available|does not support|only the default|must be verified|cannot be used|disabled|forbidden",
@@ -152,7 +153,8 @@ def _named(body: Any, words: str, sent: Mapping[str, Any]) -> str | None:
     said = _params(body)
     found = [name for name in said if name in sent]
     if not found:
-        found = [name for name in sent if name not in ("model", "messages") and re.search(rf"\b{name}\b", words)]
+        named = set(_WORD.findall(words))
+        found = [name for name in sent if name not in ("model", "messages") and name in named]
     # "stream_options" holds "stream" as a word of its own in no grammar but ours.
     if not found and "stream" in sent and re.search(r"\bstreaming\b", words, re.IGNORECASE):
         found = ["stream"]

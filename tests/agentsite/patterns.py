@@ -1,9 +1,11 @@
 """Finds every regular expression of the product, and makes texts that are slow for those that can be slow.
 
-Used by test_patterns.py. A pattern must stand where it can be found: as a literal, or a constant of its module.
+Used by test_patterns.py. A pattern must stand where it can be found: as a literal, or as a constant that is made when
+its module is loaded.
 """
 
 import ast
+import importlib
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -19,6 +21,7 @@ FUNCTIONS = ("compile", "match", "search", "fullmatch", "sub", "subn", "split", 
 METHODS = FUNCTIONS[1:]
 DJANGO = ("re_path", "RegexValidator", "RegexField")
 SEARCHES = "search"
+FUNCTION_NODES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 
 
 @dataclass(frozen=True, order=True)
@@ -56,6 +59,9 @@ def modules() -> list[Path]:
 def _in_module(where: str, tree: ast.Module, uses: dict[str, set[str]]) -> Iterator[Pattern]:
     constants = _constants(tree)
     names = _names(tree)
+    functions = (node for node in ast.walk(tree) if isinstance(node, FUNCTION_NODES))
+    late = {id(inner) for function in functions for inner in ast.walk(function)}
+    is_made_at_import = False
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and node.module == "re":
             raise NotFound(f"{where}:{node.lineno} imports from re; write re.compile and so on, which is found")
@@ -66,10 +72,25 @@ def _in_module(where: str, tree: ast.Module, uses: dict[str, set[str]]) -> Itera
         if argument is None and function in DJANGO:
             continue
         text = _text(argument, constants)
+        if text is None and id(node) not in late:
+            is_made_at_import = True
+            continue
         if text is None:
             raise NotFound(f"{place} makes a pattern that is neither a literal nor a constant of its module")
         called = (function,) if function in METHODS else tuple(sorted(uses.get(names.get(id(node), ""), ())))
         yield Pattern(place, text, _flags(node), _kinds(called))
+    if is_made_at_import:
+        module = importlib.import_module(where.removesuffix(".py").replace("/", "."))
+        yield from _held(where, vars(module))
+
+
+def _held(where: str, held: object, depth: int = 0) -> Iterator[Pattern]:
+    """The patterns that a loaded module holds, also in its tables."""
+    if isinstance(held, re.Pattern) and isinstance(held.pattern, str):
+        yield Pattern(where, held.pattern, held.flags & ~re.UNICODE)
+    elif isinstance(held, dict | list | tuple | set | frozenset) and depth < 3:
+        for inner in held.values() if isinstance(held, dict) else held:
+            yield from _held(where, inner, depth + 1)
 
 
 def _function(node: ast.Call) -> str:
@@ -178,6 +199,7 @@ def _javascript_flags(node: Node) -> int:
 def _as_python(text: str) -> str:
     for name, characters in UNICODE_CLASSES.items():
         text = text.replace(f"[\\p{{{name}}}]", f"[{characters}]").replace(f"\\p{{{name}}}", characters)
+    text = re.sub(r"\\u\{([0-9A-Fa-f]+)\}", lambda code: f"\\U{int(code[1], 16):08X}", text)
     return text.replace("(?<", "(?P<") if re.search(r"\(\?<[a-z]", text) else text
 
 
