@@ -50,7 +50,7 @@ async def analyse(code: str, language: str, want: Sequence[str] = EVERYTHING, *,
     """Parses and measures a text as far as its language and the limits allow."""
     if language not in LANGUAGES:
         return Analysis(skipped=dict.fromkeys(want, f"there is no parser for {language!r}"))
-    digest = hashlib.sha256(code.encode("utf-8", "surrogatepass")).digest()
+    digest = await asyncio.to_thread(_digest, code)
     known = _KNOWN.get((digest, language, *EVERYTHING)) or _KNOWN.get((digest, language, *want))
     if known is None:
         known = await _analyse(code, language, want, limits)
@@ -70,12 +70,12 @@ async def outline_of(text: str, language: str) -> list[Definition] | None:
 
 
 async def _analyse(code: str, language: str, want: Sequence[str], limits: Limits) -> Analysis:
-    task = json.dumps({"code": code, "language": language, "want": list(want)}).encode()
+    task = await asyncio.to_thread(json.dumps, {"code": code, "language": language, "want": list(want)})
     try:
-        output = await run_child([sys.executable, "-I", "-c", _START, str(ROOT)], task, limits=limits)
+        output = await run_child([sys.executable, "-I", "-c", _START, str(ROOT)], task.encode(), limits=limits)
         if output.code:
             raise AnalysisSkipped(_reason(output.stderr, limits))
-        result = json.loads(output.stdout)
+        result = await asyncio.to_thread(json.loads, output.stdout)
     except AnalysisSkipped as skipped:
         return Analysis(skipped=dict.fromkeys(want, f"analysis skipped: {skipped}"))
     except ValueError:
@@ -88,6 +88,10 @@ async def _analyse(code: str, language: str, want: Sequence[str], limits: Limits
         None if outline is None else [Definition(**one) for one in outline],
         result.get("skipped", {}),
     )
+
+
+def _digest(code: str) -> bytes:
+    return hashlib.sha256(code.encode("utf-8", "surrogatepass")).digest()
 
 
 def _reason(stderr: bytes, limits: Limits) -> str:

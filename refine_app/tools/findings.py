@@ -37,8 +37,8 @@ async def find_issues(code: str, language: str, *, heed_suppressions: bool = Tru
     if language != "python":
         return Findings(skipped={"findings": f"issues are looked for in Python only, not in {language!r}"})
     source = code.removeprefix("\ufeff").encode("utf-8", "replace")
-    heed = heed_suppressions or not _SUPPRESSION.search(code)
-    key = (hashlib.sha256(source).digest(), heed)
+    heed = heed_suppressions or not await asyncio.to_thread(_SUPPRESSION.search, code)
+    key = ((await asyncio.to_thread(hashlib.sha256, source)).digest(), heed)
     known = _KNOWN.get(key)
     if known is None:
         known = await _find(source, heed, limits)
@@ -78,12 +78,17 @@ async def _run_bandit(source: bytes, heed: bool, limits: Limits) -> Findings:
 async def _read(tool: str, command: list[str], source: bytes, limits: Limits) -> Findings:
     try:
         output = await run_child(command, source, limits=limits)
-        report = json.loads(output.stdout)
+        return await asyncio.to_thread(_reported, tool, output.stdout)
     except AnalysisSkipped as skipped:
         return Findings(skipped={tool: f"analysis skipped: {skipped}"})
     except ValueError:
         reason = excerpt(output.stderr.decode("utf-8", "replace").strip().split("\n")[-1], 120)
         return Findings(skipped={tool: f"analysis skipped: {reason or 'its report could not be read'}"})
+
+
+def _reported(tool: str, stdout: bytes) -> Findings:
+    """A report of up to eight megabytes. Raises ValueError when it is none."""
+    report = json.loads(stdout)
     if tool == "ruff":
         return Findings([_from_ruff(found) for found in report])
     if report.get("errors"):

@@ -1,5 +1,6 @@
 """The tools that refine prompts: critique, and compare the new with the old on people's own sample inputs."""
 
+import asyncio
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -43,7 +44,7 @@ async def critique_prompt(context: ToolContext, state: Mapping[str, Any]) -> Jso
     """What could be better in the prompt; by a few rules where no model is configured."""
     prompt = str(state["code"])
     if not await has_model(context):
-        return {"issues": by_rules(prompt), "critique_by": "rules"}
+        return {"issues": await asyncio.to_thread(by_rules, prompt), "critique_by": "rules"}
     values = {"prompt": prompt, "instruction": str(state.get("instruction") or "Improve this prompt.")}
     data = await ask_for_data(context, "critique_prompt", values, POINTS, agent="critic")
     last = prompt.count("\n") + 1

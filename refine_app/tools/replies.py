@@ -1,5 +1,6 @@
 """Prompts of the registry as questions to a model, and replies as text or as data that fits a schema."""
 
+import asyncio
 import hashlib
 import json
 from collections.abc import Callable, Mapping
@@ -50,7 +51,7 @@ async def ask_for_data(
     """The same, as an object that fits a schema; a reply that does not is sent back once with what is wrong."""
     question = await _question(context, name, values, agent=agent, max_tokens=max_tokens)
     reply = await ask_model(context, question)
-    data, problem = read_data(reply.text, schema)
+    data, problem = await asyncio.to_thread(read_data, reply.text, schema)
     if data is None:
         again = (
             *question.messages,
@@ -58,7 +59,7 @@ async def ask_for_data(
             Message("user", f"That cannot be used: {problem} Answer again with the JSON object alone."),
         )
         reply = await ask_model(context, replace(question, messages=again))
-        data, problem = read_data(reply.text, schema)
+        data, problem = await asyncio.to_thread(read_data, reply.text, schema)
     if data is None:
         raise InvalidOutput(f"The reply of {reply.endpoint!r} cannot be used: {problem} It began: {reply.text[:200]!r}")
     if on_reply is not None:
@@ -75,19 +76,24 @@ async def _question(
             "staff to switch an endpoint on."
         )
     prompt = (await current().prompts([name]))[name]
-    mark = mark_of(context, values)
-    text = prompt.render({"mark": mark, **values})
-    complexity, why = complexity_of({"task": text})
-    return Question(
-        messages=(Message("user", text),),
-        max_tokens=min(max_tokens, MAX_ANSWER_TOKENS),
-        temperature=float(context.config.get("temperature", 0.2)),
-        complexity=complexity,
-        why_complexity=f"{estimate(text)} tokens, {why}",
-        prompt_version=prompt.label,
-        agent=agent,
-        mark=mark,
-    )
+
+    def ask() -> Question:
+        mark = mark_of(context, values)
+        text = prompt.render({"mark": mark, **values})
+        complexity, why = complexity_of({"task": text})
+        return Question(
+            messages=(Message("user", text),),
+            max_tokens=min(max_tokens, MAX_ANSWER_TOKENS),
+            temperature=float(context.config.get("temperature", 0.2)),
+            complexity=complexity,
+            why_complexity=f"{estimate(text)} tokens, {why}",
+            prompt_version=prompt.label,
+            agent=agent,
+            mark=mark,
+        )
+
+    # What people wrote may be a megabyte, and templates are theirs as well: the event loop has no time for either.
+    return await asyncio.to_thread(ask)
 
 
 def mark_of(context: ToolContext, values: Mapping[str, Any]) -> str:

@@ -150,18 +150,18 @@ async def _by_rules(context: ToolContext, state: Mapping[str, Any], live: LiveDi
 
 
 async def _by_model(context: ToolContext, state: Mapping[str, Any], live: LiveDiff) -> Reply:
-    complexity, why = complexity_of(state)
+    complexity, why = await asyncio.to_thread(complexity_of, state)
     task = _task(context, state)
     prompts = await current().prompts(NAMES)
     question = Question(
-        messages=build_messages(task, prompts),
+        messages=await asyncio.to_thread(build_messages, task, prompts),
         prompt_version=prompts["refine_system"].label,
         max_tokens=int((state.get("plan") or {}).get("max_tokens") or 4000),
         temperature=float(context.config.get("temperature", TEMPERATURE)),
         complexity=complexity,
         why_complexity=why,
         agent="refiner",
-        mark=mark_of(task),
+        mark=await asyncio.to_thread(mark_of, task),
     )
 
     def show(text: str) -> None:

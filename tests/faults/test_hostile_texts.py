@@ -78,6 +78,23 @@ def test_templates_that_loop_over_long_strings_are_refused_and_the_site_answers(
     assert max(taken) < SILENT_S
 
 
+@pytest.mark.parametrize(
+    "code",
+    ["9f86d081884c7d659a2feaa0c55ad015a3bf4f1b" * 25_000, "def a():\n  x=1 # noqa\n" * 40_000, "((((" * 240_000],
+    ids=["one word", "python", "brackets"],
+)
+def test_a_megabyte_is_reviewed_and_the_site_answers(live_site: Site, guest: str, code: str) -> None:
+    with health_is_watched(live_site) as taken:
+        status, run = ask(
+            live_site, "POST", "/v1/runs", {"graph": "code_review", "initial_state": {"code": code}}, guest
+        )
+        assert status == 202, run
+        path = f"/v1/runs/{run['id']}"
+        wait_until(lambda: ask(live_site, "GET", path, token=guest)[1]["status"] in ("completed", "failed"), "its end")
+    assert ask(live_site, "GET", path, token=guest)[1]["status"] == "completed"
+    assert max(taken) < SILENT_S
+
+
 @pytest.mark.parametrize("tool", ["block", "burn"])
 def test_a_tool_that_stops_the_whole_site_is_poison_and_the_site_is_there_again(tool: str) -> None:
     """The workers are threads of the web process here; a supervisor starts it again, and nobody else's run is lost."""
