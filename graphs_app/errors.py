@@ -63,7 +63,7 @@ class InvalidImport(DomainError):
 
 
 class PictureUnavailable(DomainError):
-    """Raised when a graph cannot be drawn as a picture here: it is too large, or there are no fonts."""
+    """Raised when a graph is too large to be drawn as a picture."""
 
     code = "picture_unavailable"
 

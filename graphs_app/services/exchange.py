@@ -61,10 +61,7 @@ def _picture(version: GraphVersion, form: str, theme: str) -> File:
     if form == "svg":
         return File(drawn.encode(), "image/svg+xml", f"{version.graph.slug}.svg")
     _, _, width, height = svg.extent(layout)
-    try:
-        return File(png.png_of(drawn, width, height), "image/png", f"{version.graph.slug}.png")
-    except png.NoFonts as error:
-        raise PictureUnavailable(str(error)) from error
+    return File(png.png_of(drawn, width, height), "image/png", f"{version.graph.slug}.png")
 
 
 def _written(value: object) -> str:

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
+from xml.sax.saxutils import quoteattr
 
 import pytest
 from hypothesis import given, settings
@@ -129,6 +130,46 @@ def test_a_png_is_as_large_as_the_picture_and_no_larger_than_allowed() -> None:
     wide, high = int.from_bytes(picture[16:20]), int.from_bytes(picture[20:24])
     assert wide <= png.MOST_PIXELS
     assert abs(wide / high - width / height) < 0.1 * width / height
+
+
+SCRIPTS = {
+    "Latin": "Hello",
+    "Cyrillic": "Привет",
+    "Greek": "Γειά σου",  # noqa: RUF001
+    "Hebrew": "שלום",
+    "Arabic": "سلام",
+    "Chinese": "你好",
+    "Korean": "한국어",
+    "emoji": "😀🚀",
+    "private": "\ue000\U0010fffd",
+}
+
+
+def written(text: str, family: str = svg.FONT, weight: int = 400) -> bytes:
+    drawn = (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="200" height="40" font-family={quoteattr(family)}>'
+        f'<text x="5" y="30" font-size="20" font-weight="{weight}">{text}</text></svg>'
+    )
+    return png.png_of(drawn, 200, 40)
+
+
+@pytest.mark.parametrize("text", SCRIPTS.values(), ids=SCRIPTS.keys())
+def test_a_png_writes_something_for_every_script(text: str) -> None:
+    assert written(text) != written("")
+    assert written(text, weight=600) != written("")
+
+
+@pytest.mark.parametrize("family", ["DejaVu Sans Mono", "DejaVu Serif", "Liberation Serif", "monospace", "None"])
+def test_a_png_takes_no_letters_from_the_machine(family: str) -> None:
+    # Many machines have some of these; the product does not, so its own font stands in for each.
+    assert written("Hello", family) in (written("Hello"), written(""))
+    assert written("Hello", f"{family}, {svg.FONT}") == written("Hello")
+
+
+def test_the_picture_names_a_family_that_the_png_has() -> None:
+    assert f"'{png.FAMILY}'" in svg.FONT
+    assert {file.name for file in png.FONTS.iterdir()} == {"DejaVuSans.ttf", "DejaVuSans-Bold.ttf", "LICENSE.txt"}
+    assert written("Hello", weight=600) != written("Hello")
 
 
 def test_mermaid_has_a_line_for_each_node_and_edge_and_no_name_can_leave_its_quotes() -> None:
