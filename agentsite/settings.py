@@ -186,6 +186,7 @@ CELERY_BEAT_SCHEDULE = {
     "sweep-runs": {"task": "graphs_app.tasks.sweep_runs", "schedule": 5.0},
     "expire-sessions": {"task": "sessions_app.tasks.expire_sessions", "schedule": 30.0},
     "settle-abandoned-calls": {"task": "refine_app.tasks.settle_abandoned_calls", "schedule": 300.0},
+    "prune-runs": {"task": "graphs_app.tasks.prune_runs", "schedule": 3600.0},
     "prune-sessions": {"task": "sessions_app.tasks.prune_sessions", "schedule": 3600.0},
 }
 
@@ -196,6 +197,15 @@ LOOP_BLOCKED_WARN_S: float = env.float("LOOP_BLOCKED_WARN_S", default=0.5)
 LOOP_BLOCKED_MAX_S: float = env.float("LOOP_BLOCKED_MAX_S", default=30.0)
 SERVE_RESTARTS: bool = env.bool("SERVE_RESTARTS", default=True)
 RUN_TIMEOUT_S: float = env.float("RUN_TIMEOUT_S", default=3600.0)
+# What a run may take with its sub-runs; one that needs more ends as failed, and keeps what was done.
+RUN_STATE_MAX_BYTES: int = env.int("RUN_STATE_MAX_BYTES", default=4_000_000)
+RUN_MAX_BYTES: int = env.int("RUN_MAX_BYTES", default=64_000_000)
+RUN_MAX_STEPS: int = env.int("RUN_MAX_STEPS", default=100_000)
+RUN_MAX_SUB_RUNS: int = env.int("RUN_MAX_SUB_RUNS", default=5_000)
+RUN_PENDING_MAX_BYTES: int = env.int("RUN_PENDING_MAX_BYTES", default=1_000_000)
+MAP_MAX_ITEMS: int = env.int("MAP_MAX_ITEMS", default=1_000)
+# Runs outside sessions are deleted so long after their end; those of a session go with it.
+RUN_RETENTION_S: int = env.int("RUN_RETENTION_S", default=30 * 86400)
 RUN_TIMEOUT_MAX_S: float = env.float("RUN_TIMEOUT_MAX_S", default=86_400.0)
 QUESTION_TIMEOUT_MAX_S: float = env.float("QUESTION_TIMEOUT_MAX_S", default=7 * 86_400.0)
 

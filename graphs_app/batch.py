@@ -44,17 +44,21 @@ CONFLICT_STATES = frozenset({"40001", "40P01"})
 """PostgreSQL's serialization_failure and deadlock_detected."""
 WITH_EFFECTS = (NodeDone, NodeFailed, NodeRetried, Interrupted)
 ROW_ID = attrgetter("id")
+LINE_BYTES = 100_000
+"""Of one run in a batch on the line."""
 BACKOFF_S = (0.05, 0.1, 0.25, 0.5, 1.0, 2.0)
 
 
 class Part:
     """What one run says in one batch, and who waits for it."""
 
-    __slots__ = ("entries", "failure", "journal", "row", "told", "waiting")
+    __slots__ = ("entries", "failure", "journal", "row", "size", "told", "waiting")
 
     def __init__(self, journal: "JournalOf") -> None:
         self.journal = journal
         self.entries: list[Entry] = []
+        self.size = 0
+        """Of the entries, in bytes."""
         self.waiting: list[asyncio.Future[None]] = []
         self.failure: BaseException | None = None
         self.row: RunRow | None = None
@@ -65,6 +69,7 @@ class Part:
         """Takes over what the same run said after this part."""
         self.row = None
         self.entries += later.entries
+        self.size += later.size
         self.waiting += later.waiting
 
     def settle(self) -> None:
@@ -86,7 +91,7 @@ class Part:
     def fold(self) -> RunRow:
         """The part as rows; folded once, however often the batch is tried."""
         if self.row is None:
-            row = self.journal.new_row(len(self.entries))
+            row = self.journal.new_row(len(self.entries), self.size)
             row.take_all(self.entries)
             row.is_fresh = self.journal.with_rows.isdisjoint(row.nodes)
             self.row = row
@@ -345,7 +350,10 @@ def is_one_statement(parts: Sequence[Part]) -> bool:
 
 
 def fits_line(parts: Sequence[Part]) -> bool:
-    """Whether a batch is one statement. What cannot be folded into rows is the thread's to refuse."""
+    """Whether a batch is one statement. What cannot be folded into rows is the thread's to refuse, and so is what is
+    so large that encoding it would keep the event loop from the other runs."""
+    if any(part.size > LINE_BYTES for part in parts):
+        return False
     try:
         return is_one_statement(parts)
     except (ValueError, TypeError, RecursionError):

@@ -11,10 +11,10 @@ from uuid import UUID
 
 from graphs_app.definitions import LoadedGraph
 from graphs_app.engine.checkpoint import History, Json, Usage
+from graphs_app.engine.consumption import Consumption
 from graphs_app.engine.errors import NestingTooDeep, PermanentError, SecretMissing, SubRunFailed
 from graphs_app.engine.host import Control
 from graphs_app.engine.interrupt import SubRunInterrupted
-from graphs_app.engine.limits import MAX_NESTING
 from graphs_app.models import Run, RunStatus, node_run_id
 from graphs_app.services import sub_runs
 from graphs_app.streams import TextStreams
@@ -36,6 +36,7 @@ class HostOf:
     """One run's way out: to those who watch, to secrets, and to sub-runs."""
 
     __slots__ = (
+        "_consumption",
         "_control",
         "_depth",
         "_root",
@@ -49,7 +50,14 @@ class HostOf:
     )
 
     def __init__(
-        self, worker: "Worker", run: Run, streams: TextStreams, depth: int, control: Control, root: UUID
+        self,
+        worker: "Worker",
+        run: Run,
+        streams: TextStreams,
+        depth: int,
+        control: Control,
+        root: UUID,
+        consumption: Consumption,
     ) -> None:
         self.run = run
         self.run_id: UUID = run.pk
@@ -59,6 +67,7 @@ class HostOf:
         self._worker = worker
         self._depth = depth
         self._root = root
+        self._consumption = consumption
         self._control = control
         self._spent_usd = run.cost_usd or Decimal(0)
 
@@ -94,8 +103,9 @@ class HostOf:
         self, activation: int, key: str, graph: str, version: int | None, initial_state: Json, tries: int
     ) -> Json:
         """Finds, makes or resumes the sub-run of this key, and waits for its end."""
-        if self._depth >= MAX_NESTING:
-            raise NestingTooDeep(f"Graph {graph!r} would be nested deeper than {MAX_NESTING} levels")
+        most = self._consumption.limits.max_nesting
+        if self._depth >= most:
+            raise NestingTooDeep(f"Graph {graph!r} would be nested deeper than {most} levels")
         opened: sub_runs.SubRun = await self._worker.writer.call(
             partial(
                 sub_runs.open_sub_run,
@@ -105,6 +115,7 @@ class HostOf:
                 version=version,
                 initial_state=initial_state,
                 tries=tries,
+                consumption=self._consumption,
             )
         )
         if opened.work is not None:
@@ -120,7 +131,9 @@ class HostOf:
     async def _execute(self, activation: int, run: Run, graph: LoadedGraph, history: History) -> Json:
         control = Control()
         work = asyncio.ensure_future(
-            self._worker.execute(run, graph, history, control=control, depth=self._depth + 1, root=self._root)
+            self._worker.execute(
+                run, graph, history, self._consumption, control=control, depth=self._depth + 1, root=self._root
+            )
         )
         self._control.enter(activation)
         try:

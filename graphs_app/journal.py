@@ -70,6 +70,7 @@ class JournalOf:
         "is_ending",
         "is_in_session",
         "journaled",
+        "kept_bytes",
         "on_node_end",
         "run",
         "with_rows",
@@ -89,6 +90,7 @@ class JournalOf:
         self.graph = graph
         self.journaled = run.journaled
         self.checkpoints = run.checkpoints
+        self.kept_bytes = run.kept_bytes
         self.with_rows = set(with_rows)
         """Activations that are not done and have a row already. The writer's."""
         self.failure: BaseException | None = None
@@ -149,6 +151,7 @@ class JournalOf:
             part = self._part = Part(self)
             self._writer.add(part)
         part.entries.append(entry)
+        part.size += entry.size
         return part
 
     @property
@@ -156,11 +159,16 @@ class JournalOf:
         """How long workers have worked on the run until now, this claim included."""
         return self._worked_ms(monotonic())
 
+    @property
+    def how_far(self) -> dict[str, int]:
+        """What the run's row is to know when it is let go; it may be behind."""
+        return {"worked_ms": self.worked_ms, "checkpoints": self.checkpoints, "kept_bytes": self.kept_bytes}
+
     def _worked_ms(self, now: float) -> int:
         return self.run.worked_ms + round((now - self._began) * 1000)
 
-    def new_row(self, entries: int) -> RunRow:
-        """The run as so many entries will find it. Called by the writer, as is stored()."""
+    def new_row(self, entries: int, size: int) -> RunRow:
+        """The run as so many entries of this size will find it. Called by the writer, as is stored()."""
         run, now = self.run, monotonic()
         row = RunRow(
             run.id,
@@ -169,6 +177,7 @@ class JournalOf:
             self.journaled + entries,
             self.checkpoints,
             self._worked_ms(now),
+            self.kept_bytes + size,
         )
         row.is_plain = now - self._counted_at <= COUNT_EVERY_S
         return row
@@ -177,6 +186,7 @@ class JournalOf:
         """This is durable now."""
         self.journaled = row.journaled
         self.checkpoints = row.checkpoints
+        self.kept_bytes = row.kept_bytes
         if not row.is_plain:
             self._counted_at = monotonic()
         for activation, node in row.nodes.items():

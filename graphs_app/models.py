@@ -194,6 +194,9 @@ class Run(models.Model):
     cancel_requested_at = models.DateTimeField(null=True, blank=True)
     checkpoints = models.PositiveIntegerField(default=0)
     """How many node runs are journaled as done."""
+    kept_bytes = models.BigIntegerField(default=0)
+    """What it takes of the disk, its sub-runs not among it: states, writes, texts, events. Lags a little while it runs.
+    """
     worked_ms = models.PositiveBigIntegerField(default=0)
     """How long workers have worked on it, over all claims; waiting in the queue or for people does not count."""
     is_followed = models.BooleanField(default=False)

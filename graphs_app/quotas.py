@@ -1,9 +1,15 @@
 """The quotas of what this app makes: graphs of one's own, and runs that wait for a worker or have one."""
 
+from time import monotonic
+
+from django.db.models import Sum
+
 from graphs_app.models import Graph, Run, RunStatus
 from sessions_app.limits import quotas
 from sessions_app.limits.quotas import Holder, Quota
 
+BYTES_KNOWN_S = 5.0
+MOST_KNOWN = 10_000
 OPEN = (RunStatus.QUEUED, RunStatus.RUNNING)
 
 
@@ -11,6 +17,7 @@ def install() -> None:
     """Registers them; called once, when the app is ready."""
     quotas.register(GRAPHS)
     quotas.register(RUNS)
+    quotas.register(RUN_BYTES)
 
 
 def _graphs(holder: Holder) -> int:
@@ -20,6 +27,20 @@ def _graphs(holder: Holder) -> int:
 def _runs(holder: Holder) -> int:
     return Run.objects.filter(**holder.owning("user"), parent=None, status__in=OPEN).count()
 
+
+def _run_bytes(holder: Holder) -> int:
+    """Asked at every start of a run, and sums all of somebody's: what was found lately is near enough."""
+    now = monotonic()
+    known = _bytes_found.get(holder)
+    if known is None or now - known[0] > BYTES_KNOWN_S:
+        if len(_bytes_found) > MOST_KNOWN:
+            _bytes_found.clear()
+        known = now, Run.objects.filter(**holder.owning("user")).aggregate(held=Sum("kept_bytes"))["held"] or 0
+        _bytes_found[holder] = known
+    return known[1]
+
+
+_bytes_found: dict[Holder, tuple[float, int]] = {}
 
 GRAPHS = Quota(
     name="graphs",
@@ -34,4 +55,11 @@ RUNS = Quota(
     setting="QUOTA_RUNS",
     used=_runs,
     advice="Wait until one has ended, or cancel one.",
+)
+RUN_BYTES = Quota(
+    name="run_bytes",
+    what="bytes that your runs keep",
+    setting="QUOTA_RUN_BYTES",
+    used=_run_bytes,
+    advice="Delete sessions that you no longer need; runs outside sessions are deleted after their retention.",
 )

@@ -85,6 +85,7 @@ class RunRow:
     journaled: int
     checkpoints: int
     worked_ms: int
+    kept_bytes: int = 0
     prompt_tokens: int = 0
     completion_tokens: int = 0
     cost_usd: Decimal | None = None

@@ -131,8 +131,7 @@ class Slots:
             run=run,
             wake_in_s=wake_in_s,
             rests=parked.rests,
-            worked_ms=active.journal.worked_ms,
-            checkpoints=active.journal.checkpoints,
+            **active.journal.how_far,
             asked=parked.asked,
         )
         if is_parked and run.parent_id is None:

@@ -96,6 +96,7 @@ RUN_TYPES = {
     "journaled": "bigint",
     "checkpoints": "int",
     "worked_ms": "bigint",
+    "kept_bytes": "bigint",
     "prompt_tokens": "bigint",
     "completion_tokens": "bigint",
     "cost_usd": "numeric",

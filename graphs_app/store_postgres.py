@@ -92,6 +92,7 @@ UPDATE graphs_app_run r SET
   journaled = v.journaled,
   checkpoints = greatest(r.checkpoints, v.checkpoints),
   worked_ms = greatest(r.worked_ms, v.worked_ms),
+  kept_bytes = greatest(r.kept_bytes, v.kept_bytes),
   prompt_tokens = r.prompt_tokens + v.prompt_tokens,
   completion_tokens = r.completion_tokens + v.completion_tokens,
   cost_usd = CASE WHEN v.cost_usd IS NULL THEN r.cost_usd ELSE coalesce(r.cost_usd, 0) + v.cost_usd END,

@@ -36,6 +36,7 @@ UPDATE graphs_app_run SET
   journaled = :journaled,
   checkpoints = max(checkpoints, :checkpoints),
   worked_ms = max(worked_ms, :worked_ms),
+  kept_bytes = max(kept_bytes, :kept_bytes),
   prompt_tokens = prompt_tokens + :prompt_tokens,
   completion_tokens = completion_tokens + :completion_tokens,
   cost_usd = CASE WHEN :cost_usd IS NULL THEN cost_usd ELSE coalesce(cost_usd, 0) + :cost_usd END,

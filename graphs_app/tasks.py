@@ -14,7 +14,7 @@ from django.conf import settings
 from django.db import connection
 
 from graphs_app import failpoints, slots, worker
-from graphs_app.services import execution, sweeping
+from graphs_app.services import execution, retention, sweeping
 
 logger = logging.getLogger(__name__)
 
@@ -53,6 +53,14 @@ def execute_run(run_id: str) -> None:
 def sweep_runs() -> None:
     """Brings back what got lost on the way; two sweepers at once do no harm."""
     sweeping.sweep()
+
+
+@shared_task(name="graphs_app.tasks.prune_runs")
+def prune_runs() -> None:
+    """Deletes runs outside sessions after their retention."""
+    pruned = retention.prune_runs()
+    if pruned:
+        logger.info("deleted %d runs after their retention", pruned)
 
 
 @signals.worker_ready.connect(weak=False)

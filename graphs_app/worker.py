@@ -28,6 +28,7 @@ from graphs_app.definitions import LoadedGraph
 from graphs_app.ending import Ending, hand_over
 from graphs_app.engine import loop as engine
 from graphs_app.engine.checkpoint import History, RunEnded
+from graphs_app.engine.consumption import Consumption
 from graphs_app.engine.durability import Durability
 from graphs_app.engine.errors import LeaseLost, error_json
 from graphs_app.engine.executor import NodeRun
@@ -77,6 +78,8 @@ class Work:
     run: Run
     graph: LoadedGraph
     history: History
+    consumption: Consumption
+    """What the run and its sub-runs have taken until now."""
 
 
 class Worker:
@@ -179,7 +182,7 @@ class Worker:
 
     def _begin(self, works: Sequence[Work], endings: Sequence[Ending]) -> None:
         for work, ending in zip(works, endings, strict=True):
-            task = self.loop.create_task(self.execute(work.run, work.graph, work.history))
+            task = self.loop.create_task(self.execute(work.run, work.graph, work.history, work.consumption))
             task.add_done_callback(partial(hand_over, ending))
 
     def gives_back(self, run_id: UUID) -> bool:
@@ -194,6 +197,7 @@ class Worker:
         run: Run,
         graph: LoadedGraph,
         history: History,
+        consumption: Consumption,
         *,
         control: Control | None = None,
         depth: int = 0,
@@ -221,12 +225,13 @@ class Worker:
                 compiled=graph.compiled,
                 initial_state=run.initial_state,
                 journal=journal,
-                host=HostOf(self, run, streams, depth, control, active.root),
+                host=HostOf(self, run, streams, depth, control, active.root, consumption),
                 history=history,
                 control=control,
                 durability=cast("Durability", run.durability),
                 timeout_s=time_limits.of_run(run),
                 worked_s=run.worked_ms / 1000,
+                consumption=consumption,
             )
         except (LeaseLost, JournalClosed, asyncio.CancelledError) as error:
             await self._leave(active, error)
@@ -254,8 +259,7 @@ class Worker:
             await asyncio.shield(self.slots.park(active, active.parked))
             return
         logger.info("run %s is given back to the queue", run.pk)
-        far = {"worked_ms": active.journal.worked_ms, "checkpoints": active.journal.checkpoints}
-        await asyncio.shield(self.in_upkeep(claims.release_lease, run=run, **far))
+        await asyncio.shield(self.in_upkeep(claims.release_lease, run=run, **active.journal.how_far))
 
     def _cancel(self, run_id: UUID) -> None:
         active = self._active.get(run_id)

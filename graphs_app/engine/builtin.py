@@ -1,5 +1,6 @@
 """The tools that every graph can use: set_state, compute, sleep, fail, emit; and those of composition."""
 
+import asyncio
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -8,11 +9,14 @@ from graphs_app.engine import composition
 from graphs_app.engine.checkpoint import Json
 from graphs_app.engine.conditions import ConditionInvalid, parse
 from graphs_app.engine.errors import ToolError
+from graphs_app.engine.limits import MAX_TEXT
 from graphs_app.engine.registry import Registry, Tool, ToolContext, make_tool
 from graphs_app.engine.schema import escape
 
 MAX_SLEEP_S = 7 * 24 * 3600
 WORD = re.compile(r"\S*\s*")
+WORDS_AT_ONCE = 500
+"""Then others have their turn."""
 
 
 async def set_state(context: ToolContext, state: Mapping[str, Any]) -> Json:
@@ -41,8 +45,10 @@ async def fail(context: ToolContext, state: Mapping[str, Any]) -> Json:
 
 async def emit(context: ToolContext, state: Mapping[str, Any]) -> Json:
     """Streams the words of its config."""
-    for word in WORD.findall(context.config["text"]):
-        context.emit_text(word)
+    for number, word in enumerate(WORD.finditer(context.config["text"]), start=1):
+        context.emit_text(word.group())
+        if number % WORDS_AT_ONCE == 0:
+            await asyncio.sleep(0)
     return {}
 
 
@@ -79,7 +85,12 @@ TOOLS: tuple[Tool, ...] = (
         fail,
         config=_config([], message={"type": "string"}, times={"type": "integer", "minimum": 0}),
     ),
-    make_tool("emit", emit, config=_config(["text"], text={"type": "string"}), deterministic=True),
+    make_tool(
+        "emit",
+        emit,
+        config=_config(["text"], text={"type": "string", "maxLength": MAX_TEXT}),
+        deterministic=True,
+    ),
     *composition.TOOLS,
 )
 

@@ -10,9 +10,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Literal, Protocol
+from typing import Any, ClassVar, Literal, Protocol
 
 Json = dict[str, Any]
+
+ENTRY_BYTES = 300
+"""What an entry takes besides what is in it: half of a step's row with its indexes and of the events that a session is
+told, and no less than half of what it has in memory.
+
+Every entry has a `size`: this, and the bytes of what was written, as whoever made the entry has measured them anyway.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +46,7 @@ class Effect:
 class RunStarted:
     at: datetime
     resumed: bool = False
+    size: ClassVar[int] = ENTRY_BYTES
 
 
 @dataclass(slots=True)
@@ -49,6 +57,7 @@ class NodeStarted:
     attempt: int
     seen: int
     at: datetime
+    size: ClassVar[int] = ENTRY_BYTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +74,7 @@ class NodeRetried:
     usage: Usage | None = None
     effects: Sequence[Effect] = ()
     """Those of the attempt that happen also on failure."""
+    size: int = ENTRY_BYTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +83,7 @@ class NodeSkipped:
 
     node_id: str
     at: datetime
+    size: ClassVar[int] = ENTRY_BYTES
 
 
 @dataclass(slots=True)
@@ -100,6 +111,7 @@ class NodeDone:
     effects: Sequence[Effect] = ()
     overwritten: Sequence[str] = ()
     """Keys that another node run, active at the same time, replaced before."""
+    size: int = ENTRY_BYTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +131,7 @@ class NodeFailed:
     usage: Usage | None = None
     effects: Sequence[Effect] = ()
     """Those that happen also on failure."""
+    size: int = ENTRY_BYTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +143,7 @@ class Emitted:
     type: str
     data: Json
     at: datetime
+    size: int = ENTRY_BYTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,21 +163,28 @@ class Interrupted:
     usage: Usage | None = None
     effects: Sequence[Effect] = ()
     """Those that happen also on failure: the node run begins anew when it is answered."""
+    size: int = ENTRY_BYTES
+
+
+RunEnd = Literal["completed", "failed", "cancelled", "interrupted"]
 
 
 @dataclass(frozen=True, slots=True)
 class RunEnded:
     """completed, failed and cancelled are final; interrupted waits for resume."""
 
-    status: Literal["completed", "failed", "cancelled", "interrupted"]
+    status: RunEnd
     state: Json
     at: datetime
     error: Json | None = None
+    size: int = ENTRY_BYTES
 
 
 @dataclass(frozen=True, slots=True)
 class RunRested:
     """Nothing of the run works for a while: whoever commits this has all before it durable, and may let the run go."""
+
+    size: ClassVar[int] = 0
 
 
 Entry = (

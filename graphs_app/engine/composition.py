@@ -9,12 +9,11 @@ from graphs_app.engine.checkpoint import Json
 from graphs_app.engine.conditions import ConditionInvalid, parse
 from graphs_app.engine.errors import InputsMismatch, SubRunFailed, error_json
 from graphs_app.engine.interrupt import SubRunInterrupted
-from graphs_app.engine.limits import MAX_NAME
+from graphs_app.engine.limits import MAX_NAME, MAX_QUESTION
 from graphs_app.engine.operations import kind_of
 from graphs_app.engine.registry import Tool, ToolContext, make_tool
 from graphs_app.engine.schema import CheckTooCostly, escape, mismatches, schema_faults
 
-MAX_ITEMS = 10_000
 MAX_PARALLEL = 10
 """Sub-runs of one `map` at once, where its config does not say."""
 
@@ -42,8 +41,12 @@ async def map_items(context: ToolContext, state: Mapping[str, Any]) -> Json:
     items = parse(config["items"]).evaluate(state)
     if not isinstance(items, list):
         raise InputsMismatch(f"map needs a list, {config['items']!r} is {kind_of(items)}")
-    if len(items) > MAX_ITEMS:
-        raise InputsMismatch(f"map takes at most {MAX_ITEMS} items, {config['items']!r} has {len(items)}")
+    most = context.limits.max_items
+    if len(items) > most:
+        raise InputsMismatch(
+            f"map takes at most {most:,} items, {config['items']!r:.200} has {len(items):,}; give it a part of them, "
+            "and go round a loop for the others"
+        )
     shared = _evaluated(config.get("input") or {}, state)
     keep = config.get("on_item_error") == "keep"
     done = 0
@@ -215,7 +218,7 @@ TOOLS: tuple[Tool, ...] = (
         ask_human,
         config=_config(
             ["question", "write"],
-            question={"type": "string", "minLength": 1},
+            question={"type": "string", "minLength": 1, "maxLength": MAX_QUESTION},
             schema={"type": ["object", "boolean", "null"]},
             timeout_s={"type": ["number", "null"], "exclusiveMinimum": 0},
             default={},

@@ -5,12 +5,14 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from uuid import UUID
 
-from graphs_app.engine.checkpoint import Effect, Emitted, Entry, Json, Usage
-from graphs_app.engine.errors import AskedTwice, ToolError, clean_text
+from graphs_app.engine.checkpoint import ENTRY_BYTES, Effect, Emitted, Entry, Json, Usage
+from graphs_app.engine.consumption import Consumption
+from graphs_app.engine.errors import AskedTwice, PermanentError, ToolError, clean_text
 from graphs_app.engine.host import Host
 from graphs_app.engine.interrupt import Asked, Question
+from graphs_app.engine.limits import MAX_FORM_BYTES, MAX_QUESTION, Limits
 from graphs_app.engine.registry import Clock
-from graphs_app.engine.values import frozen_object
+from graphs_app.engine.values import frozen, frozen_object, text_size
 
 NO_ANSWER = object()
 HIDDEN = "[secret]"
@@ -26,10 +28,10 @@ class Context:
         "_answer",
         "_asked",
         "_closed",
+        "_consumption",
         "_host",
         "_lasted_s",
         "_length",
-        "_max_text",
         "_note",
         "_texts",
         "_tries",
@@ -55,7 +57,7 @@ class Context:
         attempt: int,
         config: Mapping[str, Any],
         answer: Any,
-        max_text: int,
+        consumption: Consumption,
         tries: int,
         lasted_s: float = 0.0,
     ) -> None:
@@ -69,7 +71,7 @@ class Context:
         self._note = note
         self._activation = activation
         self._answer = answer
-        self._max_text = max_text
+        self._consumption = consumption
         self._tries = tries
         self._lasted_s = lasted_s
         self.rests_until: float | None = None
@@ -101,8 +103,14 @@ class Context:
 
     @property
     def text(self) -> str:
-        """What was streamed, as far as it is kept."""
-        return clean_text(hidden("".join(self._texts), self.secrets)[: self._max_text]) if self._texts else ""
+        """What was streamed."""
+        if not self._texts:
+            return ""
+        return clean_text(hidden("".join(self._texts), self.secrets)[: self.limits.max_text])
+
+    @property
+    def limits(self) -> Limits:
+        return self._consumption.limits
 
     def close(self) -> None:
         self._closed = True
@@ -116,20 +124,28 @@ class Context:
             self.rests_until = None
 
     def emit_text(self, text: str) -> None:
+        """What is over the limit is neither kept nor sent: nobody could read it again, and whoever reads slowly would
+        have it in memory."""
         if self._closed or not text:
             return
         text = hidden(text, self.secrets)
         offset = self._length
+        room = self.limits.max_text - offset
+        if len(text) > room:
+            text = text[:room]
+            if not text:
+                return
         self._length = offset + len(text)
-        if offset < self._max_text:
-            self._texts.append(text)
+        self._texts.append(text)
         self._host.stream(self._activation, self.node_id, self.attempt, offset, text)
 
     def emit(self, type: str, data: Json) -> None:
         if not self._closed:
             # A copy: it is stored later, when the tool may have changed what it gave.
-            payload, _ = frozen_object(hidden(data, self.secrets))
-            self._note(Emitted(self._activation, self.node_id, type, payload, self.clock.now()))
+            payload, size = frozen_object(hidden(data, self.secrets))
+            size += ENTRY_BYTES
+            self._consumption.take(size)
+            self._note(Emitted(self._activation, self.node_id, type, payload, self.clock.now(), size))
 
     def progress(self, done: int, total: int | None = None) -> None:
         if not self._closed:
@@ -140,7 +156,8 @@ class Context:
             return
         if self.dry_run:
             raise ToolError(f"A dry run writes nothing outside itself: effect {name!r}", retryable=False)
-        copied, _ = frozen_object(hidden(payload, self.secrets))
+        copied, size = frozen_object(hidden(payload, self.secrets))
+        self._consumption.take(size)
         self.effects.append(Effect(name, copied, also_on_failure))
 
     @property
@@ -166,7 +183,9 @@ class Context:
         self._asked = True
         if self._answer is not NO_ANSWER:
             return self._answer
-        raise Asked(Question(hidden(question, self.secrets), schema, default, has_default, timeout_s))
+        size = _question_size(question, schema, default)
+        self._consumption.take(ENTRY_BYTES + size)
+        raise Asked(Question(hidden(question, self.secrets), schema, default, has_default, timeout_s, size))
 
     async def sub_run(self, key: str, graph: str, version: int | None, initial_state: Json) -> Json:
         initial_state = hidden(initial_state, self.secrets)
@@ -196,6 +215,18 @@ def hidden(value: Any, secrets: tuple[str, ...]) -> Any:
     if isinstance(value, list | tuple):
         return [hidden(item, secrets) for item in value]
     return value
+
+
+def _question_size(question: str, schema: Json | None, default: Any) -> int:
+    """In bytes. Raises PermanentError for one that is too large to be shown to everybody who may answer."""
+    if len(question) > MAX_QUESTION:
+        raise PermanentError(f"A question has at most {MAX_QUESTION:,} characters; this one has {len(question):,}")
+    form = frozen(schema)[1] + frozen(default)[1]
+    if form > MAX_FORM_BYTES:
+        raise PermanentError(
+            f"A question's schema and default have at most {MAX_FORM_BYTES:,} bytes together; these have {form:,}"
+        )
+    return text_size(question) + form
 
 
 def _sum(one: Usage, other: Usage) -> Usage:

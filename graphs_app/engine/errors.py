@@ -252,6 +252,36 @@ class RunTimeout(EngineError):
     code = "run_timeout"
 
 
+class RunLimitReached(EngineError):
+    """The parent of what ends a run because it takes more than it may; what it has done until then is kept."""
+
+    code = "run_limit"
+    retryable = False
+
+    def __init__(self, message: str, *, limit: int, used: int) -> None:
+        self.limit = limit
+        self.used = used
+        super().__init__(message)
+
+
+class RunTooLarge(RunLimitReached):
+    """Raised when a run and its sub-runs write more bytes than they may."""
+
+    code = "run_too_large"
+
+
+class TooManySteps(RunLimitReached):
+    """Raised when a run and its sub-runs have more node runs than they may."""
+
+    code = "too_many_steps"
+
+
+class TooManySubRuns(RunLimitReached):
+    """Raised when a run has more sub-runs, at all depths, than it may."""
+
+    code = "too_many_sub_runs"
+
+
 class RunCancelled(EngineError):
     """What is journaled for a run that a person, or a limit of its host, cancelled."""
 
@@ -291,6 +321,8 @@ def error_json(
     code = getattr(error, "code", None)
     if isinstance(code, str):
         body["code"] = code
+    if isinstance(error, RunLimitReached):
+        body |= {"limit": error.limit, "used": error.used}
     if node_id is not None:
         body["node_id"] = node_id
     if attempt is not None:

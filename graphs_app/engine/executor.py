@@ -14,8 +14,9 @@ from math import inf
 from random import Random
 from typing import Any, Literal, Protocol
 
-from graphs_app.engine.checkpoint import Entry, Json, NodeRetried, NodeStarted
+from graphs_app.engine.checkpoint import ENTRY_BYTES, Entry, Json, NodeRetried, NodeStarted
 from graphs_app.engine.compiled import Step
+from graphs_app.engine.consumption import Consumption
 from graphs_app.engine.context import NO_ANSWER, Context, hidden
 from graphs_app.engine.errors import (
     EngineError,
@@ -37,6 +38,7 @@ from graphs_app.engine.limits import Limits
 from graphs_app.engine.registry import Clock, Timer
 from graphs_app.engine.retry import delay_s
 from graphs_app.engine.state import NO_WRITES, Writes, check_writes
+from graphs_app.engine.values import text_size
 
 logger = logging.getLogger(__name__)
 
@@ -159,7 +161,7 @@ class Owner(Protocol):
 class Executor:
     """Runs the nodes of one run."""
 
-    __slots__ = ("clock", "host", "limits", "note", "owner", "random")
+    __slots__ = ("clock", "consumption", "host", "limits", "note", "owner", "random")
 
     def __init__(
         self,
@@ -169,6 +171,7 @@ class Executor:
         clock: Clock,
         random: Random,
         limits: Limits,
+        consumption: Consumption,
         owner: Owner,
     ) -> None:
         self.host = host
@@ -176,6 +179,7 @@ class Executor:
         self.clock = clock
         self.random = random
         self.limits = limits
+        self.consumption = consumption
         self.owner = owner
 
     async def execute(self, node_run: NodeRun) -> Outcome:
@@ -224,6 +228,9 @@ class Executor:
         if delay is None:
             return outcome
         context = node_run.context
+        body = node_run.error_json(error)
+        size = ENTRY_BYTES + text_size(body["message"])
+        self.consumption.kept_bytes += size + ENTRY_BYTES
         self.note(
             NodeRetried(
                 node_run.activation,
@@ -231,13 +238,16 @@ class Executor:
                 node_run.step.tool.name,
                 node_run.attempt,
                 node_run.seen,
-                node_run.error_json(error),
+                body,
                 delay,
                 self.clock.now(),
                 None if context is None else context.usage,
                 () if context is None else context.effects_on_failure,
+                size,
             )
         )
+        if self.consumption.excess is not None:
+            return outcome
         if context is not None:
             # This is told now; should the run end before the next attempt, it must not be told again.
             context.usage = None
@@ -275,7 +285,7 @@ class Executor:
             attempt=node_run.attempt,
             config=node.config,
             answer=node_run.answer,
-            max_text=self.limits.max_text,
+            consumption=self.consumption,
             tries=min(node_run.attempt, node.retry.max_attempts),  # an attempt after a crash is no second try
             lasted_s=lasted_s,
         )

@@ -19,6 +19,8 @@ class Question:
     default: Any
     has_default: bool
     timeout_s: float | None
+    size: int = 0
+    """In bytes."""
 
 
 class Asked(BaseException):

@@ -14,6 +14,10 @@ MAX_TEXT = 1_000_000
 """Characters that are kept of what a node run streams."""
 MAX_NESTING = 20
 """Levels of sub-graphs; for hosts."""
+MAX_QUESTION = 10_000
+"""Characters of a question to a person."""
+MAX_FORM_BYTES = 100_000
+"""Of a question's schema, and of its default: they are sent to everybody who may answer."""
 MAX_RETRY_AFTER_S = 3600.0
 """An endpoint that asks for a longer pause fails the attempt for good."""
 MAX_PATTERN = 1000
@@ -36,6 +40,17 @@ class Limits:
 
     max_state_bytes: int = MAX_STATE_BYTES
     max_text: int = MAX_TEXT
+    max_steps: int = 100_000
+    """Node runs of a run and its sub-runs."""
+    max_kept_bytes: int = 64_000_000
+    """What a run and its sub-runs write down in all their life: states, writes, texts, events."""
+    max_sub_runs: int = 5000
+    """At all depths."""
+    max_nesting: int = MAX_NESTING
+    max_items: int = 1000
+    """Of one map."""
+    max_pending_bytes: int = 1_000_000
+    """What a run that is not durable at each step may have in memory before it has to be written down."""
     max_parallel: int = 1000
     """Node runs of one run that are under way at once; the others wait for their turn."""
     cancel_grace_s: float = 5.0

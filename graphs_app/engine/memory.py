@@ -25,13 +25,15 @@ from graphs_app.engine.checkpoint import (
     Usage,
 )
 from graphs_app.engine.compiled import Compiled, compile_definition
+from graphs_app.engine.consumption import Consumption
 from graphs_app.engine.durability import Durability
 from graphs_app.engine.errors import EngineError, NestingTooDeep, SecretMissing, SubRunFailed
 from graphs_app.engine.host import Control, key_of_try, keys_of_tries
 from graphs_app.engine.interrupt import SubRunInterrupted
-from graphs_app.engine.limits import DEFAULT_LIMITS, MAX_NESTING, Limits
+from graphs_app.engine.limits import DEFAULT_LIMITS, Limits
 from graphs_app.engine.loop import CHANCE, SYSTEM_CLOCK, run
 from graphs_app.engine.registry import Clock, Registry
+from graphs_app.engine.values import frozen_object
 
 
 class GraphUnknown(EngineError):
@@ -81,6 +83,8 @@ class StoredRun:
     graph: str
     version: int
     initial_state: Json
+    consumption: Consumption
+    """Shared with the run that it is part of."""
     parent: UUID | None = None
     depth: int = 0
     dry_run: bool = False
@@ -193,7 +197,8 @@ class MemoryStore:
 
     def create(self, graph: str, initial_state: Json, version: int | None = None) -> StoredRun:
         self.compiled(graph, version)
-        stored = StoredRun(uuid4(), graph, version or len(self.graphs[graph]), initial_state)
+        consumption = Consumption(self.limits)
+        stored = StoredRun(uuid4(), graph, version or len(self.graphs[graph]), initial_state, consumption)
         self.runs[stored.run_id] = stored
         return stored
 
@@ -218,7 +223,7 @@ class MemoryStore:
             durability=self.durability,
             timeout_s=timeout_s,
             worked_s=worked_s,
-            limits=self.limits,
+            consumption=stored.consumption,
         )
         return stored.ended
 
@@ -238,9 +243,11 @@ class MemoryStore:
         key = key_of_try(keys, {one: run.ended.status for one, run in made.items() if run.ended is not None})
         if key in made:
             return made[key]
-        if parent.depth >= MAX_NESTING:
-            raise NestingTooDeep(f"Graph {graph!r} would be nested deeper than {MAX_NESTING} levels")
+        if parent.depth >= self.limits.max_nesting:
+            raise NestingTooDeep(f"Graph {graph!r} would be nested deeper than {self.limits.max_nesting} levels")
+        parent.consumption.take_sub_run(frozen_object(initial_state)[1])
         stored = self.create(graph, initial_state, version)
+        stored.consumption = parent.consumption
         stored.parent, stored.depth, stored.dry_run = parent.run_id, parent.depth + 1, parent.dry_run
         stored.metadata = parent.metadata
         parent.sub_runs[activation, key] = stored.run_id

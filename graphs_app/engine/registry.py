@@ -21,7 +21,7 @@ from uuid import UUID
 
 from graphs_app.engine.checkpoint import Json, Usage
 from graphs_app.engine.errors import ToolMisdeclared, ToolTwice, ToolUnknown
-from graphs_app.engine.limits import MAX_NAME
+from graphs_app.engine.limits import MAX_NAME, Limits
 from graphs_app.engine.schema import schema_of, schema_problem
 
 ENTRY_POINT_GROUP = "agentsite.tools"
@@ -67,6 +67,9 @@ class ToolContext(Protocol):
 
     @property
     def clock(self) -> Clock: ...
+    @property
+    def limits(self) -> Limits:
+        """What this run may take."""
 
     async def rest(self, seconds: float) -> None:
         """Waits, counted from the attempt's beginning. A tool rests once, before all else that it does.
@@ -76,10 +79,10 @@ class ToolContext(Protocol):
         """
 
     def emit_text(self, text: str) -> None:
-        """Streams words to whoever watches."""
+        """Streams words to whoever watches, up to limits.max_text characters."""
 
     def emit(self, type: str, data: Json) -> None:
-        """Writes a stored event of the catalogue."""
+        """Writes a stored event of the catalogue. Raises RunTooLarge where the run has no room for it."""
 
     def progress(self, done: int, total: int | None = None) -> None:
         """Tells how far a long tool is."""

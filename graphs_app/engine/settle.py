@@ -1,10 +1,12 @@
 """Where a run stands, and what a finished node run changes: writes, edges, the journal, and what starts next."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from math import inf
 from typing import Any
 
 from graphs_app.engine.checkpoint import (
+    ENTRY_BYTES,
     Effect,
     Entry,
     History,
@@ -13,10 +15,12 @@ from graphs_app.engine.checkpoint import (
     NodeDone,
     NodeFailed,
     NodeSkipped,
+    RunEnd,
     RunEnded,
 )
 from graphs_app.engine.circles import Circles
 from graphs_app.engine.compiled import Compiled
+from graphs_app.engine.consumption import Consumption
 from graphs_app.engine.context import Context
 from graphs_app.engine.durability import Recorder
 from graphs_app.engine.errors import (
@@ -31,11 +35,11 @@ from graphs_app.engine.errors import (
 )
 from graphs_app.engine.executor import NodeRun, Outcome
 from graphs_app.engine.graph import MAX_ITERATIONS
-from graphs_app.engine.limits import Limits
 from graphs_app.engine.planner import Activation
 from graphs_app.engine.registry import Clock
 from graphs_app.engine.replay import loop_limit, replay
 from graphs_app.engine.state import View, Writes, check_writes
+from graphs_app.engine.values import text_size
 
 
 class Progress:
@@ -47,6 +51,7 @@ class Progress:
         "asked",
         "clock",
         "compiled",
+        "consumption",
         "failure",
         "number",
         "parked",
@@ -64,9 +69,10 @@ class Progress:
         recorder: Recorder,
         clock: Clock,
         run_id: object,
-        limits: Limits,
+        consumption: Consumption,
     ) -> None:
-        replayed = replay(compiled, initial_state, history, limits.max_state_bytes)
+        replayed = replay(compiled, initial_state, history, consumption.limits.max_state_bytes)
+        self.consumption = consumption
         self.compiled = compiled
         self.recorder = recorder
         self.clock = clock
@@ -74,11 +80,13 @@ class Progress:
         self.state = replayed.state
         self.planner = replayed.planner
         self.number = replayed.number
-        self.failure: Json | None = None if replayed.failure is None else self._json(replayed.failure)
+        failure = replayed.failure or consumption.excess
+        self.failure: Json | None = None if failure is None else self._json(failure)
         """The error that ends the run."""
         self.asked: dict[int, NodeRun] = {}
         """Node runs that wait for an answer, by activation."""
-        self._history = history
+        # Not the history itself: all that was ever written would stay in memory beside the state.
+        self._history = replace(history, done=())
         self.parked: dict[int, NodeRun] = {}
         """Node runs that wait for a sub-run that waits for a person, by activation."""
         # Fewer rounds are soon over, and then the count names the edge.
@@ -161,9 +169,14 @@ class Progress:
 
     async def end(self) -> RunEnded:
         """The end of a run in which nothing is left to do."""
-        ended = RunEnded("interrupted" if self.waits else "completed", self.state.values(), self.clock.now())
+        ended = self._ended("interrupted" if self.waits else "completed", None)
         await self.recorder.end(ended)
         return ended
+
+    def _ended(self, status: RunEnd, error: Json | None) -> RunEnded:
+        size = ENTRY_BYTES + self.state.size
+        self.consumption.kept_bytes += size
+        return RunEnded(status, self.state.values(), self.clock.now(), error, size)
 
     async def end_early(
         self, cause: EngineError | None, finished: list[tuple[NodeRun, Outcome]], unstarted: Iterable[NodeRun]
@@ -177,8 +190,7 @@ class Progress:
         for entry in entries:
             self.recorder.note(entry)
         error = node_failure if cause is None else self._json(cause)
-        cancelled = isinstance(cause, RunCancelled)
-        ended = RunEnded("cancelled" if cancelled else "failed", self.state.values(), self.clock.now(), error)
+        ended = self._ended("cancelled" if isinstance(cause, RunCancelled) else "failed", error)
         await self.recorder.end(ended)
         return ended
 
@@ -215,6 +227,7 @@ class Progress:
                 at=self.clock.now(),
                 usage=None if node_run.context is None else node_run.context.usage,
                 effects=() if node_run.context is None else node_run.context.effects_on_failure,
+                size=ENTRY_BYTES + question.size,
             )
         )
 
@@ -246,6 +259,10 @@ class Progress:
         edges = self._edges(node_run, error)
         finished_at = self.clock.now()
         context = node_run.context
+        text = "" if context is None else context.text
+        size = ENTRY_BYTES + writes.size
+        if text or error is not None:
+            size += text_size(text) + (0 if error is None else text_size(error["message"]))
         entries.append(
             NodeDone(
                 number,
@@ -261,12 +278,18 @@ class Progress:
                 finished_at,
                 (self.clock.monotonic() - node_run.started) * 1000,
                 error,
-                "" if context is None else context.text,
+                text,
                 None if context is None else context.usage,
                 _effects_of(context, error),
                 overwritten,
+                size,
             )
         )
+        consumption = self.consumption
+        consumption.steps += 1
+        consumption.kept_bytes += size + ENTRY_BYTES  # the start is another entry of the same node run
+        if consumption.kept_bytes > consumption.max_kept_bytes or consumption.steps > consumption.max_steps:
+            self._stop_at_limit()
         steps = self.compiled.steps
         started = self.planner.complete(node_run.activation, edges)
         for activation in started:
@@ -275,6 +298,11 @@ class Progress:
             self.failure = self._json(loop_limit(self.compiled, self.planner.exceeded))
         if self._circles is not None:
             self._look_for_circles(self._circles, node_run, writes, error, started)
+
+    def _stop_at_limit(self) -> None:
+        excess = self.consumption.excess
+        if excess is not None and self.failure is None:
+            self.failure = self._json(excess)
 
     def _look_for_circles(
         self,
@@ -315,6 +343,10 @@ class Progress:
 
     def _node_failed(self, node_run: NodeRun, error: Json) -> NodeFailed:
         context = node_run.context
+        text = "" if context is None else context.text
+        size = ENTRY_BYTES + text_size(text) + text_size(error["message"])
+        self.consumption.steps += 1
+        self.consumption.kept_bytes += size + ENTRY_BYTES
         return NodeFailed(
             activation=node_run.activation,
             node_id=node_run.step.node.node_id,
@@ -325,9 +357,10 @@ class Progress:
             started_at=node_run.started_at,
             finished_at=self.clock.now(),
             duration_ms=(self.clock.monotonic() - node_run.started) * 1000,
-            text="" if context is None else context.text,
+            text=text,
             usage=None if context is None else context.usage,
             effects=() if context is None else context.effects_on_failure,
+            size=size,
         )
 
     def _node_run(self, activation: Activation, attempt: int) -> NodeRun:

@@ -20,14 +20,15 @@ View = Mapping[str, Any]
 class Writes:
     """A node's writes: known to be JSON, frozen and measured."""
 
-    __slots__ = ("sizes", "values")
+    __slots__ = ("size", "sizes", "values")
 
-    def __init__(self, values: FrozenDict, sizes: dict[str, int]) -> None:
+    def __init__(self, values: FrozenDict, sizes: dict[str, int], size: int) -> None:
         self.values = values
         self.sizes = sizes
+        self.size = size
 
 
-NO_WRITES = Writes(FrozenDict(), {})
+NO_WRITES = Writes(FrozenDict(), {}, 0)
 
 
 def check_writes(returned: Any) -> Writes:
@@ -38,6 +39,7 @@ def check_writes(returned: Any) -> Writes:
         return NO_WRITES
     values: dict[str, Any] = {}
     sizes: dict[str, int] = {}
+    total = 0
     for key, value in returned.items():
         if type(key) is not str or not is_text(key):
             raise WritesInvalid(f"the key {key!r:.80} of the writes is not a string that a store keeps")
@@ -45,8 +47,10 @@ def check_writes(returned: Any) -> Writes:
             values[key], size = frozen(value, 1)
         except WritesInvalid as error:
             raise WritesInvalid(f"the write to {key!r:.80} is not JSON: {error}") from None
-        sizes[key] = size + len(key) + 3
-    return Writes(FrozenDict(values), sizes)
+        size += len(key) + 3
+        sizes[key] = size
+        total += size
+    return Writes(FrozenDict(values), sizes, total)
 
 
 def _found(value: Any) -> str:
@@ -89,10 +93,15 @@ class State:
     def values(self) -> dict[str, Any]:
         return dict(self._values)
 
+    @property
+    def size(self) -> int:
+        """In bytes."""
+        return self._total
+
     def edit(self, values: Mapping[str, Any]) -> None:
         """Sets values whatever their keys' reducers."""
         checked = check_writes(dict(values))
-        self._check_size(sum(checked.sizes.values()) - sum(self._sizes.get(key, 0) for key in checked.sizes))
+        self._check_size(checked.size - sum(self._sizes.get(key, 0) for key in checked.sizes))
         self._make_own()
         for key, value in checked.values.items():
             self._put(key, value, checked.sizes[key])

@@ -11,7 +11,11 @@ from graphs_app.engine.errors import StateReadOnly, WritesInvalid
 from graphs_app.engine.limits import MAX_DEPTH
 
 MAX_WHOLE_BITS = 1024
-SCALAR_SIZE = 6
+SCALAR_SIZE = 8
+FLOAT_SIZE = 25
+SMALL_BITS = 64
+CONTAINER_SIZE = 64
+"""A list or an object takes so much memory, however little there is in it."""
 
 
 def _refuse(self: Any, *args: Any, **kwargs: Any) -> NoReturn:
@@ -56,14 +60,14 @@ def thawed(value: Any) -> Any:
 
 
 def frozen(value: Any, depth: int = 0) -> tuple[Any, int]:
-    """The value that nobody can change, and its size as JSON in bytes (roughly). Raises WritesInvalid."""
+    """The value that nobody can change, and its size in bytes, at least what it is as JSON. Raises WritesInvalid."""
     kind = type(value)
     if kind is str:
         return value, _string_size(value)
     if kind is bool or value is None:
         return value, SCALAR_SIZE
     if kind is int or kind is float:
-        return _number(value), SCALAR_SIZE
+        return _number(value)
     if isinstance(value, dict):
         return _frozen_dict(value, depth + 1)
     if isinstance(value, list | tuple):
@@ -80,7 +84,7 @@ def _frozen_dict(value: dict[Any, Any], depth: int) -> tuple[FrozenDict, int]:
     if depth > MAX_DEPTH:
         raise WritesInvalid(f"nested deeper than {MAX_DEPTH}")
     items: dict[str, Any] = {}
-    total = 2
+    total = CONTAINER_SIZE
     for key, item in value.items():
         if type(key) is not str:
             raise WritesInvalid(f"the key {key!r:.80} is not a string")
@@ -93,12 +97,17 @@ def _frozen_list(value: list[Any] | tuple[Any, ...], depth: int) -> tuple[Frozen
     if depth > MAX_DEPTH:
         raise WritesInvalid(f"nested deeper than {MAX_DEPTH}")
     items: list[Any] = []
-    total = 2
+    total = CONTAINER_SIZE
     for item in value:
         one, size = frozen(item, depth)
         items.append(one)
         total += size
     return FrozenList(items), total
+
+
+def text_size(text: str) -> int:
+    """Bytes as UTF-8."""
+    return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
 
 
 def is_text(value: str) -> bool:
@@ -117,13 +126,15 @@ def _string_size(text: str) -> int:
         raise WritesInvalid("a string holds half of a surrogate pair, which is no text") from None
 
 
-def _number(value: int | float) -> int | float:
+def _number(value: int | float) -> tuple[int | float, int]:
     if type(value) is float:
         if not isfinite(value):
             raise WritesInvalid(f"{value} is not a JSON number")
-    elif int(value).bit_length() > MAX_WHOLE_BITS:
-        raise WritesInvalid(f"a whole number of {int(value).bit_length()} bits is too large")
-    return value
+        return value, FLOAT_SIZE
+    bits = int(value).bit_length()
+    if bits > MAX_WHOLE_BITS:
+        raise WritesInvalid(f"a whole number of {bits} bits is too large")
+    return value, SCALAR_SIZE if bits <= SMALL_BITS else bits // 3
 
 
 def _plain(value: Any) -> tuple[Any, int]:
@@ -132,7 +143,7 @@ def _plain(value: Any) -> tuple[Any, int]:
         text = str.__str__(value)
         return text, _string_size(text)
     if isinstance(value, float):
-        return _number(float(value)), SCALAR_SIZE
+        return _number(float(value))
     if isinstance(value, int):
-        return _number(int(value)), SCALAR_SIZE
+        return _number(int(value))
     raise WritesInvalid(f"{type(value).__name__} is not JSON")

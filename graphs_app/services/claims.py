@@ -169,7 +169,7 @@ def fail_run(*, run: Run, error: dict[str, Any]) -> bool:
     return bool(ended)
 
 
-def release_lease(*, run: Run, worked_ms: int = 0, checkpoints: int = 0) -> bool:
+def release_lease(*, run: Run, worked_ms: int = 0, checkpoints: int = 0, kept_bytes: int = 0) -> bool:
     """Gives a claimed run back to the queue, from where any worker goes on with it; says how far it has come.
 
     Nobody holds one that has ended, and nothing brings it back.
@@ -186,6 +186,7 @@ def release_lease(*, run: Run, worked_ms: int = 0, checkpoints: int = 0) -> bool
                 queued_at=Now(),
                 worked_ms=Greatest(F("worked_ms"), worked_ms),
                 checkpoints=Greatest(F("checkpoints"), checkpoints),
+                kept_bytes=Greatest(F("kept_bytes"), kept_bytes),
             )
         )
         if released and run.parent_id is None:

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Sequence
 from uuid import UUID
 
-from graphs_app import definitions, worker
+from graphs_app import definitions, run_limits, worker
 from graphs_app.ending import Ending
 from graphs_app.engine.errors import error_json
 from graphs_app.errors import InvalidGraph
@@ -70,4 +70,4 @@ def _work(run: Run) -> "worker.Work | None":
     except InvalidGraph as error:
         claims.fail_run(run=run, error={**error_json(error, run_id=run.pk), "code": "version_unsupported"})
         return None
-    return worker.Work(run, graph, claims.history_of(run))
+    return worker.Work(run, graph, claims.history_of(run), run_limits.consumption_of(run))

@@ -29,6 +29,7 @@ def park_run(
     rests: Mapping[int, Rest],
     worked_ms: int,
     checkpoints: int,
+    kept_bytes: int = 0,
     asked: Mapping[UUID, Collection[int]] | None = None,
 ) -> bool:
     """Gives a claimed run's lease back until its time has come; what it waits counts as time that it takes.
@@ -47,6 +48,7 @@ def park_run(
                 lease_until=None,
                 worked_ms=Greatest(F("worked_ms"), worked_ms + round(wake_in_s * 1000)),
                 checkpoints=Greatest(F("checkpoints"), checkpoints),
+                kept_bytes=Greatest(F("kept_bytes"), kept_bytes),
             )
         )
         if not parked:

@@ -95,6 +95,8 @@ def queue_new(run: Run, version: GraphVersion) -> None:
     with transaction.atomic():
         if run.user is not None:
             holders = quotas.holders_of(run.user)
+            if (too_much := quotas.exceeded("run_bytes", holders)) is not None:
+                raise too_much
             quotas.require("runs", holders, before_waiting=lambda: run.session_id and lock_session(run.session_id))
         queue_successor(run, version)
 

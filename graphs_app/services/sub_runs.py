@@ -9,8 +9,10 @@ from django.db.models.functions import Coalesce, Now
 
 from graphs_app import aftermath, definitions, selectors
 from graphs_app.definitions import LoadedGraph
-from graphs_app.engine.checkpoint import History
+from graphs_app.engine.checkpoint import ENTRY_BYTES, History
+from graphs_app.engine.consumption import Consumption
 from graphs_app.engine.host import key_of_try, keys_of_tries
+from graphs_app.jsontext import dump
 from graphs_app.models import GraphVersion, Run, RunStatus
 from graphs_app.services import claims, graphs
 
@@ -25,13 +27,20 @@ class SubRun:
 
 
 def open_sub_run(
-    *, parent: Run, parent_key: str, graph: str, version: int | None, initial_state: dict[str, Any], tries: int = 1
+    *,
+    parent: Run,
+    parent_key: str,
+    graph: str,
+    version: int | None,
+    initial_state: dict[str, Any],
+    consumption: Consumption,
+    tries: int = 1,
 ) -> SubRun:
     """Finds or makes the sub-run of a key, and claims it for the parent's worker unless it is over or waits.
 
     One that failed is left as it is, and another is made, up to the number of tries that its node run may have made.
     Its lease needs no waiting for: whoever holds the parent's lease is the only one who may work on what hangs on it.
-    Raises LeaseLost when that is no longer the caller.
+    Raises LeaseLost when that is no longer the caller, and RunLimitReached when there are too many already.
     """
     if not claims.fenced(parent).select_for_update(of=("self",)).exists():
         raise aftermath.lease_lost(parent.pk)
@@ -40,6 +49,7 @@ def open_sub_run(
     key = key_of_try(keys, {one: run.status for one, run in made.items()})
     run = made.get(key)
     if run is None:
+        consumption.take_sub_run(ENTRY_BYTES + len(dump(initial_state)))
         run = _make(
             parent,
             key,

@@ -13,7 +13,7 @@ from graphs_app.models import Run
 
 def host_of(run: Run) -> HostOf:
     nothing: Any = None
-    return HostOf(nothing, run, nothing, depth=0, control=nothing, root=run.pk)
+    return HostOf(nothing, run, nothing, depth=0, control=nothing, root=run.pk, consumption=nothing)
 
 
 def test_a_secret_is_found_by_its_name_under_the_prefix(monkeypatch: pytest.MonkeyPatch) -> None:

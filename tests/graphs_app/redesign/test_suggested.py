@@ -105,7 +105,7 @@ def test_words_of_a_model_are_one_plain_line_of_bounded_length_and_only_so_many_
         given({"do": "change_node", "node_id": "get", "set": {"label": f"b{n}"}}) for n in range(MOST_SUGGESTED + 3)
     ]
     changes, left = suggested(named, *more)
-    assert changes[0].title.startswith("Turn it round!")
+    assert changes[0].title.startswith("[U+202E]Turn[U+0000] it round!")
     assert len(changes[0].title) <= 160
     assert len(changes[0].reason) <= 800
     assert len(changes) == MOST_SUGGESTED
