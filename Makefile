@@ -1,7 +1,9 @@
-# What there is to do here. Everything works on a fresh clone with git, make and Python 3.11.
+# What there is to do here. Everything works on a fresh clone with git, make and Python 3.11, 3.12 or 3.13.
 
 SHELL := /bin/sh
-PYTHON ?= $(shell command -v python3.11 || command -v python3)
+# The newest that is found, unless PYTHON=/path/to/python3.12 says which.
+PYTHON ?=
+export PYTHON
 VENV := .venv
 BIN := $(VENV)/bin
 VAR_DIR ?= var
@@ -14,16 +16,26 @@ XDIST ?= 3
 # Where the environment forbids bytecode, each of the suite's hundred processes would compile everything again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run test lint format bench browser suites clean
+.PHONY: run test test-pythons lint format bench browser suites clean
 
 run: $(INSTALLED)  ## Serve on http://127.0.0.1:8000 (HOST, PORT, and every setting of deploy/README.md)
 	@$(BIN)/python manage.py migrate --verbosity 0
 	@$(BIN)/python manage.py collectstatic --no-input --verbosity 0
 	@exec $(BIN)/python manage.py serve
 
+# An environment whose Python is gone, not supported, or not the version that PYTHON asks for is made anew.
+ifneq ($(wildcard $(VENV)),)
+FITS := $(shell PYTHON='$(PYTHON)' deploy/find_python --fits $(BIN)/python)
+ifeq ($(FITS),)
+$(error PYTHON=$(PYTHON) cannot be used)
+endif
+ifeq ($(FITS),no)
+$(shell rm -f $(BIN)/python $(INSTALLED) $(TEST_INSTALLED))
+endif
+endif
+
 $(VENV)/bin/python:
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11) and "agentsite needs Python 3.11, found " + sys.version.split()[0] + "; say which with PYTHON=/path/to/python3.11")'
-	$(PYTHON) -m venv $(VENV)
+	@python=$$(deploy/find_python) && echo "Making $(VENV) with $$python" && "$$python" -m venv --clear $(VENV)
 
 $(INSTALLED): requirements.txt | $(VENV)/bin/python
 	@echo "Installing what agentsite needs into $(VENV) (once; a minute or two)..."
@@ -43,6 +55,13 @@ suites: $(TEST_INSTALLED)
 	$(BIN)/python -m pytest -n $(XDIST) --dist loadgroup
 	$(BIN)/python -m tests.servers.run_on_postgres $(BIN)/python -m pytest -n $(XDIST) --dist loadgroup --only-database
 
+test-pythons: lint browser  ## The suites on each supported Python that this machine has, the newest first
+	@for python in $$(PYTHON= deploy/find_python --all); do \
+	    version=$$($$python -c 'import sys; print("%d.%d" % sys.version_info[:2])'); \
+	    echo "The suites on Python $$version"; \
+	    $(MAKE) suites PYTHON=$$python VENV=.venv-$$version || exit 1; \
+	done
+
 lint: $(TEST_INSTALLED)  ## ruff, import contracts, strict types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -57,4 +76,4 @@ bench: $(TEST_INSTALLED)  ## The figures of the README, measured here
 	$(BIN)/python -m tests.benchmarks.run
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis htmlcov .coverage
+	rm -rf $(VENV) .venv-3.1? .mypy_cache .ruff_cache .pytest_cache .hypothesis htmlcov .coverage
