@@ -96,6 +96,13 @@ def test_an_environment_fits_unless_its_python_is_gone_or_another_is_asked_for(m
     assert found(machine, "--fits", put(machine, "old", "3.10")).stdout == "no\n"
 
 
+@pytest.mark.parametrize(("version", "kind"), [("3.10", ""), ("3.12", "shim")])
+def test_an_environment_is_not_judged_by_a_python_that_cannot_be_used(machine: Path, version: str, kind: str) -> None:
+    has = put(machine, "python", "3.11")
+    judged = found(machine, "--fits", has, python=put(machine, "bad", version, kind))
+    assert (judged.returncode, judged.stdout) == (1, "")
+
+
 def test_what_the_project_declares_is_what_the_search_takes() -> None:
     assert 'requires-python = ">=3.11,<3.14"' in (ROOT / "pyproject.toml").read_text()
     assert 'SUPPORTED="3.13 3.12 3.11"' in (ROOT / "deploy" / "find_python").read_text()
