@@ -1,5 +1,6 @@
 """The quotas of what this app makes: graphs of one's own, and runs that wait for a worker or have one."""
 
+from collections.abc import Iterable
 from time import monotonic
 
 from django.db.models import Sum
@@ -38,6 +39,12 @@ def _run_bytes(holder: Holder) -> int:
         known = now, Run.objects.filter(**holder.owning("user")).aggregate(held=Sum("kept_bytes"))["held"] or 0
         _bytes_found[holder] = known
     return known[1]
+
+
+def forget_bytes(holders: Iterable[Holder]) -> None:
+    """Much was written at once: the next who asks is told what there is now."""
+    for holder in holders:
+        _bytes_found.pop(holder, None)
 
 
 _bytes_found: dict[Holder, tuple[float, int]] = {}

@@ -31,9 +31,9 @@ def limits() -> Limits:
 
 
 def consumption_of(run: Run) -> Consumption:
-    """What a claimed run and all that hangs on it have taken; its first claim finds nothing yet."""
-    if run.lease_epoch <= 1 and not run.checkpoints:
-        return Consumption(limits())
+    """What a claimed run and all that hangs on it have taken; at its first claim that is what it begins with."""
+    if run.lease_epoch <= 1:
+        return Consumption(limits(), kept_bytes=run.kept_bytes, steps=run.checkpoints)
     with connection.cursor() as cursor:
         cursor.execute(TAKEN, [identity(run.pk, connection)])
         kept_bytes, steps, sub_runs = cursor.fetchone()

@@ -7,11 +7,13 @@ edges that leave a node have changed, they are chosen anew.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from sys import maxsize
 from typing import Any, Literal
 
 from graphs_app.engine.checkpoint import Done, History, Json
 from graphs_app.engine.compiled import Compiled, Step
 from graphs_app.engine.errors import ConditionFailed, HistoryMismatch, ReducerMismatch, StateTooLarge
+from graphs_app.engine.limits import MAX_STATE_BYTES
 from graphs_app.engine.planner import Activation, Planner
 from graphs_app.engine.replay import replay
 from graphs_app.engine.state import State, check_writes
@@ -51,7 +53,15 @@ class Plan:
         return any(node.action == "blocked" for node in self.nodes)
 
 
-def fork(*, compiled: Compiled, initial_state: Mapping[str, Any], history: History, number: int, edit: Json) -> History:
+def fork(
+    *,
+    compiled: Compiled,
+    initial_state: Mapping[str, Any],
+    history: History,
+    number: int,
+    edit: Json,
+    max_state_bytes: int = MAX_STATE_BYTES,
+) -> History:
     """The history of a new run that goes on after checkpoint `number` (0: the start), with `edit` set in its state.
 
     Raises HistoryMismatch when there is no such checkpoint, and what State raises for an edit that does not fit.
@@ -59,7 +69,7 @@ def fork(*, compiled: Compiled, initial_state: Mapping[str, Any], history: Histo
     forked = _until(history, number)
     if edit:
         forked.edits[number] = {**forked.edits.get(number, {}), **edit}
-    replay(compiled, initial_state, forked)
+    replay(compiled, initial_state, forked, max_state_bytes)
     return forked
 
 
@@ -118,7 +128,7 @@ class _Replan:
         self.old = _Side(old, Planner(old.topology), old.definition.node_index())
         self.new = _Side(new, Planner(new.topology), new.definition.node_index())
         self.history = history
-        self.state = State(initial_state, new.reducers)
+        self.state = State(initial_state, new.reducers, maxsize)
         self.reducers_changed = dict(old.reducers) != dict(new.reducers)
         self.matched: dict[int, int] = {}
         """Old activations by which new ones are the same node run so far."""

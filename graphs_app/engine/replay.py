@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from sys import maxsize
 from typing import Any
 
 from graphs_app.engine.checkpoint import History
 from graphs_app.engine.compiled import Compiled
 from graphs_app.engine.errors import ConditionFailed, EngineError, HistoryMismatch, LoopLimitError
-from graphs_app.engine.limits import MAX_STATE_BYTES
 from graphs_app.engine.planner import Planner
 from graphs_app.engine.state import State, check_writes
 
@@ -30,12 +30,13 @@ def replay(
     compiled: Compiled,
     initial_state: Mapping[str, Any],
     history: History,
-    max_state_bytes: int = MAX_STATE_BYTES,
+    max_state_bytes: int = maxsize,
     see: Callable[[int, State], None] = _see_nothing,
 ) -> Replayed:
     """Raises HistoryMismatch for a history of another graph, and what State raises for an initial state or an edit.
 
-    `see` is shown the state after each checkpoint (0: at the start).
+    `see` is shown the state after each checkpoint (0: at the start). What is only read has no limit: it is there,
+    whatever the limits are now.
     """
     state = State(initial_state, compiled.reducers, max_state_bytes)
     planner = Planner(compiled.topology)

@@ -3,11 +3,14 @@
 from collections.abc import Mapping
 from typing import Any
 
+from django.conf import settings
 from django.db import transaction
+from django.db.models import Sum
+from django.db.models.functions import Length
 
 from graphs_app import definitions, selectors, time_limits
 from graphs_app.engine import replan
-from graphs_app.engine.checkpoint import History
+from graphs_app.engine.checkpoint import ENTRY_BYTES, History
 from graphs_app.engine.errors import EngineError
 from graphs_app.errors import (
     CheckpointNotFound,
@@ -16,6 +19,7 @@ from graphs_app.errors import (
     RunNotFailed,
     RunNotFinished,
 )
+from graphs_app.jsontext import dump
 from graphs_app.models import (
     TERMINAL,
     GraphVersion,
@@ -30,6 +34,8 @@ from sessions_app import permissions
 from sessions_app.errors import FieldProblem
 from sessions_app.models import User, new_id
 from sessions_app.permissions import Action
+
+COPIED_AT_ONCE = 100
 
 
 def fork_run(
@@ -58,6 +64,7 @@ def fork_run(
             history=selectors.replayable(run),
             number=checkpoint,
             edit=edit,
+            max_state_bytes=settings.RUN_STATE_MAX_BYTES,
         )
     except EngineError as error:
         raise invalid_state("/state", error.code, str(error)) from error
@@ -168,13 +175,23 @@ def _continue_as_new(
     new.from_node_run = run.from_node_run
     new.checkpoints = new.claimed_checkpoints = len(history.done)
     new.edits = {str(number): edit for number, edit in history.edits.items()}
-    old = {node_run.activation: node_run for node_run in NodeRun.objects.filter(run=run, number__isnull=False)}
+    new.kept_bytes = _copied_bytes(run, history)
     with transaction.atomic():
         queue_new(new, version)
-        NodeRun.objects.bulk_create(
-            [_copied(new, done, old[sources[done.number]]) for done in history.done], batch_size=200
-        )
+        for begin in range(0, len(history.done), COPIED_AT_ONCE):
+            some = history.done[begin : begin + COPIED_AT_ONCE]
+            found = NodeRun.objects.filter(run=run, activation__in=[sources[done.number] for done in some])
+            old = {node_run.activation: node_run for node_run in found}
+            NodeRun.objects.bulk_create([_copied(new, done, old[sources[done.number]]) for done in some])
     return new
+
+
+def _copied_bytes(run: Run, history: History) -> int:
+    """What the copies take: the new run keeps it just as if it had written it, and somebody's quota is asked for it."""
+    entries = 2 * ENTRY_BYTES * len(history.done)
+    texts = NodeRun.objects.filter(run=run, number__isnull=False).aggregate(size=Sum(Length("text")))["size"] or 0
+    edits = sum(len(dump(edit)) for edit in history.edits.values())
+    return entries + texts + edits + sum(len(dump(done.writes)) for done in history.done)
 
 
 def _successor(user: User, run: Run, version: GraphVersion) -> Run:

@@ -6,13 +6,15 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models.functions import Now
 
 from graphs_app import aftermath, definitions, dispatch, events, selectors, time_limits, wakeups
-from graphs_app.engine.errors import StateTooLarge
-from graphs_app.engine.limits import MAX_STATE_BYTES
+from graphs_app.engine.checkpoint import ENTRY_BYTES
+from graphs_app.engine.errors import StateTooLarge, WritesInvalid
 from graphs_app.engine.schema import CheckTooCostly, SchemaUnusable, mismatches
+from graphs_app.engine.values import frozen_object
 from graphs_app.errors import (
     InterruptAnswered,
     InterruptNotFound,
@@ -31,6 +33,7 @@ from graphs_app.models import (
     Run,
     RunStatus,
 )
+from graphs_app.quotas import forget_bytes
 from graphs_app.services import claims, graphs, parking
 from sessions_app import permissions
 from sessions_app.errors import FieldProblem
@@ -91,12 +94,17 @@ def start_run(
 
 
 def queue_new(run: Run, version: GraphVersion) -> None:
-    """Queues a run that somebody starts. Raises QuotaExceeded."""
+    """Queues a run that somebody starts. Raises QuotaExceeded.
+
+    One that goes on from another says in kept_bytes what it copies of it.
+    """
     with transaction.atomic():
         if run.user is not None:
             holders = quotas.holders_of(run.user)
-            if (too_much := quotas.exceeded("run_bytes", holders)) is not None:
+            if (too_much := quotas.exceeded("run_bytes", holders, adding=run.kept_bytes)) is not None:
                 raise too_much
+            if run.kept_bytes:
+                forget_bytes(holders)
             quotas.require("runs", holders, before_waiting=lambda: run.session_id and lock_session(run.session_id))
         queue_successor(run, version)
 
@@ -104,6 +112,7 @@ def queue_new(run: Run, version: GraphVersion) -> None:
 def queue_successor(run: Run, version: GraphVersion) -> None:
     """Queues a run that takes the place of another, which is as good as over."""
     run.progress_total = definitions.load(version.pk, run.only_node).compiled.progress_total
+    run.kept_bytes += ENTRY_BYTES + len(dump(run.initial_state))
     with transaction.atomic():
         run.save(force_insert=True)
         dispatch.send_on_commit(run.pk, run.priority)  # before those who watch are woken: it is what they wait for
@@ -126,11 +135,18 @@ def checked_state(state: Any, pointer: str) -> dict[str, Any]:
         text = dump(state)
     except (ValueError, TypeError, RecursionError) as error:
         raise invalid_state(pointer, "not_json", f"a state is plain JSON: {error}") from error
-    if len(text) > MAX_STATE_BYTES:
-        raise invalid_state(
-            pointer, StateTooLarge.code, f"the state has {len(text):,} bytes; the limit is {MAX_STATE_BYTES:,}"
-        )
+    most = settings.RUN_STATE_MAX_BYTES
+    if len(text) > most:
+        raise invalid_state(pointer, StateTooLarge.code, f"the state has {len(text):,} bytes; the limit is {most:,}")
     storable_state: dict[str, Any] = storable(state)
+    try:
+        _, size = frozen_object(storable_state)
+    except WritesInvalid as error:
+        raise invalid_state(pointer, WritesInvalid.code, f"no run can begin with this: {error}") from error
+    if size > most:
+        # Its run would find the same, and fail.
+        message = f"the state takes {size:,} bytes, 64 of them for each list and object; the limit is {most:,}"
+        raise invalid_state(pointer, StateTooLarge.code, message)
     return storable_state
 
 

@@ -49,12 +49,14 @@ def open_sub_run(
     key = key_of_try(keys, {one: run.status for one, run in made.items()})
     run = made.get(key)
     if run is None:
-        consumption.take_sub_run(ENTRY_BYTES + len(dump(initial_state)))
+        size = ENTRY_BYTES + len(dump(initial_state))
+        consumption.take_sub_run(size)
         run = _make(
             parent,
             key,
             graphs.version_to_run(graph=graph, number=version, user_id=parent.user_id),
             initial_state,
+            size,
         )
     if run.status in (RunStatus.COMPLETED, RunStatus.FAILED, RunStatus.CANCELLED):
         return SubRun(run)
@@ -74,7 +76,7 @@ def open_sub_run(
     return SubRun(run, (definitions.load_for(run), claims.history_of(run)))
 
 
-def _make(parent: Run, parent_key: str, version: GraphVersion, initial_state: dict[str, Any]) -> Run:
+def _make(parent: Run, parent_key: str, version: GraphVersion, initial_state: dict[str, Any], size: int) -> Run:
     return Run.objects.create(
         session_id=parent.session_id,
         user_id=parent.user_id,
@@ -84,6 +86,7 @@ def _make(parent: Run, parent_key: str, version: GraphVersion, initial_state: di
         priority=parent.priority,
         durability=parent.durability,
         initial_state=initial_state,
+        kept_bytes=size,
         dry_run=parent.dry_run,
         metadata=parent.metadata,
         progress_total=definitions.load(version.pk).compiled.progress_total,

@@ -114,12 +114,12 @@ def require(
             )
 
 
-def exceeded(name: str, holders: Sequence[Holder]) -> QuotaExceeded | None:
-    """Who has more than they may already, for what grows by itself and is looked at now and then."""
+def exceeded(name: str, holders: Sequence[Holder], *, adding: int = 0) -> QuotaExceeded | None:
+    """Who has more than they may, or would with this; for what grows by itself and is looked at now and then."""
     quota = _registered[name]
     for holder in holders:
         limit = quota.limit_of(holder)
-        if limit is not None and (found := quota.used(holder)) > limit:
+        if limit is not None and (found := quota.used(holder)) + adding > limit:
             return QuotaExceeded(quota=name, what=quota.what, limit=limit, used=found, advice=quota.advice)
     return None
 

@@ -5,13 +5,21 @@ from typing import Any
 import pytest
 from pytest_django import Settings
 
-from graphs_app import quotas, run_limits
+from graphs_app import quotas, run_limits, selectors, worker
+from graphs_app.engine.checkpoint import ENTRY_BYTES
 from graphs_app.models import Run, RunStatus
+from graphs_app.services import continuing
 from graphs_app.services.runs import start_run
 from sessions_app.errors import QuotaExceeded
 from sessions_app.models import User
+from tests.graphs_app import cast
 
 pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def nothing_known() -> None:
+    quotas._bytes_found.clear()
 
 
 def run_of(user: User, **values: Any) -> Run:
@@ -30,9 +38,9 @@ def test_a_later_claim_goes_on_counting_with_all_that_hangs_on_the_run(ada: User
     assert (taken.kept_bytes, taken.steps, taken.sub_runs) == (1_550, 6, 2)
 
 
-def test_the_first_claim_has_taken_nothing(ada: User) -> None:
+def test_the_first_claim_has_taken_what_its_run_begins_with(ada: User) -> None:
     taken = run_limits.consumption_of(run_of(ada, lease_epoch=1))
-    assert (taken.kept_bytes, taken.steps, taken.sub_runs) == (0, 0, 0)
+    assert (taken.kept_bytes, taken.steps, taken.sub_runs) == (ENTRY_BYTES + len('{"message":"x"}'), 0, 0)
 
 
 def test_the_settings_are_the_limits(settings: Settings) -> None:
@@ -49,3 +57,66 @@ def test_whose_runs_keep_too_many_bytes_starts_no_more(ada: User, settings: Sett
         start_run(user=ada, graph="human_approval", initial_state={"message": "x"})
     assert caught.value.code == "quota_exceeded"
     quotas._bytes_found.clear()
+
+
+LARGE = cast.line(
+    "Large",
+    cast.node("one", "set_state", {"values": {"text": "x" * 20_000}}),
+    cast.node("say", "emit", {"text": "y" * 10_000}),
+    cast.node("two", "set_state", {"values": {"text": "z" * 20_000}}),
+)
+
+
+def test_what_a_run_keeps_is_on_its_row_when_it_ends(here: worker.Worker, ada: User) -> None:
+    run = cast.execute(cast.start(ada, LARGE, initial_state={"given": "w" * 5_000}))
+    assert run.status == RunStatus.COMPLETED
+    # What it began with, what three nodes wrote, and its last state.
+    assert 80_000 < run.kept_bytes < 85_000
+
+
+def test_what_a_sub_run_begins_with_is_counted_on_its_row(here: worker.Worker, ada: User) -> None:
+    inner = cast.keep(ada, cast.line("Inner", cast.node("one", "set_state", {"values": {}})))
+    outer = cast.line("Outer", cast.node("call", "graph", {"graph": inner.slug, "write": "out"}))
+    run = cast.execute(cast.start(ada, outer, initial_state={"given": "w" * 5_000}))
+    assert 10_000 < Run.objects.get(parent=run).kept_bytes < 12_000
+
+
+def test_a_fork_counts_what_it_copies(here: worker.Worker, ada: User) -> None:
+    """A fork of a fork of a run at its limit took as much of the disk again each time, and nobody counted it."""
+    first = cast.execute(cast.start(ada, LARGE))
+    fork = continuing.fork_run(user=ada, run=first, checkpoint=2)
+    assert 31_000 < fork.kept_bytes < 33_000
+    assert run_limits.consumption_of(fork).steps == 2
+    done = cast.execute(fork)
+    again = continuing.fork_run(user=ada, run=done, checkpoint=3)
+    assert again.kept_bytes > 51_000
+
+
+def test_a_fork_of_what_has_reached_its_limit_ends_at_once_with_the_same_error(
+    here: worker.Worker, ada: User, settings: Settings
+) -> None:
+    settings.RUN_MAX_BYTES = 30_000
+    first = cast.execute(cast.start(ada, LARGE))
+    assert first.error is not None
+    assert (first.status, first.error["code"], first.error["limit"]) == ("failed", "run_too_large", 30_000)
+    fork = cast.execute(continuing.fork_run(user=ada, run=first, checkpoint=first.checkpoints))
+    assert fork.error is not None
+    assert (fork.status, fork.error["code"], fork.checkpoints) == ("failed", "run_too_large", first.checkpoints)
+
+
+def test_nobody_forks_past_what_their_runs_may_keep(here: worker.Worker, ada: User, settings: Settings) -> None:
+    first = cast.execute(cast.start(ada, LARGE))
+    settings.QUOTA_RUN_BYTES = "person 150000"
+    quotas._bytes_found.clear()
+    continuing.fork_run(user=ada, run=first, checkpoint=3)
+    with pytest.raises(QuotaExceeded, match="150,000"):
+        continuing.fork_run(user=ada, run=first, checkpoint=3)
+    assert Run.objects.count() == 2
+
+
+def test_what_was_kept_under_a_higher_limit_can_still_be_read(
+    here: worker.Worker, ada: User, settings: Settings
+) -> None:
+    run = cast.execute(cast.start(ada, LARGE))
+    settings.RUN_STATE_MAX_BYTES = 1_000
+    assert len(selectors.state_at(run, 3)["text"]) == 20_000

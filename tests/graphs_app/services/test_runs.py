@@ -224,9 +224,23 @@ def test_only_what_failed_can_be_retried(here: worker.Worker, ada: User) -> None
         continuing.retry_run(user=ada, run=queued)
 
 
+def nested(depth: int) -> Any:
+    value: Any = 1
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
 @pytest.mark.parametrize(
     ("state", "code"),
-    [([], "not_an_object"), ({"x": float("inf")}, "not_json"), ({"x": "y" * 5_000_000}, "state_too_large")],
+    [
+        ([], "not_an_object"),
+        ({"x": float("inf")}, "not_json"),
+        ({"x": "y" * 5_000_000}, "state_too_large"),
+        ({"x": [[] for _ in range(70_000)]}, "state_too_large"),  # 210 kB of text, and all of a state's memory
+        ({"x": nested(65)}, "writes_invalid"),
+        ({"x": 2**1025}, "writes_invalid"),
+    ],
 )
 def test_a_state_that_cannot_be_stored_is_refused(ada: User, state: Any, code: str) -> None:
     with pytest.raises(InvalidState) as caught:
