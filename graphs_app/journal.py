@@ -72,6 +72,7 @@ class JournalOf:
         "journaled",
         "kept_bytes",
         "on_node_end",
+        "on_node_stored",
         "run",
         "with_rows",
     )
@@ -84,6 +85,7 @@ class JournalOf:
         *,
         with_rows: Iterable[int] = (),
         on_node_end: Callable[[int], None] | None = None,
+        on_node_stored: Callable[[int], None] | None = None,
     ) -> None:
         self.run = run
         self.is_in_session = run.session_id is not None
@@ -102,7 +104,8 @@ class JournalOf:
         self.is_ending = False
         """Whether the run's end is handed over: with it the lease is given back, so that missing it means nothing."""
         self.on_node_end = on_node_end
-        """Told of each node run's end before it is written."""
+        self.on_node_stored = on_node_stored
+        """Told of each node run's end before it is written, and the other once it is, on whichever thread wrote it."""
         self._writer = writer
         self._part: Part | None = None
         self._counted_at = 0.0
@@ -194,6 +197,8 @@ class JournalOf:
                 self.with_rows.add(activation)
             else:
                 self.with_rows.discard(activation)
+            if self.on_node_stored is not None and node.finished_at is not None:
+                self.on_node_stored(activation)
 
     def detach(self) -> None:
         """The writer has taken the part; what comes now belongs to the next batch."""

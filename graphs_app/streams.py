@@ -1,7 +1,8 @@
 """What of a run is not stored: words as they come, in frames of about thirty milliseconds, and how far a node is.
 
 A browser that missed some asks for the text so far, so that is kept in the cache while the node runs, written at most
-four times a second and never on the event loop.
+four times a second and never on the event loop. Once the node run's row has the text, the cache has it no longer: the
+texts of an hour would fill the memory.
 """
 
 import asyncio
@@ -46,13 +47,15 @@ class Spoken:
 class TextStreams:
     """The streams of one run's nodes. Belongs to the event loop; the executor's thread writes the cache."""
 
-    __slots__ = ("_executor", "_loop", "_run", "_spoken", "_timer")
+    __slots__ = ("_cached", "_executor", "_loop", "_run", "_spoken", "_timer")
 
     def __init__(self, loop: asyncio.AbstractEventLoop, executor: Executor, run: Run) -> None:
         self._loop = loop
         self._executor = executor
         self._run = run
         self._spoken: dict[int, Spoken] = {}
+        self._cached: set[int] = set()
+        """Activations whose words the cache has."""
         self._timer: asyncio.TimerHandle | None = None
 
     def say(self, activation: int, node_id: str, attempt: int, offset: int, text: str) -> None:
@@ -81,6 +84,12 @@ class TextStreams:
         if spoken is not None:
             self._send(activation, spoken)
             self._keep(activation, spoken)
+
+    def forget(self, activation: int) -> None:
+        """The row has the words now. From any thread."""
+        if activation in self._cached:
+            self._cached.discard(activation)
+            _in_order(self._executor, cache.delete, text_key(node_run_id(self._run.pk, activation)))
 
     def close(self) -> None:
         """Called when the run is over or goes elsewhere."""
@@ -123,6 +132,7 @@ class TextStreams:
         spoken.pieces = ["".join(spoken.pieces)]
         spoken.kept = spoken.length
         text = {"attempt": spoken.attempt, "text": spoken.pieces[0]}
+        self._cached.add(activation)
         _in_order(self._executor, cache.set, text_key(node_run_id(self._run.pk, activation)), text, KEPT_FOR_S)
 
     def _publish(self, type: str, data: dict[str, Any]) -> None:

@@ -212,6 +212,7 @@ class Worker:
             graph,
             with_rows={*history.attempts, *history.answers, *history.interrupted},
             on_node_end=streams.end,
+            on_node_stored=streams.forget,
         )
         active = Active(run, journal, control, asyncio.current_task(), monotonic(), root or run.pk)
         above = self._active.get(active.root)
