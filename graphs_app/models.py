@@ -189,6 +189,8 @@ class Run(models.Model):
     """When its id was last given to the broker; the sweeper sends it again when this is old."""
     wake_at = models.DateTimeField(null=True, blank=True)
     """When a run that only waits, and that no worker holds meanwhile, is queued again; null for all others."""
+    awaits = models.TextField(default="", blank=True)
+    """What it waits for until then, as names of `awaited` in their order; it goes on as soon as one has room."""
     rests = models.JSONField(default=dict, blank=True)
     """{"activation": {"attempt", "next_at", "left_s"}}: where its node runs stood when it was last let go to wait."""
     cancel_requested_at = models.DateTimeField(null=True, blank=True)
@@ -226,6 +228,11 @@ class Run(models.Model):
                 condition=models.Q(status="queued", parent__isnull=True),
             ),
             models.Index(fields=["wake_at"], name="runs_to_wake", condition=models.Q(wake_at__isnull=False)),
+            models.Index(
+                fields=["awaits", "wake_at"],
+                name="runs_that_await",
+                condition=models.Q(wake_at__isnull=False) & ~models.Q(awaits=""),
+            ),
         ]
         constraints = [
             models.UniqueConstraint(

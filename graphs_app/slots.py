@@ -3,7 +3,8 @@
 Twice a second the worker looks which of its runs, sub-runs and all, only wait: for a sleep, for the next attempt of
 what failed, or for people beside these. If that takes longer than PARK_AFTER_S, the run is parked: what it has said is
 made durable, its tasks end, its lease is given back, and its message is acknowledged, which makes room for another.
-A shorter wait is not worth a claim.
+A shorter wait is not worth a claim. What waits until something is free, such as a model's endpoint, also goes on when
+whoever registered with `awaited` says that there is room; that is asked as often, while any run waits for it.
 
 It looks as often who waits for a slot in the queue. While several people want slots, messages of the broker only say
 that there is work: `services.sharing` says whose (`next_runs`), and takes a run's slot from who has most (`make_room`).
@@ -60,6 +61,8 @@ class Parked:
     wakes_at: float
     """By the monotonic clock."""
     rests: dict[int, Rest]
+    awaits: frozenset[str] = frozenset()
+    """At the top: what else its tree waits for, by names of `awaited`."""
     asked: dict[UUID, list[int]] = field(default_factory=dict)
     """At the top: what the runs of its tree wait for from people."""
 
@@ -73,6 +76,8 @@ class Slots:
         """When parked runs wake, by the monotonic clock; a heap."""
         self._timer: asyncio.TimerHandle | None = None
         self._waking: asyncio.Task[None] | None = None
+        self._await_room = False
+        """Whether runs are parked, as far as is known here, that go on as soon as something is free."""
         self._shared_at = -inf
         """When several people were last seen to want slots, by the monotonic clock. Read by other threads."""
         self.is_shared = False
@@ -109,10 +114,12 @@ class Slots:
 
     def _let_go(self, root: UUID, tree: "list[Active]", due: float) -> None:
         asked: dict[UUID, list[int]] = {}
-        for active in tree:
-            if (resting := active.control.resting) is not None:
+        loops = [(active, active.control.resting) for active in tree]
+        awaits = frozenset(name for _, resting in loops if resting is not None for name in resting.awaits())
+        for active, resting in loops:
+            if resting is not None:
                 asked[active.run.pk] = list(resting.asks())
-                active.parked = Parked(due, resting.take_rests(due), asked)
+                active.parked = Parked(due, resting.take_rests(due), awaits, asked)
         top = next((active for active in tree if active.run.pk == root), None)
         if top is not None and top.task is not None:
             top.task.cancel()
@@ -133,11 +140,18 @@ class Slots:
             rests=parked.rests,
             **active.journal.how_far,
             asked=parked.asked,
+            awaits=parked.awaits,
         )
         if is_parked and run.parent_id is None:
+            self._await_room = self._await_room or bool(parked.awaits)
             logger.info("run %s only waits; it is taken up again in %.0f s", run.pk, wake_in_s)
             if wake_in_s <= WAKES_HERE_S:
                 self._wake_at(parked.wakes_at + LATE_S)
+
+    async def wake_awaited(self) -> None:
+        """Queues the parked runs for which there is room again, whoever parked them; the sweeper does after a crash."""
+        if self._await_room and not self._worker.is_draining:
+            self._await_room = await self._worker.in_upkeep(parking.wake_awaited) > 0
 
     async def make_room(self, actives: "Mapping[UUID, Active]") -> None:
         """Looks who waits for slots; where this worker has none left, who has more than others hands runs back."""

@@ -316,6 +316,10 @@ class Worker:
         """Asks for cancellations and answers, which other processes can only write into the database."""
         while True:
             await asyncio.sleep(LOOK_FOR_PEOPLE_S)
+            try:
+                await self.slots.wake_awaited()
+            except (DatabaseError, InterfaceError) as error:
+                logger.warning("worker %s could not look what parked runs wait for: %s", self.name, error)
             if not self._active:
                 continue
             self.slots.let_go_who_rests(self._active.values())

@@ -3,7 +3,7 @@
 What does the work is loaded when it is first asked for: a worker whose graphs ask no model need not load what does.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from django.apps import AppConfig
@@ -22,13 +22,15 @@ class RefineConfig(AppConfig):
 
     def ready(self) -> None:
         # Models can be imported only now.
-        from graphs_app import effects, snapshots
+        from graphs_app import awaited, effects, snapshots
         from refine_app.model_clients import desk
+        from refine_app.model_clients.endpoints import AWAITED
 
         REGISTRY.promise(NAMES, _tools)
         effects.register_from(_effects)
         snapshots.register_part("prompts", _prompts_of)
         desk.use_by_default(_desk)
+        awaited.register(AWAITED, _room_of)
         post_migrate.connect(_install, sender=self, dispatch_uid="what-comes-with-the-product")
 
 
@@ -53,6 +55,12 @@ def _desk() -> "Desk":
     from refine_app.services.desk import DatabaseDesk
 
     return DatabaseDesk()
+
+
+def _room_of(slugs: Collection[str]) -> Mapping[str, int]:
+    from refine_app.services import rooms
+
+    return rooms.room_of(slugs)
 
 
 def _install(sender: AppConfig, **kwargs: Any) -> None:

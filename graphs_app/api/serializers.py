@@ -117,6 +117,9 @@ class RunShape(serializers.ModelSerializer[Run]):
         allow_null=True,
         help_text="Of a running run that only waits, and that no worker holds until then; null for all others.",
     )
+    waits_for = serializers.SerializerMethodField(
+        help_text="What it waits for meanwhile, and goes on with as soon as it is free, such as 'endpoint:fast'."
+    )
     progress = serializers.SerializerMethodField()
     forked_from = serializers.UUIDField(source="forked_from_id", allow_null=True)
     only_node = serializers.SerializerMethodField(help_text="The node that it runs by itself; null for a whole graph.")
@@ -147,6 +150,7 @@ class RunShape(serializers.ModelSerializer[Run]):
             "worked_ms",
             "cancel_requested_at",
             "sleeps_until",
+            "waits_for",
             "progress",
             "attempt",
             "forked_from",
@@ -163,6 +167,9 @@ class RunShape(serializers.ModelSerializer[Run]):
 
     def get_state(self, run: Run) -> dict[str, Any] | None:
         return run.state if run.status in (*TERMINAL, RunStatus.INTERRUPTED) else None
+
+    def get_waits_for(self, run: Run) -> list[str]:
+        return run.awaits.split() if run.wake_at is not None else []
 
     def get_only_node(self, run: Run) -> str | None:
         return run.only_node or None

@@ -1,7 +1,8 @@
 """What a tool is given: one Context for each attempt of a node run."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 from uuid import UUID
 
@@ -33,9 +34,11 @@ class Context:
         "_lasted_s",
         "_length",
         "_note",
+        "_said",
         "_texts",
         "_tries",
         "attempt",
+        "awaits",
         "clock",
         "config",
         "effects",
@@ -76,10 +79,14 @@ class Context:
         self._lasted_s = lasted_s
         self.rests_until: float | None = None
         """By the monotonic clock; None while the tool does not rest."""
+        self.awaits: Collection[str] = ()
+        """What it waits for until then, by names of `awaited`."""
         self.sub_runs = 0
         """How many the tool waits for."""
         self._asked = False
         self._closed = False
+        self._said = answer is not NO_ANSWER
+        """Whether calling the tool again would lose or repeat something."""
         self._texts: list[str] = []
         self._length = 0
         self.secrets: tuple[str, ...] = ()
@@ -123,11 +130,27 @@ class Context:
         finally:
             self.rests_until = None
 
+    @property
+    def rested_s(self) -> float:
+        return 0.0 if self._said else self._lasted_s
+
+    @contextmanager
+    def waits(self, names: Collection[str], seconds: float) -> Iterator[None]:
+        if self._said:
+            yield
+            return
+        self.rests_until, self.awaits = self.clock.monotonic() + max(0.0, seconds), names
+        try:
+            yield
+        finally:
+            self.rests_until, self.awaits = None, ()
+
     def emit_text(self, text: str) -> None:
         """What is over the limit is neither kept nor sent: nobody could read it again, and whoever reads slowly would
         have it in memory."""
         if self._closed or not text:
             return
+        self._said = True
         text = hidden(text, self.secrets)
         offset = self._length
         room = self.limits.max_text - offset
@@ -142,6 +165,7 @@ class Context:
     def emit(self, type: str, data: Json) -> None:
         if not self._closed:
             # A copy: it is stored later, when the tool may have changed what it gave.
+            self._said = True
             payload, size = frozen_object(hidden(data, self.secrets))
             size += ENTRY_BYTES
             self._consumption.take(size)
@@ -156,6 +180,7 @@ class Context:
             return
         if self.dry_run:
             raise ToolError(f"A dry run writes nothing outside itself: effect {name!r}", retryable=False)
+        self._said = True
         copied, size = frozen_object(hidden(payload, self.secrets))
         self._consumption.take(size)
         self.effects.append(Effect(name, copied, also_on_failure))
@@ -166,6 +191,7 @@ class Context:
         return tuple(effect for effect in self.effects if effect.also_on_failure)
 
     def spend(self, usage: Usage) -> None:
+        self._said = True
         self.usage = usage if self.usage is None else _sum(self.usage, usage)
         self._host.spend(self._activation, usage)
 

@@ -83,6 +83,9 @@ class Resting(Protocol):
         What waits for its sub-runs waits as long as they do: they are asked by themselves.
         """
 
+    def awaits(self) -> Collection[str]:
+        """What is waited for beside that time, by names of `awaited`."""
+
     def asks(self) -> Collection[int]:
         """The activations that wait for an answer."""
 

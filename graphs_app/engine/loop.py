@@ -427,6 +427,11 @@ class _Loop:
             return node_run.expires
         return None
 
+    def awaits(self) -> Collection[str]:
+        """See Resting."""
+        contexts = [node_run.context for node_run in self._under_way() if node_run.context is not None]
+        return {name for context in contexts for name in context.awaits}
+
     def asks(self) -> Collection[int]:
         """See Resting."""
         return list(self.progress.asked)

@@ -11,7 +11,8 @@ the group `agentsite.tools` names such a tool, or a function that takes the Regi
 
 import asyncio
 import inspect
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from importlib.metadata import EntryPoint, entry_points
@@ -77,6 +78,17 @@ class ToolContext(Protocol):
         A run of which nothing else works is let go meanwhile, so that it holds no worker; the tool is then called again
         from its start. To wait for less than that by `clock.sleep` is no rest.
         """
+
+    def waits(self, names: Collection[str], seconds: float) -> AbstractContextManager[None]:
+        """Around what only waits, for at most so long, until one of what these names stand for is free again.
+
+        Before the attempt has said, asked or spent anything its run may be let go meanwhile, as by rest(); the tool is
+        called again in the same attempt when the time has come, or whoever registered with `awaited` tells of room.
+        """
+
+    @property
+    def rested_s(self) -> float:
+        """How long this attempt had lasted when the tool was called again in it; 0 when it is called first."""
 
     def emit_text(self, text: str) -> None:
         """Streams words to whoever watches, up to limits.max_text characters."""

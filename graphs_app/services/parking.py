@@ -10,11 +10,11 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import Count, F
 from django.db.models.functions import Greatest, Now
 from django.utils import timezone
 
-from graphs_app import dispatch, wakeups
+from graphs_app import awaited, dispatch, wakeups
 from graphs_app.engine.checkpoint import Rest
 from graphs_app.models import PARKED, Run, RunStatus
 from graphs_app.services import claims
@@ -31,11 +31,13 @@ def park_run(
     checkpoints: int,
     kept_bytes: int = 0,
     asked: Mapping[UUID, Collection[int]] | None = None,
+    awaits: Collection[str] = (),
 ) -> bool:
     """Gives a claimed run's lease back until its time has come; what it waits counts as time that it takes.
 
     One that somebody has cancelled or answered meanwhile is queued at once; asked: by run, which activations of it and
-    of its sub-runs wait for an answer. Sub-runs wait for their parent.
+    of its sub-runs wait for an answer. awaits: names of `awaited`; room for one of them wakes it early. Sub-runs wait
+    for their parent.
     """
     with transaction.atomic():
         parked = (
@@ -43,6 +45,7 @@ def park_run(
             .filter(status=RunStatus.RUNNING)
             .update(
                 wake_at=Now() + timedelta(seconds=wake_in_s),
+                awaits=" ".join(sorted(awaits)) if run.parent_id is None else "",
                 rests={str(activation): _as_json(rest) for activation, rest in rests.items()},
                 lease_owner="",
                 lease_until=None,
@@ -91,8 +94,29 @@ def wake_due() -> int:
     return woken
 
 
+def wake_awaited() -> int:
+    """Queues parked runs as there is room for what they wait for, first who waits longest.
+
+    It looks at how things stand and not at what has happened, so that nothing is missed by who parks a run just now, or
+    dies. Returns how many go on waiting.
+    """
+    waiting = Run.objects.filter(PARKED, parent__isnull=True).exclude(awaits="")
+    left = dict(waiting.order_by().values_list("awaits").annotate(Count("pk")))
+    if not left:
+        return 0
+    room = awaited.room_for({name for names in left for name in names.split()})
+    for names in left:
+        best = max(names.split(), key=lambda name: room[name])
+        chosen = waiting.filter(awaits=names).order_by("wake_at").values_list("pk", flat=True)
+        for run_id in list(chosen[: min(room[best], AT_ONCE)]):
+            if wake_early(run_id=run_id):
+                room[best] -= 1
+                left[names] -= 1
+    return sum(left.values())
+
+
 def _queue(parked: Any, run_id: UUID, priority: int) -> bool:
-    queued = parked.update(status=RunStatus.QUEUED, wake_at=None, queued_at=Now())
+    queued = parked.update(status=RunStatus.QUEUED, wake_at=None, awaits="", queued_at=Now())
     if queued:
         dispatch.send_on_commit(run_id, priority)
     return bool(queued)

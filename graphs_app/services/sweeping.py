@@ -26,6 +26,7 @@ def sweep() -> None:
     resend_queued()
     resend_abandoned()
     parking.wake_due()
+    parking.wake_awaited()
     expire_interrupts()
     claims.stale_heartbeats(older_than=FORGET_WORKERS_AFTER)
 

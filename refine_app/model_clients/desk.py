@@ -14,7 +14,7 @@ from uuid import UUID, uuid4
 from refine_app.model_clients.breakers import Breaker
 from refine_app.model_clients.client import Message, TokenCount
 from refine_app.model_clients.endpoints import EndpointSpec
-from refine_app.model_clients.errors import BudgetExhausted, EndpointUnavailable, ModelError, RunStuck
+from refine_app.model_clients.errors import BudgetExhausted, EndpointUnavailable, ModelError, NoRoom, RunStuck
 from refine_app.model_clients.quirks import Quirks
 from refine_app.prompts.rendering import PromptText, built_in_prompt
 from refine_app.routing.endpoints import Choice, Needs, rank
@@ -110,6 +110,7 @@ class Closed:
 def begin_with(asked: Asked, choices: Sequence[Choice], reserve: Callable[[Planned], Opened]) -> Begun:
     """The first of the choices that can be reserved. Raises what is to be told when none can, and RunStuck at once."""
     refusals: list[ModelError] = []
+    full: list[str] = []
     for at, choice in enumerate(choices):
         planned = planned_after(asked, choice, refusals)
         try:
@@ -118,7 +119,12 @@ def begin_with(asked: Asked, choices: Sequence[Choice], reserve: Callable[[Plann
             raise
         except ModelError as refusal:
             refusals.append(refusal)
-    raise worst_of(refusals)
+            if isinstance(refusal, NoRoom):
+                full.append(choice.endpoint.slug)
+    worst = worst_of(refusals)
+    if isinstance(worst, NoRoom):
+        worst.endpoints = tuple(full)
+    raise worst
 
 
 def planned_after(asked: Asked, choice: Choice, refusals: Sequence[ModelError]) -> Planned:
@@ -153,11 +159,11 @@ class Desk(Protocol):
     def hear(self, call_id: UUID, heard: Callable[[], str]) -> None:
         """Says that more of an answer was heard, which is to be paid even if this process dies now. Returns at once."""
 
-    async def room(self, refusal: ModelError, waited_s: float) -> bool:
-        """Waits until begin() is worth another try, for who was refused because an endpoint rests or is at a limit.
+    def patience_s(self, waited_s: float) -> float:
+        """How much longer who was refused because an endpoint rests or is at a limit may wait for room."""
 
-        False when that was waited for long enough.
-        """
+    async def room(self, refusal: ModelError, patience_s: float) -> None:
+        """Waits until begin() is worth another try, for at most so long."""
 
     def answers(self, slug: str) -> None:
         """Says that an endpoint whose breaker was not closed has begun to answer. Returns at once."""
@@ -195,8 +201,11 @@ class StaticDesk:
     def hear(self, call_id: UUID, heard: Callable[[], str]) -> None:
         """Nothing is paid here."""
 
-    async def room(self, refusal: ModelError, waited_s: float) -> bool:
-        return False  # nobody is refused here
+    def patience_s(self, waited_s: float) -> float:
+        return 0.0  # nobody is refused here
+
+    async def room(self, refusal: ModelError, patience_s: float) -> None:
+        """See patience_s."""
 
     def answers(self, slug: str) -> None:
         """Its breakers have no probes."""

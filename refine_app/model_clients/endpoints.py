@@ -11,9 +11,15 @@ from refine_app.model_clients.client import ModelClient
 from refine_app.model_clients.quirks import NO_QUIRKS, Quirks, first_guess
 
 TIERS = ("fast", "balanced", "strong")
+AWAITED = "endpoint"
+"""The kind of an endpoint's name among what runs wait for."""
 COMPLETION_SHARE = Decimal(1_000_000)
 CLIENTS = "refine_app.model_clients.huggingface"
 """Imported by the first call: its library takes a fifth of the time in which a process starts, and most never call."""
+
+
+def awaited_name(slug: str) -> str:
+    return f"{AWAITED}:{slug}"
 
 
 async def prepare_clients() -> None:

@@ -87,13 +87,20 @@ class ThinkingLimitReached(ModelError):
         return ThinkingLimitReached(self.endpoint, limit=self.limit, room=self.room, retryable=False)
 
 
-class EndpointBusy(ModelError):
+class NoRoom(ModelError):
+    """The parent of what is raised where no call is made just now, so that who waits has lost no attempt."""
+
+    endpoints: tuple[str, ...] = ()
+    """Those that refused, by their slugs; any of them is waited for."""
+
+
+class EndpointBusy(NoRoom):
     """Raised when an endpoint is at a limit of ours: calls at once, or requests or tokens a minute."""
 
     code = "endpoint_busy"
 
 
-class EndpointResting(ModelError):
+class EndpointResting(NoRoom):
     """Raised when an endpoint's breaker is open: it failed too often in a row, or an operator opened it."""
 
     code = "endpoint_resting"

@@ -14,7 +14,7 @@ from uuid import UUID
 from django.conf import settings
 from django.core.cache import cache
 from django.db import transaction
-from django.db.models import Q, Sum
+from django.db.models import Q
 from django.utils import timezone
 
 from graphs_app.models import Run
@@ -27,15 +27,14 @@ from refine_app.model_clients.errors import BudgetExhausted, EndpointBusy, Endpo
 from refine_app.model_clients.tokens import estimate
 from refine_app.models import EndpointState, ModelCall, ModelCallText
 from refine_app.routing.endpoints import rank
-from refine_app.services import budgets, endpoints, stuck
+from refine_app.services import budgets, endpoints, rooms, stuck
 from refine_app.services.call_texts import KeptPrompt, kept_prompt, kept_text
+from refine_app.services.rooms import MINUTE, STARTED
 
-STARTED = "started"
 COMPLETED = "completed"
 LOST = "lost"
 MARGIN = Decimal("1.5")
 """An estimate of tokens may be off by a third."""
-MINUTE = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,21 +213,18 @@ def _hold_to_endpoint(planned: Planned, now: datetime) -> None:
 
 def _hold_to_limits(planned: Planned, now: datetime) -> None:
     limits, slug = planned.endpoint, planned.endpoint.slug
-    calls = ModelCall.objects.filter(endpoint=slug)
     if limits.max_concurrency is not None:
-        # A call that should have ended long ago had a worker that died.
-        going_on = calls.filter(outcome=STARTED, created_at__gt=now - timedelta(seconds=limits.timeout_s * 2)).count()
+        going_on = rooms.under_way(limits, now)
         if going_on >= limits.max_concurrency:
             raise EndpointBusy(f"{slug!r} has {going_on} calls under way, as many as it may.", retry_after_s=1.0)
-    lately = calls.filter(created_at__gt=now - MINUTE)
+    lately = rooms.lately(limits, now)
     if limits.requests_per_minute is not None and lately.count() >= limits.requests_per_minute:
         raise EndpointBusy(
             f"{slug!r} was called {limits.requests_per_minute} times within a minute, as often as it may.",
             retry_after_s=_until_free(lately, now),
         )
     if limits.tokens_per_minute is not None:
-        sums = lately.aggregate(asked=Sum("prompt_tokens"), answered=Sum("completion_tokens"))
-        taken = (sums["asked"] or 0) + (sums["answered"] or 0)
+        taken = rooms.tokens_of(lately)
         if taken and taken + planned.asked.needs.prompt_tokens > limits.tokens_per_minute:
             raise EndpointBusy(
                 f"{slug!r} took {taken} tokens within a minute of {limits.tokens_per_minute} that it may.",

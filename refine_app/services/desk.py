@@ -78,19 +78,18 @@ class DatabaseDesk:
     async def open(self, planned: Planned) -> Opened:
         return await in_database(lambda: calls.open_call(planned, timezone.now()))
 
-    async def room(self, refusal: ModelError, waited_s: float) -> bool:
+    def patience_s(self, waited_s: float) -> float:
+        return max(0.0, settings.MODEL_QUEUE_S - waited_s)
+
+    async def room(self, refusal: ModelError, patience_s: float) -> None:
         """Woken by each call of this process that ends, and by the clock for those of others."""
-        left_s = settings.MODEL_QUEUE_S - waited_s
-        if left_s <= 0:
-            return False
         pause_s = max(ROOM_POLL_S, len(self._waiting) / TRIES_A_SECOND)
         woken = asyncio.get_running_loop().create_future()
         self._waiting.add(woken)
         try:
-            await asyncio.wait({woken}, timeout=min(pause_s, left_s, max(refusal.retry_after_s or 0.0, 0.1)))
+            await asyncio.wait({woken}, timeout=min(pause_s, patience_s, max(refusal.retry_after_s or 0.0, 0.1)))
         finally:
             self._waiting.discard(woken)
-        return True
 
     def answers(self, slug: str) -> None:
         with contextlib.suppress(RuntimeError):  # a stopped executor: this process ends

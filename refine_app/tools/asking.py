@@ -31,14 +31,13 @@ from refine_app.model_clients.desk import (
     planned_after,
     worst_of,
 )
-from refine_app.model_clients.endpoints import prepare_clients
+from refine_app.model_clients.endpoints import awaited_name, prepare_clients
 from refine_app.model_clients.errors import (
     BudgetExhausted,
-    EndpointBusy,
-    EndpointResting,
     EndpointTimeout,
     EndpointUnavailable,
     ModelError,
+    NoRoom,
     OutputInvalid,
     RunStuck,
     StreamBroken,
@@ -189,13 +188,16 @@ def _with_more_room(planned: Planned, quirks: Quirks) -> Choice:
 
 async def _begin(context: ToolContext, desk: Desk, asked: Asked) -> Begun:
     """Waits where no endpoint may be called just now: nobody was asked, so that no attempt of the node's has failed."""
-    began = context.clock.monotonic()
+    began = context.clock.monotonic() - context.rested_s
     while True:
         try:
             return await desk.begin(asked)
-        except (EndpointResting, EndpointBusy) as refusal:
-            if not await desk.room(refusal, context.clock.monotonic() - began):
+        except NoRoom as refusal:
+            patience_s = desk.patience_s(context.clock.monotonic() - began)
+            if patience_s <= 0:
                 raise
+            with context.waits([awaited_name(slug) for slug in refusal.endpoints], patience_s):
+                await desk.room(refusal, patience_s)
 
 
 async def _open_next(

@@ -108,7 +108,8 @@ def start_singles(
     single = {"v": 1, "name": tool, "entry_node": "one", "nodes": nodes, "edges": [again] if rounds > 1 else []}
     single["max_iterations"] = max(100, rounds)
     slug = graphs.create_graph(user=person, definition=single).slug
-    return [str(start_run(user=person, graph=slug, initial_state={}, **given).pk) for _ in range(runs)]
+    given = {"initial_state": {}, **given}
+    return [str(start_run(user=person, graph=slug, **given).pk) for _ in range(runs)]
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from tests.faults.field import HEALTHY, Field, wait_until
+from tests.model_server import Behaviour, ModelServer
 
 pytestmark = [pytest.mark.once, pytest.mark.timeout(300)]
 
@@ -25,6 +26,43 @@ def test_ten_sleepers_leave_all_slots_to_others(field: Field) -> None:
     field.start(runs=0, singles=[single("victim", "record", 5)])
     wait_until(lambda: field.statuses(field.singles[0]) == {"completed": 5}, "the victim's runs", 60)
     assert field.rows(asleep)[0]["count"] == 10
+
+
+RESTS_FOR_AN_HOUR = """
+INSERT INTO refine_app_endpointstate (slug, failures, opened_at, probe_until, forced, last_error, quirks)
+VALUES ('environment', 5, now(), now() + interval '1 hour', '', 'it was down', '{}')
+ON CONFLICT (slug) DO UPDATE SET failures = 5, opened_at = now(), probe_until = now() + interval '1 hour'"""
+CLOSED = "UPDATE refine_app_endpointstate SET failures = 0, opened_at = NULL, probe_until = NULL"
+WAITS = """SELECT count(*) FROM graphs_app_run
+WHERE wake_at IS NOT NULL AND lease_owner = '' AND awaits = 'endpoint:environment'"""
+
+
+def asks(user: str, runs: int) -> dict[str, Any]:
+    state = {"instruction": "What does it do?", "code": "x is None"}
+    return single(user, "answer_question", runs, initial_state=state)
+
+
+def test_ten_runs_that_wait_for_a_resting_endpoint_leave_all_slots_to_others_and_outlive_their_worker(
+    field: Field,
+) -> None:
+    with ModelServer(default=Behaviour(answer="It compares by identity.\n")) as model:
+        models = {"MODEL_ENDPOINT_URL": model.url, "MODEL_ENDPOINT_MODEL": "stand-in", "MODEL_QUEUE_S": "600"}
+        field.execute(RESTS_FOR_AN_HOUR)
+        field.start(runs=0, singles=[asks("mallory", 10)])
+        (waiting,) = field.singles
+        worker = field.worker("worker", **HEALTHY, **SLOTS, **models)
+        wait_until(lambda: field.rows(WAITS)[0]["count"] == 10, "ten runs that wait")
+        field.start(runs=0, singles=[single("victim", "record", 5)])
+        wait_until(lambda: field.statuses(field.singles[0]) == {"completed": 5}, "the victim's runs", 60)
+        assert field.rows(WAITS)[0]["count"] == 10
+        field.send(worker, signal.SIGKILL)
+        worker.wait()
+        field.worker("heir", sweeps=True, **HEALTHY, **SLOTS, **models)
+        field.execute(CLOSED)
+        wait_until(lambda: field.statuses(waiting) == {"completed": 10}, "those who waited", 60)
+        node_runs = field.rows("SELECT attempt FROM graphs_app_noderun WHERE run_id = ANY(%s::uuid[])", waiting)
+        assert [row["attempt"] for row in node_runs] == [1] * 10
+        assert len(model.requests) == 10
 
 
 def test_a_sleep_outlives_the_worker_that_was_killed_and_is_not_slept_twice(field: Field) -> None:

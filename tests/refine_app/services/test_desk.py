@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
+from contextlib import nullcontext
 from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any, cast
@@ -39,8 +40,8 @@ def cast_of_people(transactional_db: None, settings: Settings) -> Iterator[Cast]
 def context_of(run: Run) -> Any:
     return SimpleNamespace(
         run_id=run.pk, node_run_id=node_run_id(run.pk, 1), node_id="answer", attempt=1, config={}, metadata={},
-        dry_run=False, clock=SystemClock(), spend=lambda usage: None, effect=lambda *_, **__: None,
-        emit=lambda *_, **__: None,
+        dry_run=False, clock=SystemClock(), rested_s=0.0, waits=lambda *_: nullcontext(), spend=lambda usage: None,
+        effect=lambda *_, **__: None, emit=lambda *_, **__: None,
     )  # fmt: skip
 
 
