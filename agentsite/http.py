@@ -6,9 +6,10 @@ their limit, not up to the disk's.
 """
 
 import asyncio
+import contextlib
 import contextvars
 import io
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
@@ -19,6 +20,8 @@ from django.core.exceptions import RequestAborted
 from django.core.handlers.asgi import ASGIHandler, get_script_prefix
 from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.urls import set_script_prefix
+
+from sessions_app.limits import addresses
 
 Receive = Callable[[], Awaitable[Mapping[str, Any]]]
 Send = Callable[[Mapping[str, Any]], Awaitable[None]]
@@ -38,6 +41,32 @@ class Crowded(Exception):
     """Raised when the bodies that are under way together hold all that they may."""
 
 
+class Turns:
+    """Which requests have a thread: of one address at most so many at once, so that others find one free.
+
+    Those beyond wait in their order, on the event loop.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._gates: dict[str, tuple[asyncio.Semaphore, int]] = {}
+        """By address: who may go on, and how many are there at all."""
+
+    @contextlib.asynccontextmanager
+    async def of(self, address: str) -> AsyncIterator[None]:
+        gate, there = self._gates.get(address) or (asyncio.Semaphore(self._most), 0)
+        self._gates[address] = (gate, there + 1)
+        try:
+            async with gate:
+                yield
+        finally:
+            gate, there = self._gates[address]
+            if there == 1:
+                del self._gates[address]
+            else:
+                self._gates[address] = (gate, there - 1)
+
+
 class HttpApplication(ASGIHandler):
     held = 0
     """Bytes of bodies that are read or worked on, of all requests."""
@@ -46,6 +75,7 @@ class HttpApplication(ASGIHandler):
         super().__init__()
         self.load_middleware(is_async=False)
         self.threads = ThreadPoolExecutor(settings.WEB_THREADS, thread_name_prefix="web")
+        self.turns = Turns(max(1, settings.WEB_THREADS // 2))
         self.health_threads = ThreadPoolExecutor(HEALTH_THREADS, thread_name_prefix="health")
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
@@ -59,10 +89,14 @@ class HttpApplication(ASGIHandler):
         except Crowded:
             body, refused = io.BytesIO(), "crowded"
         kept = body.getbuffer().nbytes
+        in_thread = partial(contextvars.copy_context().run, self._answer, scope, body, refused)
+        loop = asyncio.get_running_loop()
         try:
-            in_thread = partial(contextvars.copy_context().run, self._answer, scope, body, refused)
-            threads = self.health_threads if scope["path"].startswith(HEALTH) else self.threads
-            response = await asyncio.get_running_loop().run_in_executor(threads, in_thread)
+            if scope["path"].startswith(HEALTH):
+                response = await loop.run_in_executor(self.health_threads, in_thread)
+            else:
+                async with self.turns.of(addresses.of_scope(scope)):
+                    response = await loop.run_in_executor(self.threads, in_thread)
         finally:
             body.close()
             self.held -= kept

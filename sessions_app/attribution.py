@@ -7,6 +7,7 @@ knows which update brought it.
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import Any
 
 from sessions_app import update_log
@@ -51,8 +52,8 @@ class Stretch:
     ended_at: datetime
 
 
-def blame(document: Document) -> list[Line]:
-    """Every line of the document as it is now, with its authors."""
+def blame(document: Document, *, first: int = 1, limit: int | None = None) -> list[Line]:
+    """Lines of the document as it is now, from the first one on, with their authors; all that follow where no limit is."""
     snapshot = DocumentSnapshot.objects.filter(document=document, starts_epoch=True).order_by("-number").first()
     at = snapshot.number if snapshot else 0
     replica = Replica(KINDS[document.kind])
@@ -67,7 +68,8 @@ def blame(document: Document) -> list[Line]:
             replica.apply(row.update)
         except BadUpdate:  # left out by the log as well
             continue
-    return _lines(replica.text(), pieces, _authors(document, {number for _, number in pieces}))
+    authors = _authors(document, {number for _, number in pieces})
+    return list(islice(_lines(replica.text(), pieces, authors, first), limit))
 
 
 def timeline(document: Document, *, before: int | None = None, limit: int = 100) -> list[Stretch]:
@@ -124,10 +126,9 @@ def _add(pieces: list[tuple[int, int]], length: int, number: int) -> None:
         pieces.append((length, number))
 
 
-def _lines(text: str, pieces: Iterable[tuple[int, int]], authors: dict[int, Author]) -> list[Line]:
+def _lines(text: str, pieces: Iterable[tuple[int, int]], authors: dict[int, Author], first: int) -> Iterator[Line]:
     rest = iter(pieces)
     length, number = next(rest, (0, 0))
-    lines = []
     for at, line in enumerate(text.splitlines(keepends=True), start=1):
         shares: dict[int, int] = {}
         size = len(line.encode())
@@ -137,9 +138,9 @@ def _lines(text: str, pieces: Iterable[tuple[int, int]], authors: dict[int, Auth
             taken = min(size, length)
             shares[number] = shares.get(number, 0) + taken
             size, length = size - taken, length - taken
-        ranked = sorted(shares, key=lambda it: (-shares[it], it))
-        lines.append(Line(at, line, tuple(authors[it] for it in ranked)))
-    return lines
+        if at >= first:
+            ranked = sorted(shares, key=lambda it: (-shares[it], it))
+            yield Line(at, line, tuple(authors[it] for it in ranked))
 
 
 def _authors(document: Document, numbers: set[int]) -> dict[int, Author]:

@@ -46,9 +46,15 @@ class LineShape(serializers.Serializer[Any]):
     authors = AuthorShape(many=True)
 
 
+class BlameAsked(serializers.Serializer[Any]):
+    first = serializers.IntegerField(required=False, default=1, min_value=1, max_value=10_000_000)
+    limit = serializers.IntegerField(required=False, default=1_000, min_value=1, max_value=1_000)
+
+
 class BlameShape(serializers.Serializer[Any]):
     revision = serializers.IntegerField()
     lines = LineShape(many=True)
+    next = serializers.IntegerField(allow_null=True, help_text="The first line of what follows; null at the end.")
 
 
 class ComparisonAsked(serializers.Serializer[Any]):
@@ -85,12 +91,15 @@ class Timeline(ApiView):
 
 @counted(GET=policies.COMPUTING)
 class Blame(ApiView):
-    @extend_schema(responses=BlameShape, summary="Who wrote each line")
+    @extend_schema(parameters=[BlameAsked], responses=BlameShape, summary="Who wrote each line")
     def get(self, request: Request, session_id: UUID) -> Response:
         member(request, session_id)
+        asked = read(BlameAsked, request.query_params)
         document = selectors.document_of(session_id)
-        lines = LineShape(attribution.blame(document), many=True).data
-        return Response({"revision": document.revision, "lines": lines})
+        found = attribution.blame(document, first=asked["first"], limit=asked["limit"] + 1)
+        lines = LineShape(found[: asked["limit"]], many=True).data
+        following = found[-1].line if len(found) > asked["limit"] else None
+        return Response({"revision": document.revision, "lines": lines, "next": following})
 
 
 @counted(GET=policies.COMPUTING)

@@ -9,6 +9,7 @@ import os
 import resource
 import signal
 import socket
+import sys
 import time
 from collections.abc import Iterator
 from http.client import HTTPConnection
@@ -28,6 +29,8 @@ SOCKET_FRAME_MAX_BYTES = 4 * 1024 * 1024
 """Well over the largest update, so that the room can say 4413 and why; more than this ends the connection by 1009."""
 GARBAGE_AFTER = 10_000
 """So many new objects are looked through for cycles at once; the usual 700 come with every few keystrokes."""
+TURN_S = 0.001
+"""How long a thread computes before another that wants to may; the usual 5 ms, times WEB_THREADS, hold up an edit."""
 CONNECTIONS_CLOSE_WITHIN_S = 5
 TICKS_PER_LOOK = 10
 """Ticks come ten times a second."""
@@ -65,6 +68,7 @@ class Command(BaseCommand):
         faulthandler.enable()  # should compiled code crash, the log says where
         gc.freeze()  # what is loaded by now stays; looking through all of it again would hold up every edit
         gc.set_threshold(GARBAGE_AFTER, 20, 50)
+        sys.setswitchinterval(TURN_S)
         _make_room_for_connections()
         listener = _listen(host, port)
         celery = EmbeddedCelery() if settings.EMBEDDED_WORKER else None
