@@ -113,6 +113,7 @@ DATABASE_IDLE_TIMEOUT_S = 60.0
 DATABASES = {"default": env.db_url("DATABASE_URL", default=f"sqlite:///{VAR_DIR / 'agentsite.sqlite3'}")}
 _database = DATABASES["default"]
 if _database["ENGINE"].endswith("sqlite3"):
+    _database["ENGINE"] = "agentsite.sqlite3"
     _database["CONN_MAX_AGE"] = None  # it belongs to a thread, and opening it costs more than most queries
     # A file in tests too: the threads of an in-memory database share one cache, which no busy_timeout waits for.
     _database["TEST"] = {"NAME": str(VAR_DIR / "tests.sqlite3")}

@@ -12,7 +12,7 @@ import asyncio
 import logging
 import threading
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from itertools import count
 from operator import attrgetter
@@ -262,7 +262,7 @@ class Writing:
         if has_checkpoint:
             failpoints.reach("before_checkpoint")
         alone = not calls and is_one_statement(parts) and self._store.writes_at_once([part.fold() for part in parts])
-        with nullcontext() if alone else transaction.atomic():
+        with self._turn() if alone else transaction.atomic():
             for call in calls:
                 self._call(call)
             able = self._apply_effects(parts)
@@ -270,6 +270,12 @@ class Writing:
             self._after_fence(able, fenced)
             if has_checkpoint:
                 failpoints.reach("in_checkpoint")
+
+    def _turn(self) -> AbstractContextManager[None]:
+        """SQLite has one writer at a time; its threads stand in line."""
+        write_turn = getattr(self._connection, "write_turn", None)
+        turn: AbstractContextManager[None] = nullcontext() if write_turn is None else write_turn()
+        return turn
 
     def _call(self, call: Call) -> None:
         call.failure = None

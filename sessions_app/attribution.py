@@ -53,7 +53,7 @@ class Stretch:
 
 
 def blame(document: Document, *, first: int = 1, limit: int | None = None) -> list[Line]:
-    """Lines of the document as it is now, from the first one on, with their authors; all that follow where no limit is."""
+    """Lines of the document as it is now with their authors, from that one on, up to the limit if there is one."""
     snapshot = DocumentSnapshot.objects.filter(document=document, starts_epoch=True).order_by("-number").first()
     at = snapshot.number if snapshot else 0
     replica = Replica(KINDS[document.kind])
