@@ -117,7 +117,7 @@ def outline_by_lines(text: str, language: str) -> list[Definition] | None:
                 break
         if len(starts) >= MAX_DEFINITIONS:
             break
-    ends = [start for start, _, _ in starts[1:]] + [len(lines)]
+    ends = [*(start for start, _, _ in starts), len(lines)][1:]
     return [Definition(name, kind, start, end) for (start, kind, name), end in zip(starts, ends, strict=True)]
 
 
