@@ -138,7 +138,7 @@ class _Executions:
                     news.clear()
                     for frame in await self._look(follower):
                         await self._say(frame)
-                    if not follower.is_over:
+                    if not follower.is_over and not follower.has_more:
                         await _first_of(leaving, news)
                     if leaving.done():
                         leaving.result()

@@ -1,5 +1,6 @@
 """Follows a run by its journal's rows, from any process: each node's start and end once, then the result."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -16,6 +17,8 @@ class Follower:
 
     run_id: UUID
     is_over: bool = False
+    has_more: bool = False
+    """Whether there is more to be said at once: it is said in parts, since a run may have written a great deal."""
     _number: int = 0
     _started: set[int] = field(default_factory=set)
     _failed: set[int] = field(default_factory=set)
@@ -24,16 +27,25 @@ class Follower:
         """The frames that are due. The run is read first: what it says to be over has all its rows."""
         run = selectors.runs_with_graph().get(pk=self.run_id)
         frames: list[dict[str, Any]] = []
-        done = selectors.checkpoints_of(run).filter(number__gt=self._number)
+        done = selectors.checkpoints_of(run).filter(number__gt=self._number).defer("text")[: selectors.READ_AT_ONCE]
         for node_run in done:
             self._number = node_run.number or self._number
             frames += self._of(node_run)
+        self.has_more = len(done) == selectors.READ_AT_ONCE
+        if self.has_more:
+            return frames
         for node_run in selectors.node_runs_of(run).filter(number__isnull=True).order_by("activation"):
             frames += self._of(node_run)
         if run.status in OVER:
             self.is_over = True
             frames.append(_end(run))
         return frames
+
+    def all(self) -> Iterator[dict[str, Any]]:
+        """All frames that are due, read in parts."""
+        yield from self.look()
+        while self.has_more:
+            yield from self.look()
 
     def _of(self, node_run: NodeRun) -> list[dict[str, Any]]:
         frames: list[dict[str, Any]] = []

@@ -1,6 +1,7 @@
 """Every read of graphs, runs and what they left behind."""
 
-from collections.abc import Collection, Iterable, Sequence
+import sys
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
@@ -13,10 +14,17 @@ from django.db.models import Exists, Max, OuterRef, Q, QuerySet
 from graphs_app import definitions
 from graphs_app.engine import replan
 from graphs_app.engine.checkpoint import Done, History
+from graphs_app.engine.values import frozen
 from graphs_app.errors import GraphNotFound, RunNotFound
 from graphs_app.models import TERMINAL, Graph, GraphDraft, GraphVersion, Interrupt, InterruptStatus, NodeRun, Run
 from sessions_app.models import Member, User
 
+SHOWN_BYTES = 8_000_000
+"""Of states and outputs in one answer."""
+MOST_LOGGED = 1000
+READ_AT_ONCE = 50
+"""Node runs: each may have written megabytes."""
+MOST_ASKED = 200
 ANSWERED = (InterruptStatus.ANSWERED, InterruptStatus.EXPIRED)
 """An interrupt that expires is answered with its default."""
 
@@ -31,9 +39,9 @@ def family(run_id: UUID) -> list[UUID]:
 
 
 def waiting_interrupts(run_id: UUID) -> list[dict[str, Any]]:
-    """What the run, or a sub-run of it, asks people now."""
+    """What the run, or a sub-run of it, asks people now; the oldest, where that is much: the others follow these."""
     waiting = Interrupt.objects.filter(run_id__in=family(run_id), status=InterruptStatus.WAITING)
-    return [interrupt_json(interrupt) for interrupt in waiting.order_by("created_at", "activation")]
+    return [interrupt_json(interrupt) for interrupt in waiting.order_by("created_at", "activation")[:MOST_ASKED]]
 
 
 def unused_answers(run_id: UUID) -> QuerySet[Interrupt]:
@@ -246,38 +254,60 @@ def state_at(run: Run, number: int) -> dict[str, Any]:
     return _states(run, {number})[number]
 
 
-def inputs_of(run: Run, node_runs: Sequence[NodeRun]) -> dict[int, dict[str, Any]]:
-    """What each of these node runs saw, by activation: the state as of the checkpoints that there were."""
-    states = _states(run, {node_run.seen for node_run in node_runs})
-    return {node_run.activation: states[node_run.seen] for node_run in node_runs}
+def inputs_of(run: Run, node_runs: Sequence[NodeRun], *, most_bytes: int = sys.maxsize) -> dict[int, dict[str, Any]]:
+    """What each of these node runs saw, by activation: the state as of the checkpoints that there were.
+
+    What would make it more than most_bytes in all is left out; the first that there was never is.
+    """
+    states = _states(run, {node_run.seen for node_run in node_runs}, most_bytes)
+    return {node_run.activation: states[node_run.seen] for node_run in node_runs if node_run.seen in states}
 
 
-def _states(run: Run, numbers: Collection[int]) -> dict[int, dict[str, Any]]:
-    """The states after these checkpoints; the journal is read once."""
+def _states(run: Run, numbers: Collection[int], most_bytes: int = sys.maxsize) -> dict[int, dict[str, Any]]:
+    """The states after these checkpoints; the journal is read once, and never held as a whole."""
     if not numbers:
         return {}
-    return replan.states_at(
+    last = max(numbers)
+    return replan.states_of(
         compiled=definitions.load_for(run).compiled,
         initial_state=run.initial_state,
-        history=replayable(run),
+        checkpoints=_done(checkpoints_of(run).filter(number__lte=last)),
+        edits={int(number): edit for number, edit in run.edits.items() if int(number) <= last},
         numbers=numbers,
+        most_bytes=most_bytes,
     )
+
+
+def _done(checkpoints: QuerySet[NodeRun]) -> Iterator[Done]:
+    """One by one, in order."""
+    number = 0
+    while True:
+        # By the number, not by a cursor: that would be one of the server's, which needs a transaction.
+        rows = list(
+            checkpoints.filter(number__gt=number).values_list(
+                "number", "activation", "node_id", "writes", "edges_taken"
+            )[:READ_AT_ONCE]
+        )
+        for found, activation, node_id, writes, edges_taken in rows:
+            number = found or 0
+            yield Done(number, activation, node_id, writes or {}, edges_taken or ())
+        if len(rows) < READ_AT_ONCE:
+            return
 
 
 def replayable(run: Run) -> History:
     """The run's checkpoints and edits, as the engine replays them."""
-    rows = checkpoints_of(run).values_list("number", "activation", "node_id", "writes", "edges_taken")
-    done = [
-        Done(number or 0, activation, node_id, writes or {}, edges_taken or ())
-        for number, activation, node_id, writes, edges_taken in rows
-    ]
-    return History(done=done, edits={int(number): edit for number, edit in run.edits.items()})
+    edits = {int(number): edit for number, edit in run.edits.items()}
+    return History(done=list(_done(checkpoints_of(run))), edits=edits)
 
 
 def result_of(run: Run) -> dict[str, Any]:
-    """A run's state, its log and how long it took, as the documents tell it."""
-    node_runs = list(node_runs_of(run).order_by("activation"))
-    inputs = inputs_of(run, node_runs)
+    """A run's state, its log and how long it took, as the documents tell it.
+
+    The log is its beginning where all of it would be too much for one answer; the pages of node runs have the rest.
+    """
+    node_runs = _logged(run)
+    inputs = inputs_of(run, node_runs, most_bytes=SHOWN_BYTES)
     took = None
     if run.started_at is not None and run.finished_at is not None:
         took = max(0.0, (run.finished_at - run.started_at).total_seconds() * 1000)
@@ -287,12 +317,32 @@ def result_of(run: Run) -> dict[str, Any]:
             {
                 "node_id": node_run.node_id,
                 "status": node_run.status,
-                "input": inputs[node_run.activation],
+                "input": inputs.get(node_run.activation),
                 "output": node_run.writes,
                 "timestamp": node_run.started_at,
                 "duration_ms": node_run.duration_ms,
             }
             for node_run in node_runs
         ],
+        "logs_left_out": node_runs_of(run).count() - len(node_runs),
         "execution_time": took,
     }
+
+
+def _logged(run: Run) -> list[NodeRun]:
+    """The first node runs, as many as one answer shows."""
+    logged: list[NodeRun] = []
+    left = SHOWN_BYTES
+    while left > 0 and len(logged) < MOST_LOGGED:
+        rows = node_runs_of(run).order_by("activation").defer("text", "error")
+        if logged:
+            rows = rows.filter(activation__gt=logged[-1].activation)
+        found = list(rows[:READ_AT_ONCE])
+        for node_run in found:
+            left -= frozen(node_run.writes)[1]
+            logged.append(node_run)
+            if left <= 0 or len(logged) == MOST_LOGGED:
+                break
+        if len(found) < READ_AT_ONCE:
+            break
+    return logged

@@ -81,7 +81,7 @@ class NodeRuns(ApiView):
     def get(self, request: Request, run_id: UUID) -> Response:
         run = visible(request, run_id)
         page = self.paginate_queryset(selectors.node_runs_of(run)) or []
-        context = {"inputs": selectors.inputs_of(run, page)}
+        context = {"inputs": selectors.inputs_of(run, page, most_bytes=selectors.SHOWN_BYTES)}
         return self.get_paginated_response(shapes.NodeRunShape(page, many=True, context=context).data)
 
 

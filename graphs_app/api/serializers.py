@@ -215,7 +215,8 @@ class RunSummaryShape(RunShape):
 
 
 class NodeRunShape(serializers.ModelSerializer[NodeRun]):
-    """A node run. `input` is the state that it saw; null in lists, because it is rebuilt by replaying the run."""
+    """A node run. `input` is the state that it saw; null for those that would make an
+    answer too large, which their own path gives."""
 
     input = serializers.SerializerMethodField()
     output = serializers.DictField(source="writes", allow_null=True)
@@ -392,7 +393,8 @@ class LogShape(serializers.Serializer[Any]):
 
 class ResultShape(serializers.Serializer[Any]):
     state = serializers.DictField(allow_null=True)
-    logs = LogShape(many=True)
+    logs = LogShape(many=True, help_text="From the beginning; the input is null where it would be too much.")
+    logs_left_out = serializers.IntegerField(help_text="How many more there are: page through the run's node runs.")
     execution_time = serializers.FloatField(allow_null=True, help_text="Milliseconds.")
 
 

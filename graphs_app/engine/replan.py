@@ -5,7 +5,7 @@ reused when its node has the same tool and config and was led to by node runs th
 edges that leave a node have changed, they are chosen anew.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from sys import maxsize
 from typing import Any, Literal
@@ -15,7 +15,7 @@ from graphs_app.engine.compiled import Compiled, Step
 from graphs_app.engine.errors import ConditionFailed, HistoryMismatch, ReducerMismatch, StateTooLarge
 from graphs_app.engine.limits import MAX_STATE_BYTES
 from graphs_app.engine.planner import Activation, Planner
-from graphs_app.engine.replay import replay
+from graphs_app.engine.replay import replay, replay_each
 from graphs_app.engine.state import State, check_writes
 from graphs_app.engine.values import thawed
 
@@ -83,14 +83,34 @@ def states_at(
 ) -> dict[int, Json]:
     """The whole states after several checkpoints, in one pass."""
     wanted = set(numbers)
+    until = _until(history, max(wanted, default=0))
+    return states_of(
+        compiled=compiled, initial_state=initial_state, checkpoints=until.done, edits=until.edits, numbers=wanted
+    )
+
+
+def states_of(
+    *,
+    compiled: Compiled,
+    initial_state: Mapping[str, Any],
+    checkpoints: Iterable[Done],
+    edits: Mapping[int, Json],
+    numbers: Collection[int],
+    most_bytes: int = maxsize,
+) -> dict[int, Json]:
+    """The same of checkpoints that come one by one, the last one wanted at the end. Those that would make it more than
+    most_bytes are left out; the first is always there."""
     states: dict[int, Json] = {}
+    left = most_bytes
 
     def see(number: int, state: State) -> None:
-        if number in wanted:
+        nonlocal left
+        if number in numbers and (not states or state.size <= left):
+            left -= state.size
             # Thawed: the state goes on growing in place.
             states[number] = {key: thawed(value) for key, value in state.view.items()}
 
-    replay(compiled, initial_state, _until(history, max(wanted, default=0)), see=see)
+    replay_each(compiled, initial_state, checkpoints, edits, see=see)
     return states
 
 

@@ -157,7 +157,7 @@ class Command(BaseCommand):
             if work is None or work.done():
                 work = execution.execute(run_id=run.pk)
             look_again(work, LOOK_AGAIN_S)
-            for frame in follower.look():
+            for frame in follower.all():
                 if follow:
                     self._tell(frame)
 
