@@ -16,6 +16,8 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from types import FrameType
 
+from sessions_app import stopping
+
 CHILD = "SERVE_SUPERVISOR_FD"
 """In the child's environment: the socket on which it says that it answers, and which ends when its parent does."""
 SETTING = "SERVE_RESTARTS"
@@ -26,6 +28,7 @@ READY_ONCE = b"0"
 LONG_S = 60.0
 """A child that lived for so long did not die of how it was started."""
 WAIT_MAX_S = 10.0
+LOOK_AGAIN_S = 0.1
 GIVE_UP_AFTER = 5
 """Starts in a row that came to nothing."""
 PASSED_ON = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
@@ -41,12 +44,13 @@ def supervise(command: Sequence[str], *, sleep: Callable[[float], object] | None
     site = _Site(command)
     for number in PASSED_ON:
         signal.signal(number, site.pass_on)
+    stopping.leave()
     quick = failed = 0
     while True:
         began = time.monotonic()
         code, answered, is_once = site.run()
         if code == 0 or site.is_stopping or is_once or not (answered or quick):
-            return code if code >= 0 else 128 - code
+            return code if code >= 0 else 128 + (site.told_by or -code)
         quick = 1 if time.monotonic() - began > LONG_S else quick + 1
         failed = 0 if answered else failed + 1
         how = f"with status {code}" if code >= 0 else f"by {signal.Signals(-code).name}"
@@ -55,7 +59,7 @@ def supervise(command: Sequence[str], *, sleep: Callable[[float], object] | None
             return code if code >= 0 else 128 - code
         wait_s = min(WAIT_MAX_S, 0.25 * 2 ** (quick - 1))
         _tell(f"The site ended {how}; see the log above. It starts again in {wait_s:g} s, nothing stored is lost.")
-        (sleep or site.told_to_stop.wait)(wait_s)
+        (sleep or site.wait)(wait_s)
         if site.is_stopping:
             return 0
 
@@ -66,11 +70,17 @@ class _Site:
     def __init__(self, command: Sequence[str]) -> None:
         self._command = list(command)
         self._process: subprocess.Popen[bytes] | None = None
-        self.told_to_stop = threading.Event()
+        self.told_by = 0
+        """A number and no event: the handler would wait for a lock that the code below it holds."""
 
     @property
     def is_stopping(self) -> bool:
-        return self.told_to_stop.is_set()
+        return self.told_by != 0
+
+    def wait(self, wait_s: float) -> None:
+        until = time.monotonic() + wait_s
+        while not self.is_stopping and (left_s := until - time.monotonic()) > 0:
+            time.sleep(min(LOOK_AGAIN_S, left_s))
 
     def run(self) -> tuple[int, bool, bool]:
         """Its exit status, whether it ever answered, and whether it is not to be started again."""
@@ -95,7 +105,7 @@ class _Site:
         return code, bool(said), READY_ONCE in said
 
     def pass_on(self, number: int, frame: FrameType | None) -> None:
-        self.told_to_stop.set()
+        self.told_by = self.told_by or number
         if self._process is not None and self._process.poll() is None:
             self._process.send_signal(signal.SIGTERM if number == signal.SIGHUP else number)
 

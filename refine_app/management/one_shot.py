@@ -20,6 +20,7 @@ from refine_app.services.requests import make_request
 from sessions_app.models import Session, User
 from sessions_app.selectors import events_after
 from sessions_app.services import sessions
+from sessions_app.stopping import Stop
 
 USERNAME = "command-line"
 OVER = (*TERMINAL, RunStatus.INTERRUPTED)
@@ -55,6 +56,7 @@ class Asked:
     session: Session
     request: Request
     on_event: OnEvent
+    stop: Stop
     seen: int = 0
     work: Ending | None = field(default=None, init=False)
 
@@ -63,8 +65,14 @@ class Asked:
         return self.request.run.pk
 
     def run_to_its_end(self) -> Run:
-        """Executes the run here, unless a worker elsewhere was quicker; tells of every event on the way."""
+        """Executes the run here, unless a worker elsewhere was quicker; tells of every event on the way.
+
+        Once told to stop it cancels the run, and waits for its end."""
+        is_cancelled = False
         while True:
+            if self.stop.is_told() and not is_cancelled:
+                is_cancelled = True
+                self._cancel()
             if self.work is None or self.work.done():
                 self.work = execution.execute(run_id=self.run_id)
             look_again(self.work, LOOK_AGAIN_S)
@@ -79,11 +87,11 @@ class Asked:
         [self.request] = with_newest_runs([Request.objects.select_related("run", "session").get(pk=self.request.pk)])
         return self.request.run.pk != before
 
-    def cancel(self) -> Run:
-        """Asks for the end of the run, and waits for it."""
+    def _cancel(self) -> None:
         with suppress(RunFinished):
             runs.cancel_run(run=Run.objects.get(pk=self.run_id))
-        return self.run_to_its_end()
+        if (here := worker.known()) is not None:
+            here.cancel(self.run_id)
 
     def proposal(self) -> Proposal | None:
         return Proposal.objects.filter(request=self.request).prefetch_related("hunks").first()
@@ -95,9 +103,9 @@ class Asked:
             self.seen = rows[-1].seq
 
 
-def ask(*, session: Session, intent: str, instruction: str, on_event: OnEvent) -> Asked:
+def ask(*, session: Session, intent: str, instruction: str, on_event: OnEvent, stop: Stop) -> Asked:
     """Makes the request; its run starts with run_to_its_end()."""
     request = make_request(
         user=operator(), session_id=session.pk, intent=intent, instruction=instruction, now=timezone.now()
     )
-    return Asked(session=session, request=request, on_event=on_event)
+    return Asked(session=session, request=request, on_event=on_event, stop=stop)

@@ -24,6 +24,7 @@ from agentsite import supervisor
 from agentsite.bounded_http import BoundedHttp
 from agentsite.embedded import EmbeddedCelery
 from agentsite.quick_sockets import QuickSockets
+from sessions_app import stopping
 
 SOCKET_FRAME_MAX_BYTES = 4 * 1024 * 1024
 """Well over the largest update, so that the room can say 4413 and why; more than this ends the connection by 1009."""
@@ -93,6 +94,7 @@ class Command(BaseCommand):
         )
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, _stopper(server))
+        stopping.leave()
         if celery is not None and not celery.start(WORKERS_START_WITHIN_S):
             raise CommandError(f"The worker did not start within {WORKERS_START_WITHIN_S:.0f} s; see the log above.")
         try:

@@ -1,7 +1,8 @@
 """`manage.py run_graph FILE_OR_SLUG --input STATE.json`: runs a graph in this process, by the services of the site.
 
 The final state goes to stdout, progress (--follow) to stderr. Exit codes: 0 completed; 1 the run failed or was
-cancelled; 2 the graph, the state or an answer cannot be used; 3 it waits for a person; 130 stopped by Ctrl-C.
+cancelled; 2 the graph, the state or an answer cannot be used; 3 it waits for a person; 130 stopped by Ctrl-C,
+143 by SIGTERM.
 
 Sub-graphs of a file are found by their slug: in files beside it, else among the graphs that are kept. Questions are
 answered by --answer NODE=VALUE; one whose time is over within a minute is waited for.
@@ -9,8 +10,8 @@ answered by --answer NODE=VALUE; one whose time is over within a minute is waite
 
 import json
 import sys
-import time
 from argparse import ArgumentParser
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -32,8 +33,9 @@ from sessions_app import strict_json
 from sessions_app.errors import DomainError
 from sessions_app.invisible_characters import escaped, shown
 from sessions_app.models import User
+from sessions_app.stopping import Stop, tidily
 
-FAILED, UNUSABLE, WAITS, STOPPED = 1, 2, 3, 130
+FAILED, UNUSABLE, WAITS = 1, 2, 3
 LOOK_AGAIN_S = 0.1
 PATIENCE_S = 60.0
 """A question whose time is over within this is waited for."""
@@ -60,16 +62,24 @@ class Command(BaseCommand):
         state = self._json(options["input"]) if options["input"] else {}
         answers = self._answers(options["answer"])
         try:
-            user = _operator()
-            run = runs.start_run(user=user, graph=self._slug(options["graph"], user), initial_state=state)
-            self._to_its_end(run, user, answers, follow=options["follow"])
-            self._show(selectors.runs_with_graph().get(pk=run.pk), as_json=options["as_json"])
+            with tidily() as stop:
+                self._run(state, answers, stop, options)
         except DomainError as error:
             for problem in error.errors:
                 self.stderr.write(shown(f"{problem['pointer'] or '/'}: {problem['message']}"))
             self._fail(error.message, UNUSABLE)
         except (OperationalError, ProgrammingError) as error:
             self._fail(f"The database cannot be used ({error}); has `manage.py migrate` been run?", UNUSABLE)
+
+    def _run(self, state: Any, answers: dict[str, list[Any]], stop: Stop, options: dict[str, Any]) -> None:
+        try:
+            user = _operator()
+            slug = self._slug(options["graph"], user)
+            if stop.is_told():
+                self._fail("Stopped; no run was started.", stop.exit_code)
+            run = runs.start_run(user=user, graph=slug, initial_state=state)
+            self._to_its_end(run, user, answers, stop, follow=options["follow"])
+            self._show(selectors.runs_with_graph().get(pk=run.pk), as_json=options["as_json"])
         finally:
             worker.stop(grace_s=0)
 
@@ -116,16 +126,15 @@ class Command(BaseCommand):
         except ValueError as error:
             self._fail(f"{str(path)!r} cannot be taken: {error}", UNUSABLE)
 
-    def _to_its_end(self, run: Run, user: User, answers: dict[str, list[Any]], *, follow: bool) -> None:
+    def _to_its_end(self, run: Run, user: User, answers: dict[str, list[Any]], stop: Stop, *, follow: bool) -> None:
         follower = Follower(run.pk)
-        try:
-            self._work(run, follower, follow=follow)
-            while self._answer(run, user, answers) or self._wait_for_defaults(run):
-                follower.is_over = False
-                self._work(run, follower, follow=follow)
-        except KeyboardInterrupt:
-            self._cancel(run, follower, follow=follow)
-            self._fail(f"Stopped; run {run.pk} is cancelled.", STOPPED)
+        self._work(run, follower, stop, follow=follow)
+        while not stop.is_told() and (self._answer(run, user, answers) or self._wait_for_defaults(run, stop)):
+            follower.is_over = False
+            self._work(run, follower, stop, follow=follow)
+        if not stop.pass_no_return():
+            _cancel(run)  # unless that was done: it may wait for a person
+            self._fail(f"Stopped; run {run.pk} is cancelled, unless it was over.", stop.exit_code)
 
     def _answer(self, run: Run, user: User, answers: dict[str, list[Any]]) -> bool:
         """Answers a question that an answer was given for; whether there was one."""
@@ -137,7 +146,7 @@ class Command(BaseCommand):
                 return True
         return False
 
-    def _wait_for_defaults(self, run: Run) -> bool:
+    def _wait_for_defaults(self, run: Run, stop: Stop) -> bool:
         """Waits for the first question whose time is nearly over; whether there was one."""
         waiting = Interrupt.objects.filter(run__in=selectors.family(run.pk), status=InterruptStatus.WAITING)
         first = waiting.filter(expires_at__isnull=False).select_related("run").order_by("expires_at").first()
@@ -146,28 +155,27 @@ class Command(BaseCommand):
         left_s = (first.expires_at - timezone.now()).total_seconds()
         if left_s > PATIENCE_S:
             return False
-        time.sleep(max(0.0, left_s))
+        if stop.wait(max(0.0, left_s)):
+            return False
         runs.expire_interrupt(interrupt=first)
         return True
 
-    def _work(self, run: Run, follower: Follower, *, follow: bool) -> None:
-        """Executes the run here, unless a worker elsewhere is quicker, until it is over or waits."""
+    def _work(self, run: Run, follower: Follower, stop: Stop, *, follow: bool) -> None:
+        """Executes the run here, unless a worker elsewhere is quicker, until it is over or waits.
+
+        Once told to stop it cancels the run, and waits for its end."""
         work: Ending | None = None
+        is_cancelled = False
         while not follower.is_over:
+            if stop.is_told() and not is_cancelled:
+                is_cancelled = True
+                _cancel(run)
             if work is None or work.done():
                 work = execution.execute(run_id=run.pk)
             look_again(work, LOOK_AGAIN_S)
             for frame in follower.all():
                 if follow:
                     self._tell(frame)
-
-    def _cancel(self, run: Run, follower: Follower, *, follow: bool) -> None:
-        try:
-            runs.cancel_run(run=run)
-            worker.current().cancel(run.pk)
-        except RunFinished:
-            return
-        self._work(run, follower, follow=follow)
 
     def _tell(self, frame: dict[str, Any]) -> None:
         match frame["event"]:
@@ -200,6 +208,13 @@ class Command(BaseCommand):
 
     def _fail(self, message: str, code: int) -> NoReturn:
         raise CommandError(shown(message), returncode=code)
+
+
+def _cancel(run: Run) -> None:
+    with suppress(RunFinished):
+        runs.cancel_run(run=run)
+    if (here := worker.known()) is not None:
+        here.cancel(run.pk)
 
 
 def _operator() -> User:

@@ -3,7 +3,7 @@
 Progress goes to stderr, the diff (or the review's summary) to stdout; characters that nobody sees are shown as code
 points, but for --patch and --json, which are for programs. Exit codes: 0 done, also when there is nothing
 to change; 1 the run failed; 2 the file or the instruction cannot be used; 3 --write left something out, because the
-file was changed meanwhile; 130 stopped by Ctrl-C.
+file was changed meanwhile; 130 stopped by Ctrl-C, 143 by SIGTERM, and nothing was changed.
 """
 
 import json
@@ -27,8 +27,9 @@ from refine_app.tools.languages import detect_language
 from sessions_app.errors import DomainError
 from sessions_app.invisible_characters import shown
 from sessions_app.services import documents
+from sessions_app.stopping import Stop, tidily
 
-FAILED, UNUSABLE, LEFT_OUT, STOPPED = 1, 2, 3, 130
+FAILED, UNUSABLE, LEFT_OUT = 1, 2, 3
 
 
 class Command(BaseCommand):
@@ -49,12 +50,17 @@ class Command(BaseCommand):
         text = self._read(file)
         language = detect_language(text, declared=options["language"], filename=file.name)
         try:
-            with temporary_session(title=shown(file.name), language=language, text=text) as session:
+            with (
+                tidily() as stop,
+                temporary_session(title=shown(file.name), language=language, text=text) as session,
+            ):
+                self._end_if(stop.is_told(), stop)
                 asked = ask(
                     session=session,
                     intent=options["intent"],
                     instruction=options["instruction"],
                     on_event=self._tell,
+                    stop=stop,
                 )
                 self._work(asked, file, text, options)
         except DomainError as error:
@@ -63,11 +69,8 @@ class Command(BaseCommand):
             self._fail(f"The database cannot be used ({error}); has `manage.py migrate` been run?", UNUSABLE)
 
     def _work(self, asked: Asked, file: Path, text: str, options: dict[str, Any]) -> None:
-        try:
-            run = asked.run_to_its_end()
-        except KeyboardInterrupt:
-            asked.cancel()
-            self._fail("Stopped; nothing was changed.", STOPPED)
+        run = asked.run_to_its_end()
+        self._end_if(not asked.stop.pass_no_return(), asked.stop)
         proposal = asked.proposal()
         diff = make_diff(text, proposal.new_text, filename=_shown_name(file)).patch if proposal else ""
         left_out = self._write(file, text, proposal) if options["write"] and proposal else []
@@ -138,6 +141,10 @@ class Command(BaseCommand):
         if merged != now_there:
             _replace(file, merged)
         return [f"{hunk.header}: {hunk.reason}" for hunk in decided.hunks.all() if hunk.status == HunkStatus.CONFLICTED]
+
+    def _end_if(self, is_told: bool, stop: Stop) -> None:
+        if is_told:
+            self._fail("Stopped; nothing was changed.", stop.exit_code)
 
     def _fail(self, message: str, code: int) -> NoReturn:
         raise CommandError(shown(message), returncode=code)
