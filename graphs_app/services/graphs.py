@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.utils.text import slugify
 from semver import Version
 
-from graphs_app import comparison, layout, selectors, snapshots, time_limits
+from graphs_app import comparison, layout, run_limits, selectors, snapshots, time_limits
 from graphs_app.engine import validate
 from graphs_app.engine.registry import REGISTRY
 from graphs_app.engine.validate import Problem
@@ -40,6 +40,7 @@ def problems_of(*, definition: Any, user: User | None = None, name: str = "") ->
     """
     found = validate.problems(definition, REGISTRY)
     found += time_limits.problems(definition)
+    found += run_limits.problems(definition)
     pointers = {problem.pointer for problem in found}
     found += [problem for problem in _unknown_sub_graphs(definition, user, name) if problem.pointer not in pointers]
     return [FieldProblem(pointer=one.pointer, code=one.code, message=one.message) for one in found]

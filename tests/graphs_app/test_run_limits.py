@@ -7,6 +7,7 @@ from pytest_django import Settings
 
 from graphs_app import quotas, run_limits, selectors, worker
 from graphs_app.engine.checkpoint import ENTRY_BYTES
+from graphs_app.errors import InvalidGraph
 from graphs_app.models import Run, RunStatus
 from graphs_app.services import continuing
 from graphs_app.services.runs import start_run
@@ -120,3 +121,54 @@ def test_what_was_kept_under_a_higher_limit_can_still_be_read(
     run = cast.execute(cast.start(ada, LARGE))
     settings.RUN_STATE_MAX_BYTES = 1_000
     assert len(selectors.state_at(run, 3)["text"]) == 20_000
+
+
+# When a graph is saved
+
+
+@pytest.mark.parametrize(
+    ("setting", "limit", "changes", "pointer", "code"),
+    [
+        ("GRAPH_MAX_ITERATIONS", 500, {"max_iterations": 501}, "/max_iterations", "too_many_iterations"),
+        ("GRAPH_MAX_NODES", 2, {}, "/nodes", "too_many_nodes"),
+        ("GRAPH_MAX_EDGES", 1, {}, "/edges", "too_many_edges"),
+        ("RUN_STATE_MAX_BYTES", 10_000, {}, "/nodes/0/config/values", "state_too_large"),
+    ],
+)
+def test_what_is_certain_of_a_graph_is_refused_when_it_is_saved(
+    ada: User, settings: Settings, setting: str, limit: int, changes: dict[str, Any], pointer: str, code: str
+) -> None:
+    setattr(settings, setting, limit)
+    with pytest.raises(InvalidGraph) as refused:
+        cast.keep(ada, {**LARGE, **changes})
+    first = refused.value.errors[0]
+    assert (first["pointer"], first["code"]) == (pointer, code)
+    assert setting in first["message"]
+    assert f"{limit:,}" in first["message"]
+
+
+@pytest.mark.parametrize(
+    "items", ["[" + ", ".join(["1"] * 1001) + "]", "[" + "1," * 500 + "1] + [" + "1," * 500 + "1]"]
+)
+def test_a_map_of_a_literal_with_too_many_items_is_refused_when_it_is_saved(ada: User, items: str) -> None:
+    inner = cast.keep(ada, cast.line("Inner", cast.node("one", "set_state", {"values": {}})))
+    config = {"items": items, "as": "item", "graph": inner.slug, "write": "out"}
+    with pytest.raises(InvalidGraph) as refused:
+        cast.keep(ada, cast.line("Many", cast.node("each", "map", config)))
+    (problem,) = refused.value.errors
+    assert (problem["pointer"], problem["code"]) == ("/nodes/0/config/items", "too_many_items")
+    assert "1,000" in problem["message"]
+    cast.keep(ada, cast.line("Unknown", cast.node("each", "map", {**config, "items": "list"})))
+
+
+def test_a_graph_that_was_saved_under_higher_limits_still_runs(
+    here: worker.Worker, ada: User, settings: Settings
+) -> None:
+    run = cast.start(ada, cast.SUM)
+    settings.GRAPH_MAX_NODES = settings.GRAPH_MAX_ITERATIONS = 1
+    assert cast.execute(run).status == RunStatus.COMPLETED
+
+
+@pytest.mark.parametrize("definition", [None, [], {"nodes": [1, {"config": 2}], "edges": {}, "max_iterations": "many"}])
+def test_what_is_no_definition_is_told_by_those_who_know(definition: Any) -> None:
+    assert list(run_limits.problems(definition)) == []
