@@ -35,7 +35,7 @@ from sessions_app.events import Event
 from sessions_app.services import events
 
 if TYPE_CHECKING:
-    from graphs_app.journal import JournalOf
+    from graphs_app.run_journal import JournalOf
 
 logger = logging.getLogger(__name__)
 

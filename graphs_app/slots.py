@@ -29,7 +29,8 @@ from graphs_app.errors import JournalClosed
 from graphs_app.services import parking, sharing
 
 if TYPE_CHECKING:
-    from graphs_app.worker import Active, Worker
+    from graphs_app.under_way import Active
+    from graphs_app.worker import Worker
 
 logger = logging.getLogger(__name__)
 

@@ -13,7 +13,7 @@ from sessions_app.events import Event
 
 if TYPE_CHECKING:
     from graphs_app.batch import Part
-    from graphs_app.journal import JournalOf
+    from graphs_app.run_journal import JournalOf
 
 
 QUIET_KINDS = (checkpoint.Emitted,)

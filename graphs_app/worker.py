@@ -12,7 +12,6 @@ import threading
 import uuid
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from decimal import Decimal
 from functools import partial
 from time import monotonic
@@ -36,13 +35,15 @@ from graphs_app.engine.host import Control
 from graphs_app.engine.watchdog import Watchdog
 from graphs_app.errors import JournalClosed
 from graphs_app.host import HostOf
-from graphs_app.journal import JournalOf, Writer
+from graphs_app.journal import Writer
 from graphs_app.models import Run
+from graphs_app.run_journal import JournalOf
 from graphs_app.services import claims
 from graphs_app.services.blocked import leave_runs
 from graphs_app.services.claiming import Claiming
-from graphs_app.slots import Parked, Slots
+from graphs_app.slots import Slots
 from graphs_app.streams import TextStreams
+from graphs_app.under_way import Active, Work
 from graphs_app.upkeep import say_goodbye, with_fresh_connection
 
 logger = logging.getLogger(__name__)
@@ -50,36 +51,6 @@ logger = logging.getLogger(__name__)
 LOOK_FOR_PEOPLE_S = 0.5
 BEATS_AGAIN_S = 1.0
 """After how long a heartbeat that the database did not take is tried again: others count a worker's absence."""
-
-
-@dataclass(slots=True, eq=False)
-class Active:
-    """A run that is under way here."""
-
-    run: Run
-    journal: JournalOf
-    control: Control
-    task: "asyncio.Task[Any] | None"
-    began: float
-    """By the monotonic clock."""
-    root: UUID
-    """The run at the top, whose lease and slot all below it share."""
-    is_lost: bool = False
-    parked: Parked | None = None
-    """Once it is let go to wait."""
-    yields: bool = False
-    """Once it makes room for others: it goes back to the queue at the end of what its nodes do now."""
-
-
-@dataclass(frozen=True, slots=True)
-class Work:
-    """A claimed run and what it is executed with."""
-
-    run: Run
-    graph: LoadedGraph
-    history: History
-    consumption: Consumption
-    """What the run and its sub-runs have taken until now."""
 
 
 class Worker:
@@ -206,26 +177,12 @@ class Worker:
         """Executes a claimed run until it ends or pauses; None when it did neither here."""
         control = control or Control()
         streams = TextStreams(self.loop, self._upkeep, run)
-        journal = JournalOf(
-            self.writer,
-            run,
-            graph,
-            with_rows={*history.attempts, *history.answers, *history.interrupted},
-            on_node_end=streams.end,
-            on_node_stored=streams.forget,
-        )
-        active = Active(run, journal, control, asyncio.current_task(), monotonic(), root or run.pk)
-        above = self._active.get(active.root)
-        active.yields = above is not None and above.yields
-        journal.draining = self.is_draining or active.yields
-        self._active[run.pk] = active
-        if run.cancel_requested_at is not None:
-            control.cancel("cancelled by a person")
+        active = self._enter(run, graph, history, control, streams, root or run.pk)
         try:
             ended = await engine.run(
                 compiled=graph.compiled,
                 initial_state=run.initial_state,
-                journal=journal,
+                journal=active.journal,
                 host=HostOf(self, run, streams, depth, control, active.root, consumption),
                 history=history,
                 control=control,
@@ -249,6 +206,27 @@ class Worker:
             self.claiming.clear(run.pk)
         failpoints.reach("after_commit")
         return ended
+
+    def _enter(
+        self, run: Run, graph: LoadedGraph, history: History, control: Control, streams: TextStreams, root: UUID
+    ) -> Active:
+        """From now on the present task works on the run."""
+        journal = JournalOf(
+            self.writer,
+            run,
+            graph,
+            with_rows={*history.attempts, *history.answers, *history.interrupted},
+            on_node_end=streams.end,
+            on_node_stored=streams.forget,
+        )
+        active = Active(run, journal, control, asyncio.current_task(), monotonic(), root)
+        above = self._active.get(active.root)
+        active.yields = above is not None and above.yields
+        journal.draining = self.is_draining or active.yields
+        self._active[run.pk] = active
+        if run.cancel_requested_at is not None:
+            control.cancel("cancelled by a person")
+        return active
 
     async def _leave(self, active: Active, error: BaseException) -> None:
         """Gives the lease back, unless it is another's already."""

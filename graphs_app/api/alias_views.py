@@ -8,7 +8,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from graphs_app import selectors
-from graphs_app.api import serializers as shapes
+from graphs_app.api import alias_shapes as shapes
 from graphs_app.services import graphs, runs
 from sessions_app.api.base import ApiView, caller, counted
 from sessions_app.api.idempotency import idempotent

@@ -11,6 +11,7 @@ from graphs_app.errors import InvalidGraph
 from graphs_app.models import Run
 from graphs_app.services import claims
 from graphs_app.services.claiming import AT_ONCE
+from graphs_app.under_way import Work
 
 logger = logging.getLogger(__name__)
 
@@ -63,11 +64,11 @@ def execute_all(*, run_ids: Sequence[UUID]) -> list[Ending]:
     return endings
 
 
-def _work(run: Run) -> "worker.Work | None":
+def _work(run: Run) -> Work | None:
     """A claimed run with what it is executed with."""
     try:
         graph = definitions.load_for(run)
     except InvalidGraph as error:
         claims.fail_run(run=run, error={**error_json(error, run_id=run.pk), "code": "version_unsupported"})
         return None
-    return worker.Work(run, graph, claims.history_of(run), run_limits.consumption_of(run))
+    return Work(run, graph, claims.history_of(run), run_limits.consumption_of(run))

@@ -19,8 +19,9 @@ from graphs_app.engine.compiled import Compiled, compile_definition
 from graphs_app.engine.host import Control
 from graphs_app.engine.memory import MemoryHost, MemoryJournal, MemoryStore
 from graphs_app.engine.registry import Registry
-from graphs_app.journal import JournalOf, Writer
+from graphs_app.journal import Writer
 from graphs_app.models import Interrupt, InterruptStatus, Run
+from graphs_app.run_journal import JournalOf
 from graphs_app.services import claims
 from tests.graphs_app import cast
 

@@ -17,9 +17,10 @@ from graphs_app.engine.checkpoint import Effect, Emitted, Json, RunStarted, Usag
 from graphs_app.engine.errors import LeaseLost
 from graphs_app.errors import EffectFailed, JournalRefused, UnknownEffect
 from graphs_app.events import told
-from graphs_app.journal import JournalOf, Writer
+from graphs_app.journal import Writer
 from graphs_app.line import Line
 from graphs_app.models import GraphVersion, NodeRun, NodeRunStatus, Run, RunStatus, node_run_id
+from graphs_app.run_journal import JournalOf
 from graphs_app.services import claims
 from sessions_app.events import Event
 from sessions_app.models import Session, SessionEvent, User
