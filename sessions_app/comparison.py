@@ -1,6 +1,7 @@
 """What differs between two texts, as hunks of a unified diff: what a restore would do, and what somebody has done."""
 
 import difflib
+import io
 from dataclasses import dataclass
 
 CONTEXT = 3
@@ -31,17 +32,22 @@ def hunks_between(old: str, new: str) -> list[Hunk]:
     matcher = difflib.SequenceMatcher(None, before, after, autojunk=len(before) * len(after) > COMPARED)
     found = []
     for n, group in enumerate(matcher.get_grouped_opcodes(CONTEXT), start=1):
-        rows: list[str] = []
+        text = io.StringIO()  # a list of half a million lines would take thirty times their length
         for tag, i, j, k, m in group:
-            if tag == "equal":
-                rows += [f" {line}" for line in before[i:j]]
-            else:
-                rows += [f"-{line}" for line in before[i:j]]
-                rows += [f"+{line}" for line in after[k:m]]
+            _write(text, " " if tag == "equal" else "-", before, i, j)
+            if tag != "equal":
+                _write(text, "+", after, k, m)
         (_, i, _, k, _), (_, _, j, _, m) = group[0], group[-1]
-        text = "".join(row if row.endswith("\n") else f"{row}\n{NO_NEWLINE}" for row in rows)
-        found.append(Hunk(n, _start(i, j), j - i, _start(k, m), m - k, text))
+        found.append(Hunk(n, _start(i, j), j - i, _start(k, m), m - k, text.getvalue()))
     return found
+
+
+def _write(text: io.StringIO, sign: str, lines: list[str], first: int, last: int) -> None:
+    for at in range(first, last):
+        text.write(sign)
+        text.write(lines[at])
+        if not lines[at].endswith("\n"):
+            text.write(f"\n{NO_NEWLINE}")
 
 
 def _start(first: int, last: int) -> int:

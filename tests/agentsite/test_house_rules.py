@@ -9,7 +9,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("agentsite", "sessions_app", "graphs_app", "refine_app")
-LONGEST_FILE = 400
+LONGEST_FILE = 500
+"""Past 400 a reviewer asks whether a file holds two ideas; it is split along the idea, never at a count of lines."""
 LONGEST_FUNCTION = 50
 BANNED_NAMES = {"utils", "util", "helpers", "helper", "common", "misc", "core", "manager", "handler"}
 

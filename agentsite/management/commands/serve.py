@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import ctypes
 import errno
 import faulthandler
 import gc
@@ -30,6 +31,8 @@ SOCKET_FRAME_MAX_BYTES = 4 * 1024 * 1024
 """Well over the largest update, so that the room can say 4413 and why; more than this ends the connection by 1009."""
 GARBAGE_AFTER = 10_000
 """So many new objects are looked through for cycles at once; the usual 700 come with every few keystrokes."""
+M_ARENA_MAX = -8
+ARENAS = 2
 TURN_S = 0.001
 """How long a thread computes before another that wants to may; the usual 5 ms, times WEB_THREADS, hold up an edit."""
 CONNECTIONS_CLOSE_WITHIN_S = 5
@@ -70,6 +73,7 @@ class Command(BaseCommand):
         gc.freeze()  # what is loaded by now stays; looking through all of it again would hold up every edit
         gc.set_threshold(GARBAGE_AFTER, 20, 50)
         sys.setswitchinterval(TURN_S)
+        _share_memory()
         _make_room_for_connections()
         listener = _listen(host, port)
         celery = EmbeddedCelery() if settings.EMBEDDED_WORKER else None
@@ -137,6 +141,12 @@ def _make_room_for_connections() -> None:
         soft = wanted
     if soft != resource.RLIM_INFINITY:
         settings.CONNECTIONS_MAX = min(settings.CONNECTIONS_MAX, max(soft - FILES_BESIDE, 50))
+
+
+def _share_memory() -> None:
+    """Has threads allocate from a few places, where glibc would give each thread its own and keep what it once had."""
+    with contextlib.suppress(OSError, AttributeError):  # another C library has nothing of the kind
+        ctypes.CDLL(None).mallopt(M_ARENA_MAX, ARENAS)
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -59,8 +59,17 @@ class Colleague:
 
     async def types(self, session: str, ends_at: float) -> None:
         """One letter after the other; each waits until the one before is stored."""
-        ticket = (await self.call("ticket", "POST", "/v1/auth/ticket"))["ticket"]
-        path = f"{self.url}/ws/sessions/{session}/document/?agentsite=1&ticket={ticket}"
+        ticket = await self.call("ticket", "POST", "/v1/auth/ticket")
+        if ticket is None:
+            return
+        try:
+            await self._type(
+                f"{self.url}/ws/sessions/{session}/document/?agentsite=1&ticket={ticket['ticket']}", ends_at
+            )
+        except (aiohttp.ClientError, OSError) as error:
+            self.faults.append(f"edit: {type(error).__name__} {error}")
+
+    async def _type(self, path: str, ends_at: float) -> None:
         document: Doc[Any] = Doc()
         text = document.get("text", type=Text)
         async with self.http.ws_connect(path, heartbeat=None) as socket:
@@ -116,7 +125,10 @@ class Colleague:
         """Runs a small graph of priority 9 again and again."""
         node = {"node_id": "one", "tool": "compute", "config": {"set": {"n": "1 + 1"}}}
         definition = {"v": 1, "name": "Sum", "entry_node": "one", "nodes": [node], "edges": []}
-        graph = (await self.call("graph", "POST", "/v1/graphs", definition))["slug"]
+        made = await self.call("graph", "POST", "/v1/graphs", definition)
+        if made is None:
+            return
+        graph = made["slug"]
         while time.monotonic() < ends_at:
             body = {"graph": graph, "initial_state": {}, "priority": 9}
             run = await self.call("start", "POST", "/v1/runs", body)
