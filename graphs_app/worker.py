@@ -30,8 +30,8 @@ from graphs_app.engine.checkpoint import History, RunEnded
 from graphs_app.engine.consumption import Consumption
 from graphs_app.engine.durability import Durability
 from graphs_app.engine.errors import LeaseLost, error_json
-from graphs_app.engine.executor import NodeRun
 from graphs_app.engine.host import Control
+from graphs_app.engine.node_run import NodeRun
 from graphs_app.engine.watchdog import Watchdog
 from graphs_app.errors import JournalClosed
 from graphs_app.host import HostOf

@@ -46,9 +46,10 @@ from graphs_app.engine.errors import (
     WritesInvalid,
     error_json,
 )
-from graphs_app.engine.executor import HELD, STOPPED, Executor, NodeRun, Outcome, left_behind, occupants
+from graphs_app.engine.executor import Executor, left_behind
 from graphs_app.engine.host import Control, Host
 from graphs_app.engine.limits import DEFAULT_LIMITS, Limits
+from graphs_app.engine.node_run import HELD, STOPPED, NodeRun, Outcome, occupants
 from graphs_app.engine.registry import Clock
 from graphs_app.engine.settle import Progress
 

@@ -33,8 +33,8 @@ from graphs_app.engine.errors import (
     StateTooLarge,
     error_json,
 )
-from graphs_app.engine.executor import NodeRun, Outcome
 from graphs_app.engine.graph import MAX_ITERATIONS
+from graphs_app.engine.node_run import NodeRun, Outcome
 from graphs_app.engine.planner import Activation
 from graphs_app.engine.registry import Clock
 from graphs_app.engine.replay import loop_limit, replay

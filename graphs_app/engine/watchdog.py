@@ -18,7 +18,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from time import monotonic
 
-from graphs_app.engine.executor import NodeRun, node_run_of
+from graphs_app.engine.node_run import NodeRun, node_run_of
 
 logger = logging.getLogger(__name__)
 
