@@ -23,8 +23,8 @@ from graphs_app.engine.checkpoint import (
 )
 from graphs_app.engine.errors import PermanentError, RetryableError
 from graphs_app.engine.executor import NOT_CALLED, Executor
-from graphs_app.engine.loop import _Loop
 from graphs_app.engine.registry import ToolContext, make_tool
+from graphs_app.engine.run_loop import Loop
 from graphs_app.engine.settle import Progress
 from tests.graphs_app.engine.cast import (
     Stage,
@@ -54,7 +54,7 @@ async def test_a_run_that_is_over_leaves_nothing_for_the_garbage_collector() -> 
     try:
         stored = await Stage().run(definition(["a", "b"], ["a -> b"]))
         await asyncio.sleep(0)
-        left = [type(one).__name__ for one in gc.get_objects() if type(one) in (_Loop, Executor, Progress)]
+        left = [type(one).__name__ for one in gc.get_objects() if type(one) in (Loop, Executor, Progress)]
     finally:
         gc.enable()
     assert (trace(stored), left) == (["a", "b"], [])
