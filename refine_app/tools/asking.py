@@ -8,10 +8,9 @@
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
-from decimal import Decimal, InvalidOperation
 from typing import Any, cast
 
 from graphs_app.engine.checkpoint import Usage
@@ -46,15 +45,9 @@ from refine_app.model_clients.errors import (
 from refine_app.model_clients.quirks import Quirks
 from refine_app.model_clients.tokens import count_tokens, estimate
 from refine_app.routing.endpoints import Choice, Complexity, Needs
+from refine_app.tools.budget_end import ask_a_person, decided
 
 EFFECT = "model_call.record"
-CHOICES = {
-    "raise": "raise: go on from here with a larger budget",
-    "again": "again: go on from here, now that the budget was raised",
-    "cheaper": "cheaper: go on with a model that costs no more than is left",
-    "stop": "stop: end with what there is",
-}
-"""What a person may do at the end of a budget, in words."""
 FREER = 0.5
 """By how much the temperature is raised in a run that was taken back to before its loop."""
 
@@ -123,8 +116,8 @@ async def ask_model(context: ToolContext, question: Question, on_text: Callable[
         return await _try_each(context, desk, asked, question, on_text)
     except BudgetExhausted as error:
         exhausted = error
-        decision = await _ask_a_person(context, error)
-    needs = await _decided(desk, caller, decision, exhausted, asked.needs)
+        decision = await ask_a_person(context, error)
+    needs = await decided(desk, caller, decision, exhausted, asked.needs)
     return await _try_each(context, desk, replace(asked, needs=needs), question, on_text)
 
 
@@ -353,54 +346,3 @@ def _account(context: ToolContext, lost: Spent) -> None:
     context.spend(Usage(lost.endpoint, lost.prompt_tokens, lost.completion_tokens, lost.cost_usd))
     if not context.dry_run:
         context.effect(EFFECT, {"id": str(lost.call_id), "endpoint": lost.endpoint}, also_on_failure=True)
-
-
-# At the end of a budget -----------------------------------------------------------------------------
-
-
-async def _ask_a_person(context: ToolContext, exhausted: BudgetExhausted) -> Mapping[str, Any]:
-    """Pauses the run; the node begins anew when there is an answer."""
-    choices = ["raise", "cheaper", "stop"] if exhausted.budget == "run" else ["again", "cheaper", "stop"]
-    if context.attempt == 1:
-        context.emit(
-            "budget.exceeded",
-            {
-                "node_run": str(context.node_run_id),
-                "budget": exhausted.budget,
-                "limit_usd": exhausted.limit_usd,
-                "left_usd": exhausted.left_usd,
-                "needed_usd": exhausted.needed_usd,
-            },
-        )
-    meanings = ", ".join(CHOICES[choice] for choice in choices)
-    schema: dict[str, Any] = {
-        "type": "object",
-        "properties": {
-            "choice": {"enum": choices, "title": "What now?", "description": meanings},
-            "budget_usd": {"type": "number", "exclusiveMinimum": 0, "maximum": 100_000, "title": "New budget in $"},
-        },
-        "required": ["choice"],
-        "additionalProperties": False,
-    }
-    if exhausted.budget != "run":
-        del schema["properties"]["budget_usd"]
-    answer = await context.ask(str(exhausted), schema=schema, default=None, has_default=False, timeout_s=None)
-    return answer if isinstance(answer, Mapping) else {"choice": str(answer)}
-
-
-async def _decided(
-    desk: Desk, caller: Caller, decision: Mapping[str, Any], exhausted: BudgetExhausted, needs: Needs
-) -> Needs:
-    choice = decision.get("choice")
-    if choice == "raise":
-        try:
-            amount = Decimal(str(decision.get("budget_usd")))
-        except InvalidOperation:
-            amount = Decimal(exhausted.limit_usd) * 2
-        await desk.raise_budget(caller, amount)
-        return replace(needs, budget_left=amount)
-    if choice == "cheaper":
-        return replace(needs, cheaper_than=Decimal(exhausted.left_usd))
-    if choice == "again":
-        return needs
-    raise exhausted
