@@ -113,7 +113,7 @@ async function follow() {
 // Showing ------------------------------------------------------------------------------------------------------------
 
 function show() {
-  const [iconName, words, tone] = run.sleeps_until ? ["hourglass", `Sleeps until ${new Date(run.sleeps_until).toLocaleString()}`, "saving"] : STATUS[run.status];
+  const [iconName, words, tone] = run.sleeps_until ? ["hourglass", run.waits_for.length ? `Waits for ${run.waits_for.map((/** @type {string} */ name) => name.replace(/^endpoint:/, "model ")).join(" or ")}` : `Sleeps until ${new Date(run.sleeps_until).toLocaleString()}`, "saving"] : STATUS[run.status];
   byId("status").dataset.state = tone;
   fill(byId("status"), icon(iconName), words);
   fill(byId("facts"), [`version ${data.version.semver || data.version.version}`, run.duration_ms !== null && duration(run.duration_ms), `${steps.size} steps`,

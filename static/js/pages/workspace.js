@@ -396,5 +396,5 @@ if (selectedRun) {
   const hunk = Number(new URLSearchParams(location.search).get("hunk"));
   if (hunk) requestAnimationFrame(() => requestAnimationFrame(() => review.select(hunk)));
 }
-setInterval(() => activeRun() && draw(store.state, true), 1000);
+setInterval(() => activeRun() && (store.lookAtTheQuiet(performance.now()), draw(store.state, true)), 1000);
 setInterval(drawLife, 15_000);

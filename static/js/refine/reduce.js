@@ -22,7 +22,8 @@
  *   finished_at: string | null, created_at: string, duration_ms: number | null, total: number | null, state: any, cancelling: boolean,
  *   interrupts: any[], tokens: {prompt: number, completion: number} | null, cost_usd: string | null, nodes: Record<string, NodeView>,
  *   order: string[], texts: Record<string, TextView>, latestText: string | null, draft: Record<number, HunkView> | null,
- *   proposal: string | null, news: number, rolledBack: {node_id: string, reason: string} | null}} RunView
+ *   proposal: string | null, news: number, sleepsUntil: string | null, waitsFor: string[],
+ *   rolledBack: {node_id: string, reason: string} | null}} RunView
  * @typedef {{lastSeq: number, session: any, requests: Record<string, RequestView>, order: string[], runs: Record<string, RunView>,
  *   proposals: Record<string, any>, told: Record<string, number>, wants: string[]}} State `told`: the newest event of each run,
  *   of each proposal and of the session itself, so that an answer which was asked for before it is known to be older
@@ -41,7 +42,7 @@ function newRun(id, at) {
   return {
     id, status: "queued", graph: "", graph_version: null, error: null, started_at: null, finished_at: null, created_at: at,
     duration_ms: null, total: null, state: null, cancelling: false, interrupts: [], tokens: null, cost_usd: null, nodes: {},
-    order: [], texts: {}, latestText: null, draft: null, proposal: null, news: 0, rolledBack: null,
+    order: [], texts: {}, latestText: null, draft: null, proposal: null, news: 0, sleepsUntil: null, waitsFor: [], rolledBack: null,
   };
 }
 
@@ -173,6 +174,8 @@ function withRun(state, row, asked) {
       interrupts: older || row.status === "queued" ? run.interrupts : row.interrupts ?? run.interrupts,
       tokens: row.tokens ?? run.tokens,
       cost_usd: row.cost_usd ?? run.cost_usd,
+      sleepsUntil: older ? run.sleepsUntil : row.sleeps_until ?? null,
+      waitsFor: older ? run.waitsFor : row.waits_for ?? [],
       rolledBack: row.metadata?.rolled_back ?? run.rolledBack,
     };
   });
@@ -240,7 +243,7 @@ function withFrame(state, frame, now) {
   }
   const handler = HANDLERS[frame.type];
   const next = handler ? handler(state, frame) : state;
-  return frame.run && next.runs[frame.run] ? changeRun(next, frame.run, (run) => ({ ...run, news: now })) : next;
+  return frame.run && next.runs[frame.run] ? changeRun(next, frame.run, (run) => ({ ...run, news: now, sleepsUntil: null, waitsFor: [] })) : next;
 }
 
 /** What an event changes that REST tells as well: a run, a proposal, or the session. @param {Frame} frame @returns {string | null} */

@@ -2,7 +2,7 @@
 /** A run's progress: how far it is, its nodes with their state, and a word when no news comes. */
 
 import { fill, h, icon } from "../ui/dom.js";
-import { duration } from "../ui/time.js";
+import { duration, full } from "../ui/time.js";
 import { isActive, progressOf } from "./reduce.js";
 
 /** @typedef {import("./reduce.js").RunView} RunView @typedef {import("./reduce.js").NodeView} NodeView */
@@ -79,6 +79,13 @@ function nodeRow(node, run, now) {
 const waitingRow = (id) =>
   h("li", { class: "step waiting", data: { node: id, status: "waiting" } }, icon("circle-dashed"), h("span", { class: "step-name" }, nodeName(id)), h("span", { class: "step-more" }, "waiting"));
 
+/** What a run waits for that nothing works on. @param {RunView} run */
+function restWords(run) {
+  const endpoints = run.waitsFor.map((name) => name.replace(/^endpoint:/, ""));
+  if (endpoints.length === 0) return `It sleeps until ${full(run.sleepsUntil ?? 0)}. You can stop it.`;
+  return `It waits for the model ${endpoints.join(" or ")}, which rests after failures or is at its limit, and goes on as soon as it may be asked. You can stop it.`;
+}
+
 /**
  * @param {RunView} run
  * @param {string[]} planned the graph's nodes, in order, as far as known
@@ -98,11 +105,13 @@ export function runProgress(run, planned, now) {
   ].filter(Boolean).join(" · ");
   // The monotonic clock counts from the page's opening, as does `news` while nothing has come yet.
   const quiet = active && run.status === "running" && now.monotonic - run.news > QUIET_MS;
+  const rests = active && run.status === "running" && run.sleepsUntil !== null;
   return [
     h("div", { class: "row run-line" }, runTag(run), h("span", { class: "note" }, summary)),
     active && total !== null && total > 0 && h("progress", { class: "meter", max: String(total), value: String(done), "aria-label": "Steps done" }),
     run.status !== "interrupted" && active && (total === null || total === 0) && h("progress", { class: "meter", "aria-label": "Running" }),
-    quiet && h("p", { class: "note quiet-note" }, icon("timer"), " No news for 30 s. A model may be slow or waking up; you can wait, or stop the run."),
+    rests ? h("p", { class: "note rest-note" }, icon("hourglass"), ` ${restWords(run)}`)
+      : quiet && h("p", { class: "note quiet-note" }, icon("timer"), " No news for 30 s. A model may be slow or waking up; you can wait, or stop the run."),
     (nodes.length > 0 || active) &&
       h("ul", { class: "steps", "aria-label": "Steps" }, nodes.map((node) => nodeRow(node, run, now.clock)),
         active && planned.filter((id) => !seen.has(id)).map(waitingRow)),

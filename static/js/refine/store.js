@@ -10,6 +10,7 @@ import { emptyState, isActive, reduce } from "./reduce.js";
 const EVENTS_PAGE = 1000;
 const GRAPH_RUNS_READ = 200;
 const REPORTS_READ = 20;
+const LOOK_AFTER_MS = 10_000;
 
 export class SessionStore {
   /**
@@ -25,6 +26,8 @@ export class SessionStore {
     /** Graph definitions' node ids by "graph:version". @type {Map<string, string[]>} */
     this.plans = new Map();
     this.queued = false;
+    /** When runs were last asked for that told nothing. @type {Map<string, number>} */
+    this.looked = new Map();
     /** What is being fetched, and whether it was wanted again meanwhile. @type {Map<string, boolean>} */
     this.fetching = new Map();
     this.socket = new SessionSocket({
@@ -86,6 +89,18 @@ export class SessionStore {
     for (const node of Object.values(this.state.runs[run].nodes)) {
       if (node.status === "started") this.#askForText(node.id, this.state.runs[run].texts[node.id]?.points ?? 0);
     }
+  }
+
+  /**
+   * Asks for a run of which nothing was heard for a while, one at a time: no event says that it only waits, and for what.
+   * @param {number} now by the monotonic clock
+   */
+  lookAtTheQuiet(now) {
+    const due = Object.values(this.state.runs).find((run) =>
+      run.status === "running" && now - Math.max(run.news, this.looked.get(run.id) ?? 0) >= LOOK_AFTER_MS);
+    if (!due) return;
+    this.looked.set(due.id, now);
+    this.#fetch(`run:${due.id}`);
   }
 
   /** @param {string} run */
