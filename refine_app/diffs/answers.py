@@ -95,10 +95,10 @@ def read_answer(answer: str, *, base: str, languages: Sequence[str] = (), cut_of
     """The texts and edits that an answer gives."""
     if len(answer) > MAX_ANSWER:
         raise AnswerTooLong(f"The answer has {len(answer)} characters; at most {MAX_ANSWER} are read.", answer)
-    text = without_thoughts(clean(answer), base).strip("\n")
+    text = without_thoughts(clean(answer).removeprefix(BYTE_ORDER_MARK), base).strip("\n")
     if not text.strip():
         raise EmptyAnswer("The answer is empty; give the whole new text in one fenced block.", answer)
-    fences = _fences_of(text, base, languages)
+    fences = [] if _is_bare(text, base) else _fences_of(text, base, languages)
     if not fences:
         return _without_fence(text, base, cut_off, answer)
     if not fences[-1].closed:
@@ -156,7 +156,7 @@ def _chosen(reading: Reading, outlines: Mapping[str, Outline | None], instructio
             f"The answer gives {len(whole)} different versions of the whole text; give one, in one fenced block.",
             reading.answer,
         )
-    parts = [block for block in blocks if block.top]
+    parts = [block for block in blocks if block.top or block.text.strip("\n") not in base.text]
     if parts and all(is_part(block, base) for block in parts):
         return Answer(conform(merge_parts(parts, base, reading.answer), reading.base), reading.summary, "parts")
     raise AmbiguousAnswer(
@@ -265,11 +265,29 @@ def _fences_of(text: str, base: str, languages: Sequence[str]) -> list[Fence]:
     outer = read_outer_fence(text)
     if outer is not None:
         return [outer]
+    if all(fence.closed and fence.info.lower() in MARKDOWN for fence in fences):
+        return fences
     raise AmbiguousAnswer(
         "It is not certain where the document ends, because it holds fences itself; put it in a fence that is longer "
         "than any of its own.",
         text,
     )
+
+
+def _is_bare(text: str, base: str) -> bool:
+    """Whether a text that holds fences is a document that does: what is around its fences is the base's."""
+    if not holds_fences(base):
+        return False
+    around = _around(base, read_fences(base))
+    kept = around & _around(text, read_fences(text))
+    return bool(around) and len(kept) * 2 > len(around)
+
+
+def _around(text: str, fences: Sequence[Fence]) -> set[str]:
+    """The longer lines that stand in no fence."""
+    inside = {at for fence in fences for at in range(fence.first_line, fence.last_line + 1)}
+    lines = (line.strip() for at, line in enumerate(text.split("\n")) if at not in inside)
+    return {line for line in lines if len(line) > 3}
 
 
 def _may_hold_fences(base: str, languages: Sequence[str]) -> bool:

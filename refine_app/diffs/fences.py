@@ -32,7 +32,8 @@ def read_fences(text: str) -> list[Fence]:
 def read_outer_fence(text: str) -> Fence | None:
     """A document that holds fences itself, in fences no longer than those: the first one with the last one.
 
-    None when the fences between them do not come in pairs, so that nobody can say where the document ends.
+    None when the fences between them do not come in pairs, so that nobody can say where the document ends. A fence that
+    names a language opens a block and ends none.
     """
     lines = text.split("\n")
     marks = [(at, found) for at, line in enumerate(lines) if (found := _FENCE.match(line.rstrip("\r"))) is not None]
@@ -43,7 +44,7 @@ def read_outer_fence(text: str) -> Fence | None:
     same = [(at, found) for at, found in marks if found[2][0] == opening[2][0] and len(found[2]) >= size]
     last, closing = same[-1]
     code = "".join(f"{_unindented(line, indent)}\n" for line in lines[first + 1 : last])
-    if last == first or closing[3] or len(same) % 2:
+    if last == first or closing[3] or len(same) % 2 or any(found[3] for _, found in same[2:-1:2]):
         return None
     return Fence(opening[3], code, first, last, closed=True)
 

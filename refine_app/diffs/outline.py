@@ -45,11 +45,13 @@ class Definition:
 
 
 Outline = Sequence[Definition]
+BY_CONTENT = ("instruction", "cell")
+"""Kinds of definitions that have no name but what they say: one that was changed is one that is new."""
 HOLLOW = 5
 """A body of so many lines of code is one that can be lost."""
 PLACEHOLDER = re.compile(
     r"^\s*(#|//|/\*|\*|<!--|--(?!-)|;|%|\{/\*|\(\*|REM\b|\.\.\.|…|\[\.\.\.\]|<snip|\(\.\.\."
-    r"|(pass|todo!\(\)|unimplemented!\(\)|raise NotImplementedError\b.*);?\s*$)",
+    r"|(pass|todo!\(\)|unimplemented!\(\)|raise NotImplementedError\b.*);?\s*((#|//).*)?$)",
     re.IGNORECASE,
 )
 """A line that says something about code and is none: a comment, an ellipsis, a stand-in."""
@@ -176,14 +178,24 @@ def hollowed(old: str, new: str, before: Outline, after: Outline, *, limit: int 
     found = []
     for definition in before:
         twins = places.get(definition.simple_name, ())
-        if len(twins) != 1 or definition.end - definition.start < HOLLOW:
+        if len(twins) != 1:
             continue
         was = _code_in(old_lines[definition.start : definition.end])
         body = new_lines[twins[0].start : twins[0].end]
-        remarks = [line for line in body if PLACEHOLDER.match(line) and line not in old_lines]
-        if len(was) >= HOLLOW and remarks and len(_code_in(body)) * 3 <= len(was):
+        remarks = [at for at, line in enumerate(body) if PLACEHOLDER.match(line) and line not in old_lines]
+        if not remarks:
+            continue
+        little = len(was) >= HOLLOW and len(_code_in(body)) * 3 <= len(was)
+        if little or (len(_code_in(body)) < len(was) and _says_only(body, remarks)):
             found.append(Loss(definition.name, f"body of the {definition.kind}", definition.start + 1))
     return found[:limit]
+
+
+def _says_only(body: Sequence[str], remarks: Sequence[int]) -> bool:
+    """Whether there is nothing in a body but these remarks: what opens it is before them, what ends it behind."""
+    above, below = _code_in(body[: remarks[0]]), _code_in(body[remarks[-1] + 1 :])
+    opened = bool(above) and above[-1].rstrip().endswith(("{", ":", "=>", "("))
+    return opened and not any(_LETTER.search(line) for line in below)
 
 
 def _code_in(lines: Sequence[str]) -> list[str]:
@@ -206,9 +218,9 @@ def _without_renamed(
 
 
 def _body(definition: Definition, lines: Sequence[str]) -> str:
-    """Its lines without its name, blanks squeezed."""
+    """Its lines without its name, blanks squeezed; with it where there is nothing else."""
     text = " ".join(" ".join(lines[definition.start : definition.end]).split())[:MAX_COMPARED]
-    return text.replace(definition.simple_name, "")
+    return text.replace(definition.simple_name, "").strip() or text
 
 
 def _alike(one: str, other: str) -> bool:
@@ -223,7 +235,7 @@ def _holds(outer: Definition, inner: Definition) -> bool:
 _LESS = re.compile(
     r"\b(remov\w*|delet\w*|drop\w*|strip\w*|eliminat\w*|get rid of|without|inlin\w*|merg\w*|combin\w*|renam\w*"
     r"|replac\w*|split\w*|extract\w*|mov\w*|simplif\w*|clean\w*|prun\w*|consolidat\w*|dedup\w*|shorten\w*|stub\w*"
-    r"|summar\w*)\b",
+    r"|summar\w*|trim\w*|tighten\w*|condens\w*|concise\w*|shorter|cut down|keep only|only keep)\b",
     re.IGNORECASE,
 )
 _LETTER = re.compile(r"\w")

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from refine_app.diffs.errors import AmbiguousAnswer
-from refine_app.diffs.outline import Definition, Outline
+from refine_app.diffs.outline import BY_CONTENT, PLACEHOLDER, Definition, Outline
+from refine_app.diffs.shortened import is_cut_short, without_blank_end
 
 _IMPORT = re.compile(
     r"^\s*(import\b|from\b.{1,200}\bimport\b|use\b|#include\b|package\b|using\b|const .{1,200}require\()"
@@ -96,7 +97,8 @@ def _places_of(block: Block, base: Block, answer: str) -> list[_Place]:
                 answer,
             )
         else:
-            if last is None or last.depth:
+            is_begun = any(other.simple_name.startswith(one.simple_name) for other in base.outline)
+            if last is None or last.depth or one.kind in BY_CONTENT or (is_begun and one is block.top[-1]):
                 raise AmbiguousAnswer(
                     f"The answer gives {one.name!r}, which the document does not have, without saying where it "
                     "belongs; give the whole new text in one fenced block.",
@@ -113,7 +115,7 @@ def _replaced(one: Definition, other: Definition, block: Block, base: Block, ans
     given = {it.simple_name for it in block.outline if one.start <= it.start < one.end and it.depth == one.depth + 1}
     lost = [it for it in members if it.simple_name not in given]
     if not lost:
-        return [_Place(other.start, other.end, _indented(_lines_of(one, block), _indent(base.lines[other.start])))]
+        return [_in_place_of(other, one, block, base, answer)]
     if not given:
         raise AmbiguousAnswer(
             f"The answer gives {one.name!r} without {', '.join(repr(it.simple_name) for it in lost[:5])}; give "
@@ -129,9 +131,24 @@ def _replaced(one: Definition, other: Definition, block: Block, base: Block, ans
                 "give the whole new text in one fenced block.",
                 answer,
             )
-        lines = _indented(_lines_of(it, block), _indent(base.lines[found[0].start]))
-        places.append(_Place(found[0].start, found[0].end, lines))
+        places.append(_in_place_of(found[0], it, block, base, answer))
     return places
+
+
+def _in_place_of(old: Definition, new: Definition, block: Block, base: Block, answer: str) -> _Place:
+    """A definition's lines for its old ones. The blank lines below it are the base's."""
+    before = without_blank_end(base.lines[old.start : old.end])
+    lines = without_blank_end(_indented(_lines_of(new, block), _indent(base.lines[old.start])))
+    # Where a definition ends with the next one, remarks on what was left out stand in it.
+    while lines and PLACEHOLDER.match(lines[-1]) and not lines[-1].lstrip().startswith("* ") and lines[-1] not in before:
+        lines = without_blank_end(lines[:-1])
+    if is_cut_short(before, lines):
+        raise AmbiguousAnswer(
+            f"The answer gives {new.name!r} without its end, from {before[-1].strip()[:80]!r} on; give the whole new "
+            "text in one fenced block.",
+            answer,
+        )
+    return _Place(old.start, old.start + len(before), lines)
 
 
 def _outside(block: Block) -> list[str]:

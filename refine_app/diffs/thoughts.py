@@ -102,7 +102,9 @@ def _is_within_fence(text: str, at: int) -> bool:
 
 def _is_quoted(text: str, start: int, end: int) -> bool:
     """Whether a mark stands in a string of code, or is spoken of in prose."""
-    return (start > 0 and text[start - 1] in _QUOTES) or text[end : end + 1] in tuple(_QUOTES)
+    if start > 0 and text[start - 1] in _QUOTES:
+        return True
+    return text[end : end + 1] in tuple(_QUOTES) and not text.startswith("```", end)
 
 
 def _without_remains(text: str) -> str:

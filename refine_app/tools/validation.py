@@ -8,10 +8,12 @@ from typing import Any
 
 from graphs_app.engine.checkpoint import Json
 from graphs_app.engine.registry import ToolContext
-from refine_app.diffs.outline import Outline, hollowed, in_words, losses
+from refine_app.diffs.outline import Outline, asks_for_less, hollowed, in_words, losses
+from refine_app.diffs.shortened import lost_lines
 from refine_app.tools.analysis import Analysis, analyse, outline_of
 from refine_app.tools.errors import InvalidOutput
 from refine_app.tools.findings import Findings, faults, find_issues
+from refine_app.tools.languages import LANGUAGES
 
 MAX_REPAIRS = 3
 """How often a model is told what its text failed and asked again."""
@@ -103,26 +105,35 @@ async def check_text(old: str, new: str, language: str, *, instruction: str = ""
         outline_of(old, language),
         outline_of(new, language),
     )
-    definitions = await asyncio.to_thread(_check_definitions, old, new, outline_before, outline_after, instruction)
+    outlines = (outline_before, outline_after)
+    definitions = await asyncio.to_thread(_check_definitions, old, new, language, outlines, instruction)
     checks = [_check_syntax(before, after)]
     if language == "python" and after.syntax is not None:
         checks.append(_check_compiles(before, after.syntax))
     return [*checks, _check_findings(found_before, found_after), definitions]
 
 
-def _check_definitions(old: str, new: str, before: Outline | None, after: Outline | None, instruction: str) -> Check:
-    """What the old text defines and nobody asked to take away is still there."""
+def _check_definitions(
+    old: str, new: str, language: str, outlines: Sequence[Outline | None], instruction: str
+) -> Check:
+    """What the old text defines and nobody asked to take away is still there, and so is its end."""
+    before, after = outlines
+    plain_old, plain_new = old.replace("\r\n", "\n"), new.replace("\r\n", "\n")
+    lost = []
+    if before is not None and after is not None:
+        lost += losses(plain_old, plain_new, before, after, instruction=instruction)
+        lost += hollowed(plain_old, plain_new, before, after)
+    if not lost and not asks_for_less(instruction):
+        lost += lost_lines(plain_old, plain_new, is_outlined=bool(before) and language in LANGUAGES)
+    if lost:
+        detail = (
+            f"the document has {in_words(lost)}, and the new text does not, though the instruction does not ask for "
+            "that"
+        )
+        return _check(DEFINITIONS, "failed", detail) | {"losses": [asdict(loss) for loss in lost]}
     if before is None or after is None:
         return _check(DEFINITIONS, "skipped", "nothing was checked: what such a text defines cannot be told")
-    plain_old, plain_new = old.replace("\r\n", "\n"), new.replace("\r\n", "\n")
-    lost = losses(plain_old, plain_new, before, after, instruction=instruction)
-    lost += hollowed(plain_old, plain_new, before, after)
-    if not lost:
-        return _check(DEFINITIONS, "passed", f"{len(before)} before, {len(after)} now, none of them lost")
-    detail = (
-        f"the document has {in_words(lost)}, and the new text does not, though the instruction does not ask for that"
-    )
-    return _check(DEFINITIONS, "failed", detail) | {"losses": [asdict(loss) for loss in lost]}
+    return _check(DEFINITIONS, "passed", f"{len(before)} before, {len(after)} now, none of them lost")
 
 
 def _check_syntax(before: Analysis, after: Analysis) -> Check:

@@ -48,6 +48,8 @@ class ModelServer:
         """Words and signs in all deltas that were sent."""
         self.said: list[str] = []
         """What was sent in answer to each request, as far as it came."""
+        self.chooses: Callable[[Request], Behaviour] | None = None
+        """Answers by what was asked, once the script is over; for many who ask at the same time."""
         self._tokens = tokens or _tokens
         self.open = 0
         """Answers under way."""
@@ -134,10 +136,14 @@ class ModelServer:
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         body = await request.json()
         with self._lock:
-            self.requests.append(Request(body, {k.lower(): v for k, v in request.headers.items()}))
+            asked = Request(body, {k.lower(): v for k, v in request.headers.items()})
+            self.requests.append(asked)
             self.said.append("")
             number = len(self.said) - 1
-            does = self.script.pop(0) if self.script else self.default
+            if self.script:
+                does = self.script.pop(0)
+            else:
+                does = self.chooses(asked) if self.chooses is not None else self.default
             self.open += 1
         try:
             return await self._do(request, body, does, number)
