@@ -140,7 +140,7 @@ def _in_place_of(old: Definition, new: Definition, block: Block, base: Block, an
     before = without_blank_end(base.lines[old.start : old.end])
     lines = without_blank_end(_indented(_lines_of(new, block), _indent(base.lines[old.start])))
     # Where a definition ends with the next one, remarks on what was left out stand in it.
-    while lines and PLACEHOLDER.match(lines[-1]) and not lines[-1].lstrip().startswith("* ") and lines[-1] not in before:
+    while lines and lines[-1] not in before and _is_remark(lines[-1]):
         lines = without_blank_end(lines[:-1])
     if is_cut_short(before, lines):
         raise AmbiguousAnswer(
@@ -149,6 +149,11 @@ def _in_place_of(old: Definition, new: Definition, block: Block, base: Block, an
             answer,
         )
     return _Place(old.start, old.start + len(before), lines)
+
+
+def _is_remark(line: str) -> bool:
+    """Whether a line is a comment and no item of a list."""
+    return PLACEHOLDER.match(line) is not None and not line.lstrip().startswith("* ")
 
 
 def _outside(block: Block) -> list[str]:

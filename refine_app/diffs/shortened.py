@@ -16,7 +16,7 @@ from refine_app.diffs.outline import PLACEHOLDER, Loss
 STRETCH = 3
 """So many lines in a row are not taken out by the way."""
 SHOWN = 80
-_SAYS_NOTHING = re.compile(r"^\s*(?:return(?: None| undefined)?|pass|break|continue)?\s*;?\s*$")
+_SAYS_NOTHING = re.compile(r"(?:return(?: None| undefined)?|pass|break|continue)? ?;?")
 _WORD = re.compile(r"\w")
 
 
@@ -85,4 +85,4 @@ def _taken(old: Sequence[str], new: Sequence[str]) -> Iterator[_Taken]:
 
 
 def _is_code(line: str) -> bool:
-    return not _SAYS_NOTHING.match(line) and not PLACEHOLDER.match(line)
+    return not _SAYS_NOTHING.fullmatch(line.strip()) and not PLACEHOLDER.match(line)

@@ -1,3 +1,4 @@
+# ruff: noqa: E501, S311 -- the sentences are models' own, and chance protects nothing
 """Two hundred answers from a grammar of what models do with a real file, each with the text that it may come to.
 
 An answer is a form (whole file, part, diff …) with a mistake or without one, about one change of a file in sources/.
@@ -334,7 +335,9 @@ def whole_with_a_byte_order_mark(source: Source, rng: random.Random) -> Made:
 def whole_after_thoughts(source: Source, rng: random.Random) -> Made:
     opens, closes = rng.choice(THOUGHTS)
     draft = fenced(draft_of(source), source.infos[0])
-    return f"{opens}Let me draft it:\n\n{draft}\nNo, that loses lines.{closes}" + fenced(source.truth, source.infos[0]), True
+    return f"{opens}Let me draft it:\n\n{draft}\nNo, that loses lines.{closes}" + fenced(
+        source.truth, source.infos[0]
+    ), True
 
 
 @form
@@ -346,7 +349,9 @@ def diff_after_thoughts(source: Source, rng: random.Random) -> Made:
 
 @form
 def diff(source: Source, rng: random.Random) -> Made:
-    return rng.choice(PROSE) + fenced("\n".join(diff_of(source, rng.choice((1, 3, 5)))), rng.choice(("diff", "patch"))), True
+    return rng.choice(PROSE) + fenced(
+        "\n".join(diff_of(source, rng.choice((1, 3, 5)))), rng.choice(("diff", "patch"))
+    ), True
 
 
 @form
@@ -451,7 +456,10 @@ def before_and_after_of_the_whole(source: Source, rng: random.Random) -> Made:
 @form
 def thoughts_and_only_the_changed_unit(source: Source, rng: random.Random) -> Made:
     opens, closes = rng.choice(THOUGHTS)
-    return f"{opens}{fenced(draft_of(source), source.infos[0])}{closes}{fenced(changed_unit(source), source.infos[0])}", False
+    return (
+        f"{opens}{fenced(draft_of(source), source.infos[0])}{closes}{fenced(changed_unit(source), source.infos[0])}",
+        False,
+    )
 
 
 # Wrong answers -------------------------------------------------------------------------------------
@@ -459,7 +467,9 @@ def thoughts_and_only_the_changed_unit(source: Source, rng: random.Random) -> Ma
 
 @form
 def elided_unit(source: Source, rng: random.Random) -> Made:
-    return fenced(without(source.truth, rng.choice(source.others), source.said(rng.choice(REMARKS))), source.infos[0]), False
+    return fenced(
+        without(source.truth, rng.choice(source.others), source.said(rng.choice(REMARKS))), source.infos[0]
+    ), False
 
 
 @form
@@ -549,7 +559,11 @@ def cut_off_and_closed(source: Source, rng: random.Random) -> Made:
 @form
 def thoughts_without_end(source: Source, rng: random.Random) -> Made:
     opens, _ = rng.choice([marks for marks in THOUGHTS if marks[0]])
-    return f"{opens}A draft:\n\n{fenced(draft_of(source), source.infos[0])}\nBut wait", False, rng.choice(("stop", "length"))
+    return (
+        f"{opens}A draft:\n\n{fenced(draft_of(source), source.infos[0])}\nBut wait",
+        False,
+        rng.choice(("stop", "length")),
+    )
 
 
 @form
