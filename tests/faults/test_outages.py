@@ -20,7 +20,7 @@ from tests.servers.own_redis import OwnRedis
 from tests.servers.postgres import create_database
 from tests.servers.site import Site, build, tear_down
 
-pytestmark = [pytest.mark.once, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.once, pytest.mark.timeout(300), pytest.mark.xdist_group("outages")]
 
 AT_ONCE_S = 10.0
 """Far less than any of the outages lasts, and far more than an answer takes on a machine that is busy."""

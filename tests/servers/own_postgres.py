@@ -50,9 +50,12 @@ class OwnPostgres:
 
 
 def start() -> OwnPostgres:
+    """One for each process of the run: what one process stops, another may be using."""
+    name = f"outages-{os.environ.get('PYTEST_XDIST_WORKER', 'main')}"
+
     def start_it(folder: Path) -> Server:
-        inner = folder / "outages"
+        inner = folder / name
         inner.mkdir(mode=0o755)
         return start_in(inner)
 
-    return OwnPostgres(start_once("outages-postgres", start_it))
+    return OwnPostgres(start_once(name, start_it))
