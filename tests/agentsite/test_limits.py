@@ -14,7 +14,9 @@ from rest_framework.test import APIClient
 from agentsite.middleware import QUIET
 from graphs_app.models import Run
 from sessions_app.api.base import ApiView
-from sessions_app.limits import policies
+from sessions_app.limits import limiter, policies
+from sessions_app.limits.limiter import Limiter
+from sessions_app.limits.memory_store import MemoryStore
 from sessions_app.limits.policies import Policy
 from sessions_app.models import Session, User
 from tests.sessions_app.conftest import make_user
@@ -22,6 +24,13 @@ from tests.sessions_app.conftest import make_user
 RIGHT, WRONG = "the right one of Boss", "a guess"
 MARKS = re.compile(r'"[a-z-]+";q=\d+;w=\d+(, "[a-z-]+";q=\d+;w=\d+)*')
 STANDS = re.compile(r'"[a-z_-]+";r=\d+;t=\d+(, "[a-z_-]+";r=\d+;t=\d+)*')
+
+
+@pytest.fixture(autouse=True)
+def _time_stands_still(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However slow this machine is, no window moves on while a test counts to its limit."""
+    stopped = Limiter(MemoryStore(clock=lambda: 1_000_000.0), None)
+    monkeypatch.setattr(limiter, "current", lambda: stopped)
 
 
 @pytest.fixture
