@@ -5,7 +5,7 @@ import hashlib
 import json
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,8 @@ from refine_app.tools.languages import LANGUAGES
 ROOT = Path(__file__).resolve().parents[2]
 _START = "import sys; sys.path.insert(0, sys.argv[1]); from refine_app.tools.analysis_child import main; main()"
 EVERYTHING = ("syntax", "functions", "complexity", "outline")
+STRUCTURE = ("syntax", "outline")
+"""What an answer and its check both ask of a new text: one child process for the two of them."""
 KNOWN_MAX = 200
 _KNOWN: dict[tuple[bytes | str, ...], "Analysis"] = {}
 
@@ -62,11 +64,17 @@ async def analyse(code: str, language: str, want: Sequence[str] = EVERYTHING, *,
     return known.only(want)
 
 
-async def outline_of(text: str, language: str) -> list[Definition] | None:
-    """What a text defines: by its grammar, else by its lines; None where neither can be said."""
+async def structure_of(text: str, language: str) -> Analysis:
+    """Whether a text parses, and what it defines: by its grammar, else by its lines."""
+    analysis = await analyse(text, language, STRUCTURE)
     if language in LANGUAGES:
-        return (await analyse(text, language, ("outline",))).outline
-    return await asyncio.to_thread(outline_by_lines, text, language)
+        return analysis
+    return replace(analysis, outline=await asyncio.to_thread(outline_by_lines, text, language))
+
+
+async def outline_of(text: str, language: str) -> list[Definition] | None:
+    """What a text defines; None where that cannot be said."""
+    return (await structure_of(text, language)).outline
 
 
 async def _analyse(code: str, language: str, want: Sequence[str], limits: Limits) -> Analysis:

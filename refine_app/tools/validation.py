@@ -10,7 +10,7 @@ from graphs_app.engine.checkpoint import Json
 from graphs_app.engine.registry import ToolContext
 from refine_app.diffs.outline import Outline, asks_for_less, hollowed, in_words, losses
 from refine_app.diffs.shortened import lost_lines
-from refine_app.tools.analysis import Analysis, analyse, outline_of
+from refine_app.tools.analysis import Analysis, structure_of
 from refine_app.tools.errors import InvalidOutput
 from refine_app.tools.findings import Findings, faults, find_issues
 from refine_app.tools.languages import LANGUAGES
@@ -97,15 +97,13 @@ async def check_text(old: str, new: str, language: str, *, instruction: str = ""
     """
     if old == new:
         return [{"name": "unchanged", "verdict": "passed", "detail": "the text is as it was"}]
-    before, after, found_before, found_after, outline_before, outline_after = await asyncio.gather(
-        analyse(old, language, ("syntax",)),
-        analyse(new, language, ("syntax",)),
+    before, after, found_before, found_after = await asyncio.gather(
+        structure_of(old, language),
+        structure_of(new, language),
         find_issues(old, language, heed_suppressions=False),
         find_issues(new, language, heed_suppressions=False),
-        outline_of(old, language),
-        outline_of(new, language),
     )
-    outlines = (outline_before, outline_after)
+    outlines = (before.outline, after.outline)
     definitions = await asyncio.to_thread(_check_definitions, old, new, language, outlines, instruction)
     checks = [_check_syntax(before, after)]
     if language == "python" and after.syntax is not None:
