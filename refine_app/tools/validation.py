@@ -44,12 +44,12 @@ async def validate_code(context: ToolContext, state: Mapping[str, Any]) -> Json:
     gave_up = ""
     if failed and state.get("by_rules"):
         gave_up = f"The built-in rules made a text that does not pass: {feedback}"
-    elif failed and rounds_of(context, state)["asked"] > int(context.config.get("max_repairs", MAX_REPAIRS)):
+    elif failed and rounds["asked"] > int(context.config.get("max_repairs", MAX_REPAIRS)):
         gave_up = (
-            f"{state.get('endpoint')!r} was asked {rounds_of(context, state)['asked']} times and never gave a text "
+            f"{state.get('endpoint')!r} was asked {rounds['asked']} times and never gave a text "
             f"that passes. The last one failed {feedback}"
         )
-    verdict = _verdict(context, checks, feedback, gave_up) | {"valid": not failed}
+    verdict = _verdict(context, checks, feedback, gave_up, is_valid=not failed)
     return verdict | ({"rounds": rounds | {"told_of_losses": True}} if lost else {})
 
 
@@ -63,12 +63,12 @@ def _refuse_answer(context: ToolContext, state: Mapping[str, Any]) -> Json:
             f"The answer of {state.get('endpoint')!r} cannot be used, and asking again did not help. "
             f"{problem['message']} It began: {problem['excerpt']!r}"
         )
-    return _verdict(context, [check], problem["message"], gave_up)
+    return _verdict(context, [check], problem["message"], gave_up, is_valid=False)
 
 
-def _verdict(context: ToolContext, checks: list[Check], feedback: str, gave_up: str) -> Json:
+def _verdict(context: ToolContext, checks: list[Check], feedback: str, gave_up: str, *, is_valid: bool) -> Json:
     return {
-        "valid": all(check["verdict"] != "failed" for check in checks),
+        "valid": is_valid,
         "checks": checks,
         "feedback": feedback,
         "gave_up": {"run": str(context.run_id), "message": gave_up} if gave_up else None,
