@@ -68,11 +68,11 @@ def _describe(node: Node, kind: str) -> dict[str, Any] | None:
     name = node.child_by_field_name("name") or _declared_name(node)
     parameters = subject.child_by_field_name("parameters") or _declared_parameters(node)
     return {
-        "name": _text(name) if name is not None else "(no name)",
+        "name": text_of(name) if name is not None else "(no name)",
         "kind": "method" if kind == "function" and _is_in_class(node) else kind,
         "start_line": node.start_point[0] + 1,
         "end_line": node.end_point[0] + 1,
-        "parameters": [_text(p) for p in parameters.named_children if p.type != "comment"] if parameters else [],
+        "parameters": [text_of(p) for p in parameters.named_children if p.type != "comment"] if parameters else [],
     }
 
 
@@ -106,6 +106,7 @@ def _declared_parameters(node: Node) -> Node | None:
     return None
 
 
-def _text(node: Node) -> str:
+def text_of(node: Node) -> str:
+    """A node's text in one line, short enough for a name."""
     text = " ".join((node.text or b"")[: 4 * NAME_LENGTH].decode("utf-8", "replace").split())
     return text[:NAME_LENGTH].replace("\0", "")

@@ -4,7 +4,8 @@ from typing import Any
 
 from tree_sitter import Node, Tree
 
-from refine_app.diffs.outline import MAX_DEFINITIONS, MAX_NAME, Definition
+from refine_app.diffs.outline import MAX_DEFINITIONS, Definition
+from refine_app.tools.functions import text_of
 
 MAX_DEPTH = 12
 
@@ -109,7 +110,7 @@ def _definition(node: Node, named: dict[str, str], owner: str, depth: int, langu
         kind = "function" if kind == "variable" and _is_function(node) else kind
     elif language == "python" and node.type == "assignment" and _is_at_top(node):
         left = node.child_by_field_name("left")
-        kind, name = "variable", _text(left) if left is not None and left.type == "identifier" else ""
+        kind, name = "variable", text_of(left) if left is not None and left.type == "identifier" else ""
     if kind is None or not name:
         return None
     outer = _wrapped(node)
@@ -150,20 +151,20 @@ def _name_of(node: Node, language: str) -> str:
         return ""
     if node.type == "impl_item":
         trait, subject = node.child_by_field_name("trait"), node.child_by_field_name("type")
-        return " for ".join(_text(one) for one in (trait, subject) if one is not None)
+        return " for ".join(text_of(one) for one in (trait, subject) if one is not None)
     if language == "css":
-        return _text(node.named_children[0]) if node.named_children else ""
+        return text_of(node.named_children[0]) if node.named_children else ""
     for field in ("name", "key", "property", "declarator", "left"):
         inner = node.child_by_field_name(field)
         if inner is not None:
-            return _receiver(node) + _text(_innermost(inner))
+            return _receiver(node) + text_of(_innermost(inner))
     return ""
 
 
 def _receiver(node: Node) -> str:
     """Of a method in Go, whose name alone is not its own."""
     receiver = node.child_by_field_name("receiver") if node.type == "method_declaration" else None
-    words = _text(receiver).strip("()").split() if receiver is not None else []
+    words = text_of(receiver).strip("()").split() if receiver is not None else []
     return f"{words[-1].lstrip('*')}." if words else ""
 
 
@@ -175,8 +176,3 @@ def _innermost(node: Node) -> Node:
             return node
         node = inner
     return node
-
-
-def _text(node: Node) -> str:
-    text = " ".join((node.text or b"")[: 4 * MAX_NAME].decode("utf-8", "replace").split())
-    return text[:MAX_NAME].replace("\0", "")
