@@ -41,7 +41,7 @@ class Crowded(Exception):
     """Raised when the bodies that are under way together hold all that they may."""
 
 
-class Turns:
+class ThreadShares:
     """Which requests have a thread: of one address at most so many at once, so that others find one free.
 
     Those beyond wait in their order, on the event loop.
@@ -75,7 +75,7 @@ class HttpApplication(ASGIHandler):
         super().__init__()
         self.load_middleware(is_async=False)
         self.threads = ThreadPoolExecutor(settings.WEB_THREADS, thread_name_prefix="web")
-        self.turns = Turns(max(1, settings.WEB_THREADS // 2))
+        self.shares = ThreadShares(max(1, settings.WEB_THREADS // 2))
         self.health_threads = ThreadPoolExecutor(HEALTH_THREADS, thread_name_prefix="health")
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
@@ -95,7 +95,7 @@ class HttpApplication(ASGIHandler):
             if scope["path"].startswith(HEALTH):
                 response = await loop.run_in_executor(self.health_threads, in_thread)
             else:
-                async with self.turns.of(addresses.of_scope(scope)):
+                async with self.shares.of(addresses.of_scope(scope)):
                     response = await loop.run_in_executor(self.threads, in_thread)
         finally:
             body.close()
