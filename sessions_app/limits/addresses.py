@@ -27,7 +27,8 @@ def of_request(request: HttpRequest) -> str:
 def of_scope(scope: Mapping[str, Any]) -> str:
     """The network that a socket was opened from."""
     client = scope.get("client")
-    return _counted(str(client[0]) if client else "", _forwarded(scope.get("headers", ())))
+    forwarded = _forwarded(scope.get("headers", ())) if settings.BEHIND_PROXY else ""
+    return _counted(str(client[0]) if client else "", forwarded)
 
 
 def digest(address: str) -> str:
