@@ -1,6 +1,8 @@
 """The smallest sensible edits that turn one text into another, so that cursors and other people's typing stay in place.
 
 First what is the same at both ends is left out, then lines are compared, then the ends of each changed block again.
+No edit begins or ends inside a pair of carriage return and line feed: a half that comes alone could be parted from the
+other by what somebody types there at the same time.
 """
 
 import difflib
@@ -48,10 +50,18 @@ def _block(old: str, new: str, at: int) -> list[Edit]:
 
 
 def _trimmed(old: str, new: str) -> tuple[int, int, int]:
-    """Where the difference starts in both, and where it ends in each."""
+    """Where the difference starts in both, and where it ends in each, never inside a pair."""
     start = _common(old, new)
+    if _splits_pair(old, start) or _splits_pair(new, start):
+        start -= 1
     end = _common(old[: start - 1 if start else None : -1], new[: start - 1 if start else None : -1])
+    if _splits_pair(old, len(old) - end) or _splits_pair(new, len(new) - end):
+        end -= 1
     return start, len(old) - end, len(new) - end
+
+
+def _splits_pair(text: str, at: int) -> bool:
+    return text[max(0, at - 1) : at + 1] == "\r\n"
 
 
 def _common(one: str, other: str) -> int:

@@ -49,6 +49,39 @@ def test_an_edit_touches_only_the_lines_that_differ() -> None:
     assert [(edit.removed, edit.inserted) for edit in edits.between(old, new)] == [(2, "ten"), (8, "")]
 
 
+@given(st.text(alphabet="a\n\r", max_size=30), st.text(alphabet="a\n\r", max_size=30))
+def test_no_edit_begins_or_ends_inside_a_pair(old: str, new: str) -> None:
+    moved = 0
+    for edit in edits.between(old, new):
+        inside = [(old, edit.at), (old, edit.at + edit.removed)]
+        inside += [(new, edit.at + moved), (new, edit.at + moved + len(edit.inserted))]
+        assert [text[max(0, at - 1) : at + 1] == "\r\n" for text, at in inside] == [False] * 4
+        moved += len(edit.inserted) - edit.removed
+
+
+@pytest.mark.parametrize("client", [1, 2**31])
+@pytest.mark.parametrize(
+    ("old", "new", "merged"),
+    [
+        ("one\ntwo", "one\r\ntwo", "oneX\r\ntwo"),
+        ("one\ntwo\n", "one\r\ntwo\r\n", "oneX\r\ntwo\r\n"),
+        ("one\r\ntwo\r\n", "one\ntwo\n", "oneX\ntwo\n"),
+        ("one\ntwo\r\n", "one\r\ntwo\n", "oneX\r\ntwo\n"),
+    ],
+)
+def test_what_is_typed_at_a_lines_end_while_the_ends_change_stays_before_them(
+    client: int, old: str, new: str, merged: str
+) -> None:
+    server = Replica(TEXT, client=2**20)
+    server.edit(edits.between("", old))
+    page = Replica.of(TEXT, server.state(), client=client)
+    typed = page.edit([edits.Edit(3, 0, "X")])
+    put = server.edit(edits.between(old, new))
+    server.apply(typed)
+    page.apply(put)
+    assert server.text() == page.text() == merged
+
+
 def test_an_update_that_comes_again_changes_nothing() -> None:
     replica = replica_with("one")
     other = Replica(TEXT)
