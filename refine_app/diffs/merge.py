@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from refine_app.diffs.alignment import align
 from refine_app.diffs.errors import HunkMismatch
-from refine_app.diffs.lines import number_lines, split_lines
+from refine_app.diffs.lines import line_ending, number_lines, split_lines
 from refine_app.diffs.unified import NO_NEWLINE, Hunk
 
 
@@ -183,8 +183,14 @@ def _edits(current: Sequence[str], splices: Sequence[tuple[int, int, tuple[str, 
         text = "".join(lines)
         # A line added after a last line that has no line feed would run into it.
         if text and start and start == end and not current[start - 1].endswith("\n"):
-            text = "\n" + text
+            text = _line_ending_near(current, start - 1) + text
         if text and end < len(current) and not text.endswith("\n"):
-            text += "\n"
+            text += _line_ending_near(current, end)
         edits.append(Edit(offsets[start], offsets[end] - offsets[start], text))
     return tuple(edits)
+
+
+def _line_ending_near(lines: Sequence[str], at: int) -> str:
+    """As the line at a place ends; where that is the last one and has no end, as the one before."""
+    ended = [line for line in lines[max(0, at - 1) : at + 1] if line.endswith("\n")]
+    return line_ending(ended[-1:])

@@ -81,6 +81,15 @@ def test_a_hunk_that_drops_the_final_newline_does_not_glue_lines_that_came_after
     assert merged.text == "a\nb\nc\n"
 
 
+def test_a_line_end_that_a_hunk_lacks_is_that_of_its_neighbours() -> None:
+    dropped = make_diff("a\r\nb\r\n", "a\r\nb").hunks
+    merged = merge_hunks(base="a\r\nb\r\n", current="a\r\nb\r\nc\r\n", hunks=dropped)
+    assert merged.text == "a\r\nb\r\nc\r\n"
+    added = make_diff("a\r\nb\r\n", "a\r\nb\r\nnew\r\n").hunks
+    merged = merge_hunks(base="a\r\nb\r\n", current="a\r\nb", hunks=added)
+    assert "\n" not in merged.text.replace("\r\n", "")
+
+
 def test_a_hunk_of_another_text_is_refused() -> None:
     hunks = make_diff("a\nb\n", "a\nc\n").hunks
     with pytest.raises(HunkMismatch, match="line 1"):
