@@ -1,10 +1,5 @@
 """The pages' pure modules, run where they run: in Chromium."""
 
-from collections.abc import Iterator
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import pytest
@@ -12,33 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from playwright.sync_api import Browser, Page, expect
 
+from tests.journeys.conftest import STATIC
+
 DASH = "\N{EN DASH}"
-STATIC = Path(__file__).resolve().parents[2] / "static"
-
-
-class Quiet(SimpleHTTPRequestHandler):
-    def log_message(self, format: str, *args: Any) -> None:
-        """Nothing: the test tells what went wrong."""
-
-
-@pytest.fixture(scope="module")
-def static_url() -> Iterator[str]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(STATIC)))
-    thread = Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
-    thread.join()
-
-
-@pytest.fixture(scope="module")
-def blank(browser: Browser, static_url: str) -> Iterator[Page]:
-    context = browser.new_context()
-    page = context.new_page()
-    page.goto(f"{static_url}/vendor/")
-    yield page
-    context.close()
 
 
 REBASE = """async ({base, sent, typed, remote}) => {

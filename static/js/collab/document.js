@@ -10,7 +10,6 @@ import {
   Awareness,
   applyUpdate,
   Compartment,
-  EditorState,
   EditorView,
   keymap,
   SharedDoc,
@@ -22,7 +21,7 @@ import {
 } from "../../vendor/agentsite-vendor-1.2.0.js";
 import { ApiError } from "../net/api.js";
 import { remoteCursors } from "./cursors.js";
-import { crlf, hasOnlyCrlf } from "./line_ends.js";
+import { lineEnds } from "./line_ends.js";
 import { Provider } from "./provider.js";
 import { applied, changesBetween, rebase, toText, unchanged } from "./rebase.js";
 import { Unsaved } from "./unsaved.js";
@@ -76,8 +75,7 @@ export class SharedDocument {
     /** @type {(() => void)[]} who waits for the next change of what is stored */
     this.waiting = [];
     this.extension = [
-      EditorState.lineSeparator.of("\n"),
-      hasOnlyCrlf(text) ? crlf : [],
+      lineEnds,
       EditorView.updateListener.of((update) => {
         if (!update.docChanged) return;
         if (this.undoRecovered) this.undoRecovered = this.undoRecovered.map(update.changes);

@@ -134,7 +134,7 @@ class AgentCaret extends WidgetType {
 
 /** @param {import("@codemirror/state").Text} doc @param {Agent[]} agents */
 function decorationsOf(doc, agents) {
-  const lines = doc.toJSON();
+  const lines = doc.toJSON().map((line) => line.replace(/\r$/, "")); // as the lines of hunks are compared
   const ranges = [];
   for (const agent of agents) {
     for (const hunk of agent.hunks) {

@@ -7,6 +7,7 @@
  */
 
 import { ChangeSet, diff, Text } from "../../vendor/agentsite-vendor-1.2.0.js";
+import { withWholePairs } from "./pairs.js";
 
 /** @typedef {import("@codemirror/state").ChangeSet} Changes */
 
@@ -29,12 +30,8 @@ export const unchanged = (text) => ChangeSet.empty(text.length);
  */
 export function changesBetween(from, to) {
   if (from === to) return unchanged(from);
-  const specs = diff(from, to, { scanLimit: 4000, timeout: 250 }).map((change) => ({
-    from: change.fromA,
-    to: change.toA,
-    insert: to.slice(change.fromB, change.toB),
-  }));
-  return ChangeSet.of(specs, from.length, LINE);
+  const changes = diff(from, to, { scanLimit: 4000, timeout: 250 });
+  return ChangeSet.of(withWholePairs([...changes], from, to), from.length, LINE);
 }
 
 /** @param {Changes} changes @returns {{from: number, to: number, insert: string}[]} */
