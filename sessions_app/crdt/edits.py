@@ -1,15 +1,21 @@
 """The smallest sensible edits that turn one text into another, so that cursors and other people's typing stay in place.
 
-First what is the same at both ends is left out, then lines are compared, then the ends of each changed block again.
-No edit begins or ends inside a pair of carriage return and line feed: a half that comes alone could be parted from the
-other by what somebody types there at the same time.
+First what is the same at both ends is left out, then lines are compared whatever their ends, then the ends of each
+changed block again. A line's end is an edit of its own: what somebody types meanwhile stays on its line. No edit begins
+or ends inside a pair of carriage return and line feed: a half that comes alone could be parted from the other.
 """
 
 import difflib
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 COMPARED = 4_000_000
 """Up to this product of line counts lines are compared; beyond it the changed middle is replaced as one."""
+
+EDITS = 2_000
+"""Where there are more, neighbours become one: a document takes a time for each that grows with its length."""
+
+LINE_ENDS = ("\r\n", "\n", "\r")
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,32 +27,98 @@ class Edit:
     inserted: str
 
 
+@dataclass(frozen=True, slots=True)
+class _Span:
+    """What differs: from where to where in the old text, and in the new one."""
+
+    old_start: int
+    old_end: int
+    new_start: int
+    new_end: int
+
+
 def between(old: str, new: str) -> list[Edit]:
     """The edits from one text to another, in order; their offsets are those of the old text."""
     edits: list[Edit] = []
-    start, old_end, new_end = _trimmed(old, new)
-    at = len(old[:start].encode())
-    old_lines = old[start:old_end].splitlines(keepends=True)
-    new_lines = new[start:new_end].splitlines(keepends=True)
-    if len(old_lines) * len(new_lines) > COMPARED:
-        opcodes = [("replace", 0, len(old_lines), 0, len(new_lines))]
-    else:
-        matcher = difflib.SequenceMatcher(None, old_lines, new_lines, autojunk=False)
-        opcodes = list(matcher.get_opcodes())
-    for tag, i, j, k, m in opcodes:
-        before = "".join(old_lines[i:j])
-        if tag != "equal":
-            edits += _block(before, "".join(new_lines[k:m]), at)
-        at += len(before.encode())
+    at = done = 0
+    for span in _few(list(_differences(old, new))):
+        at += len(old[done : span.old_start].encode())
+        removed = len(old[span.old_start : span.old_end].encode())
+        edits.append(Edit(at=at, removed=removed, inserted=new[span.new_start : span.new_end]))
+        at += removed
+        done = span.old_end
     return edits
 
 
-def _block(old: str, new: str, at: int) -> list[Edit]:
+def _few(spans: list[_Span]) -> list[_Span]:
+    size = -(-len(spans) // EDITS) or 1
+    groups = [spans[at : at + size] for at in range(0, len(spans), size)]
+    return [_Span(each[0].old_start, each[-1].old_end, each[0].new_start, each[-1].new_end) for each in groups]
+
+
+def _differences(old: str, new: str) -> Iterator[_Span]:
     start, old_end, new_end = _trimmed(old, new)
-    removed, inserted = old[start:old_end], new[start:new_end]
-    if not removed and not inserted:
-        return []
-    return [Edit(at=at + len(old[:start].encode()), removed=len(removed.encode()), inserted=inserted)]
+    old_lines = old[start:old_end].splitlines(keepends=True)
+    new_lines = new[start:new_end].splitlines(keepends=True)
+    old_at = new_at = start
+    for tag, i, j, k, m in _opcodes([_bare(line) for line in old_lines], [_bare(line) for line in new_lines]):
+        if tag == "equal" or (tag == "replace" and j - i == m - k):
+            for was, is_now in zip(old_lines[i:j], new_lines[k:m], strict=True):
+                yield from _in_line(was, is_now, old_at, new_at)
+                old_at += len(was)
+                new_at += len(is_now)
+        else:
+            was, is_now = "".join(old_lines[i:j]), "".join(new_lines[k:m])
+            yield from _in_block(was, is_now, old_at, new_at)
+            old_at += len(was)
+            new_at += len(is_now)
+
+
+def _opcodes(old: list[str], new: list[str]) -> Iterable[tuple[str, int, int, int, int]]:
+    """As difflib's, for lines; what is the same at both ends costs no comparison of all with all."""
+    start = _common_lines(old, new)
+    end = _common_lines(old[start:][::-1], new[start:][::-1])
+    old_end, new_end = len(old) - end, len(new) - end
+    if start:
+        yield "equal", 0, start, 0, start
+    if (old_end - start) * (new_end - start) > COMPARED:
+        yield "change", start, old_end, start, new_end
+    else:
+        matcher = difflib.SequenceMatcher(None, old[start:old_end], new[start:new_end], autojunk=False)
+        for tag, i, j, k, m in matcher.get_opcodes():
+            yield tag, start + i, start + j, start + k, start + m
+    if end:
+        yield "equal", old_end, len(old), new_end, len(new)
+
+
+def _common_lines(one: list[str], other: list[str]) -> int:
+    return next((n for n, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
+
+
+def _line_end(line: str) -> str:
+    return next((end for end in LINE_ENDS if line.endswith(end)), "")
+
+
+def _bare(line: str) -> str:
+    """The line as it is compared: with any end, or with none."""
+    end = _line_end(line)
+    return f"{line.removesuffix(end)}\n" if end else line
+
+
+def _in_line(old: str, new: str, old_at: int, new_at: int) -> Iterator[_Span]:
+    if old == new:
+        return
+    old_end, new_end = _line_end(old), _line_end(new)
+    yield from _in_block(old.removesuffix(old_end), new.removesuffix(new_end), old_at, new_at)
+    if old_end != new_end:
+        old_at, new_at = old_at + len(old), new_at + len(new)
+        yield _Span(old_at - len(old_end), old_at, new_at - len(new_end), new_at)
+
+
+def _in_block(old: str, new: str, old_at: int, new_at: int) -> Iterator[_Span]:
+    start, old_end, new_end = _trimmed(old, new)
+    if start < old_end or start < new_end:
+        yield _Span(old_at + start, old_at + old_end, new_at + start, new_at + new_end)
 
 
 def _trimmed(old: str, new: str) -> tuple[int, int, int]:

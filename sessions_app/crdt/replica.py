@@ -143,12 +143,18 @@ class Replica:
         root = self._roots[self.kind.text_root or ""]
 
         def change(doc: Doc[Any]) -> None:
+            # What is new comes before anything goes: among what is deleted, the library would put it behind all of it,
+            # and so behind what somebody types there meanwhile. From the end, so that the offsets before stay right.
             with doc.transaction():
-                for edit in reversed(edits):  # from the end, so that the offsets before stay right
-                    if edit.removed:
-                        del root[edit.at : edit.at + edit.removed]
+                shift = 0
+                for edit in reversed(edits):
                     if edit.inserted:
-                        root.insert(edit.at, edit.inserted)
+                        root.insert(edit.at + edit.removed, edit.inserted)
+                        shift += len(edit.inserted.encode())
+                for edit in reversed(edits):
+                    shift -= len(edit.inserted.encode())
+                    if edit.removed:
+                        del root[edit.at + shift : edit.at + shift + edit.removed]
 
         event = self._observed(lambda: self._guarded(change))
         update = bytes(event.update) if event is not None else inspection.EMPTY

@@ -44,14 +44,18 @@ CREATE = "create"
 NAMES_SHOWN = 3
 NAME_MAX = 100
 
-_client = secrets.randbits(32)
-"""The CRDT client id of this process's own changes. A document's lock keeps its clocks in order."""
+CLIENT_BITS = 16
+"""Of texts that are put at one place at the same time, the one whose client id is the smallest stands first; Yjs takes
+its ids from 32 bits. So a line end that the server puts stands before what somebody types at the start of the line."""
+
+_client = secrets.randbits(CLIENT_BITS)
+"""The CRDT client id of this process's own changes. A document's lock keeps its clocks in order, whoever shares it."""
 
 
 def _start_afresh() -> None:
-    """A forked process must not write under its parent's client id."""
+    """A forked process should not write under its parent's client id."""
     global _client
-    _client = secrets.randbits(32)
+    _client = secrets.randbits(CLIENT_BITS)
 
 
 os.register_at_fork(after_in_child=_start_afresh)

@@ -12,6 +12,7 @@ from sessions_app.crdt import edits, inspection
 from sessions_app.crdt.errors import BadUpdate, MissingUpdates, Poisoned
 from sessions_app.crdt.kinds import GRAPH, TEXT
 from sessions_app.crdt.replica import Replica
+from sessions_app.services.documents import CLIENT_BITS
 from tests.sessions_app.crdt.crash import BAD, FULL, KIND
 from tests.sessions_app.crdt.mutate import misplaced
 
@@ -80,6 +81,41 @@ def test_what_is_typed_at_a_lines_end_while_the_ends_change_stays_before_them(
     server.apply(typed)
     page.apply(put)
     assert server.text() == page.text() == merged
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "at", "merged"),
+    [
+        ("one\ntwo\n", "one\r\ntwo\r\n", 4, "one\r\nXtwo\r\n"),
+        ("one\ntwo\n", "one\r\ntwo\r\n", 6, "one\r\ntwXo\r\n"),
+        ("one\ntwo\n", "one\r\ntwo\r\n", 8, "one\r\ntwo\r\nX"),
+        ("a\n\nb", "a\r\n\r\nb", 2, "a\r\nX\r\nb"),
+        ("a\rb\rc", "a\nb\nc", 2, "a\nXb\nc"),
+        ("one\ntwo\n", "1 one\r\n2 two\r\n", 4, "1 one\r\n2 Xtwo\r\n"),
+        ("one\ntwo\n", "ONE\nTWO\n", 4, "ONE\nXTWO\n"),
+        ("one\ntwo\n", "one\nnew\ntwo\n", 4, "one\nnew\nXtwo\n"),
+        ("one\ntwo\nend\n", "one\r\nend\r\n", 9, "one\r\neXnd\r\n"),
+    ],
+)
+def test_what_is_typed_while_lines_change_stays_on_its_line(old: str, new: str, at: int, merged: str) -> None:
+    server = Replica(TEXT, client=2**CLIENT_BITS - 1)
+    server.edit(edits.between("", old))
+    page = Replica.of(TEXT, server.state(), client=2**CLIENT_BITS)
+    typed = page.edit([edits.Edit(at, 0, "X")])
+    put = server.edit(edits.between(old, new))
+    server.apply(typed)
+    page.apply(put)
+    assert server.text() == page.text() == merged
+
+
+def test_a_long_text_whose_line_ends_all_change_takes_few_edits() -> None:
+    old = "".join(f"line é{n}\n" for n in range(3 * edits.EDITS))
+    new = old.replace("\n", "\r\n")
+    found = edits.between(old, new)
+    assert len(found) == edits.EDITS
+    replica = replica_with(old)
+    replica.edit(found)
+    assert replica.text() == new
 
 
 def test_an_update_that_comes_again_changes_nothing() -> None:
