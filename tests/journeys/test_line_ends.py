@@ -1,10 +1,18 @@
 """A carriage return and its line feed stay together, whatever is done around them, whenever they came."""
 
+import base64
+import itertools
+import random
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
 
+from sessions_app.crdt import edits
+from sessions_app.crdt.kinds import TEXT
+from sessions_app.crdt.replica import Replica
+from sessions_app.services.documents import CLIENT_BITS
 from tests.journeys import steps
 from tests.journeys.conftest import OpenPage, Problems
 from tests.journeys.crdt_clients import Person, YClient, has_node
@@ -282,6 +290,103 @@ TOGETHER = r"""([rounds, start]) => {
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_two_pages_and_another_client_tear_no_pair_and_agree(editors: Page, seed: int) -> None:
     assert editors.evaluate(TOGETHER, [100, seed]) == []
+
+
+TYPED_MEANWHILE = r"""(rounds) => {
+  const { act, editor, lineEnds, vendor } = window.ends;
+  const { SharedDoc, applyUpdate, encodeStateAsUpdate, UndoManager, yCollab } = vendor;
+  const bytes = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+  const coded = (update) => btoa(String.fromCharCode(...update));
+  window.meanwhile = rounds.map(({ state, page, other }) => {
+    const [doc, stock] = [new SharedDoc(), new SharedDoc()];
+    for (const each of [doc, stock]) applyUpdate(each, bytes(state));
+    const text = doc.getText("text");
+    const undoing = new UndoManager(text, { captureTimeout: 0, trackedOrigins: new Set() });
+    const view = editor(text.toString(), [lineEnds, yCollab(text, null, { undoManager: undoing })]);
+    act(view, ["select", [[page, page]]]);
+    act(view, ["type", "X"]);
+    act(view, ["select", [[page, page]]]);
+    stock.getText("text").insert(other, "Y");
+    return { doc, stock, view, text, undoing };
+  });
+  return window.meanwhile.map(({ doc, stock }) => [doc, stock].map((each) => coded(encodeStateAsUpdate(each))));
+}"""
+
+THEN_PUT = r"""(puts) => {
+  const { act, vendor } = window.ends;
+  const bytes = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+  return window.meanwhile.map(({ doc, stock, view, text, undoing }, n) => {
+    for (const each of [doc, stock]) vendor.applyUpdate(each, bytes(puts[n]), "net");
+    const merged = [text, stock.getText("text"), view.state.doc].map(String);
+    act(view, ["type", "Z"]);
+    const typed = view.state.doc.toString();
+    for (const _each of [0, 1]) undoing.undo();
+    const undone = [text, view.state.doc].map(String);
+    view.dom.parentElement.remove();
+    view.destroy();
+    return { merged, typed, undone };
+  });
+}"""
+
+
+@dataclass(frozen=True, slots=True)
+class Meanwhile:
+    """Lines whose ends a PUT changes while two people type, each on a line of their own choice."""
+
+    bodies: list[str]
+    ends: list[str]
+    new_ends: list[str]
+    page: tuple[int, int]
+    other: tuple[int, int]
+
+    @classmethod
+    def any(cls, choice: random.Random) -> "Meanwhile":
+        bodies = [choice.choice(["", "a", "bc", "d e", "f\rg"]) for _ in range(choice.randint(2, 7))]
+        ends, new_ends = ([choice.choice(["\n", "\r\n"]) for _ in bodies[1:]] + [""] for _ in range(2))
+        line, other_line = choice.sample(range(len(bodies)), 2)
+        page = (line, choice.randint(0, len(bodies[line])))
+        return cls(bodies, ends, new_ends, page, (other_line, choice.randint(0, len(bodies[other_line]))))
+
+    @property
+    def old(self) -> str:
+        return "".join(map("".join, zip(self.bodies, self.ends, strict=True)))
+
+    def put(self, page: str, other: str) -> str:
+        """What the text is after the PUT, with what each typed."""
+        bodies = list(self.bodies)
+        for (line, column), typed in ((self.page, page), (self.other, other)):
+            bodies[line] = bodies[line][:column] + typed + bodies[line][column:]
+        return "".join(itertools.chain(*zip(bodies, self.new_ends, strict=True)))
+
+    def offset(self, place: tuple[int, int]) -> int:
+        line, column = place
+        return len("".join(map("".join, zip(self.bodies[:line], self.ends[:line], strict=True)))) + column
+
+
+def coded(update: bytes) -> str:
+    return base64.b64encode(update).decode()
+
+
+@pytest.mark.parametrize("seed", [21, 22, 23])
+def test_what_is_typed_while_a_put_changes_line_ends_stays_on_its_line(editors: Page, seed: int) -> None:
+    choice = random.Random(seed)  # noqa: S311  # a test's dice
+    rounds = [Meanwhile.any(choice) for _ in range(150)]
+    servers = [Replica(TEXT, client=choice.getrandbits(CLIENT_BITS)) for _ in rounds]
+    given = []
+    for one, server in zip(rounds, servers, strict=True):
+        server.edit(edits.between("", one.old))
+        places = {"page": one.offset(one.page), "other": one.offset(one.other)}
+        given.append({"state": coded(server.state()), **places})
+    for one, server, updates in zip(rounds, servers, editors.evaluate(TYPED_MEANWHILE, given), strict=True):
+        server.edit(edits.between(one.old, one.put("", "")))
+        for update in updates:
+            server.apply(base64.b64decode(update))
+        assert server.text() == one.put("X", "Y"), one
+    told = editors.evaluate(THEN_PUT, [coded(server.state()) for server in servers])
+    for one, found in zip(rounds, told, strict=True):
+        assert found["merged"] == [one.put("X", "Y")] * 3, one
+        assert found["typed"] == one.put("ZX", "Y"), one
+        assert found["undone"] == [one.put("", "Y")] * 2, one
 
 
 MERGED = """async ([base, typed, remote]) => {

@@ -118,6 +118,22 @@ function keepPairs(transaction) {
   };
 }
 
+/**
+ * Where the selection is after what somebody else did. What goes and what comes right behind it are one change, or who
+ * stands at the start of a line would stand before it when the line before gets another end.
+ * @param {Transaction} transaction
+ */
+function mappedOverReplacements({ changes, startState }) {
+  /** @type {{from: number, to: number, insert: import("@codemirror/state").Text}[]} */
+  const specs = [];
+  changes.iterChanges((from, to, _fromB, _toB, insert) => {
+    const last = specs.at(-1);
+    if (last && from === to && from === last.to && !last.insert.length) last.insert = insert;
+    else specs.push({ from, to, insert });
+  }, true);
+  return startState.selection.map(ChangeSet.of(specs, startState.doc.length, LINE));
+}
+
 const whole = EditorState.transactionFilter.of((transaction) => {
   const isOthers = transaction.annotation(ySyncAnnotation) || transaction.annotation(Transaction.remote);
   if (transaction.docChanged && !isOthers) {
@@ -125,8 +141,9 @@ const whole = EditorState.transactionFilter.of((transaction) => {
     if (kept) return kept;
   }
   if (!transaction.docChanged && !transaction.selection) return transaction;
-  const selection = outsidePairs(transaction.newDoc, transaction.newSelection);
-  return selection ? [transaction, { selection, sequential: true }] : transaction;
+  const mapped = isOthers && !transaction.selection ? mappedOverReplacements(transaction) : transaction.newSelection;
+  const selection = outsidePairs(transaction.newDoc, mapped) ?? mapped;
+  return selection.eq(transaction.newSelection) ? transaction : [transaction, { selection, sequential: true }];
 });
 
 /** For every document: a text that has no pair now may have one in a moment. */
