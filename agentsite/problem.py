@@ -12,6 +12,7 @@ from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from rest_framework import exceptions
 from rest_framework.response import Response
 
+from sessions_app.conflicts import is_conflict
 from sessions_app.errors import DomainError, RateLimited
 from sessions_app.limits import limiter
 from sessions_app.limits.http import rate_limit_headers
@@ -206,6 +207,7 @@ DETAIL = {
     "not_found": "There is nothing at this path.",
     "internal_error": "The site failed, and has noted it under this request_id. Nothing is half-done: try again.",
     "unavailable": "The database does not answer. Nothing was changed: try again in a moment.",
+    "conflict": "Others changed the same things at the same moment, again and again. Nothing was changed: try again.",
     "too_large": f"The body is over the limit of {settings.REQUEST_BODY_MAX_BYTES:,} bytes.",
     "bad_request": "The request is not one that this site can read: its host, headers or form are malformed.",
 }
@@ -244,6 +246,8 @@ def _told(error: Exception) -> Told:
             return "too_large", DETAIL["too_large"], (), {"limit": settings.DATA_UPLOAD_MAX_MEMORY_SIZE}
         case SuspiciousOperation():
             return "bad_request", str(error) or DETAIL["bad_request"], (), {}
+        case OperationalError() if is_conflict(error):
+            return "unavailable", DETAIL["conflict"], (), {}
         case OperationalError() | InterfaceError():
             return "unavailable", DETAIL["unavailable"], (), {}
         case _:

@@ -31,6 +31,7 @@ from graphs_app.models import NodeRun, node_run_id
 from graphs_app.rows import RunRow
 from graphs_app.store import Fenced, Store
 from graphs_app.telling import events_of
+from sessions_app.conflicts import AGAIN_AT_MOST, is_conflict
 from sessions_app.events import Event
 from sessions_app.services import events
 
@@ -39,9 +40,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-CONFLICTS_AT_MOST = 3
-CONFLICT_STATES = frozenset({"40001", "40P01"})
-"""PostgreSQL's serialization_failure and deadlock_detected."""
 WITH_EFFECTS = (NodeDone, NodeFailed, NodeRetried, Interrupted)
 ROW_ID = attrgetter("id")
 LINE_BYTES = 100_000
@@ -220,16 +218,16 @@ class Writing:
                 self._write_once(self._still_open(parts) if in_doubt else parts, calls)
                 return
             except (OperationalError, InterfaceError) as error:
-                if _is_conflict(error):
+                if is_conflict(error):
                     conflicts += 1
-                    if conflicts > CONFLICTS_AT_MOST:
+                    if conflicts > AGAIN_AT_MOST:
                         raise
                 in_doubt = True
                 self._pause(attempt, parts, error)
 
     def _pause(self, attempt: int, parts: Sequence[Part], error: Exception) -> None:
         """Waits for the database to come back, on a new connection if the old one is gone."""
-        if not self._connection.in_atomic_block and not (_is_conflict(error) and self._connection.is_usable()):
+        if not self._connection.in_atomic_block and not (is_conflict(error) and self._connection.is_usable()):
             self._connection.close()
         delay = BACKOFF_S[min(attempt, len(BACKOFF_S) - 1)]
         logger.warning("journal: %d runs wait for the database, again in %s s: %s", len(parts), delay, error)
@@ -385,7 +383,3 @@ def take_answer(parts: Sequence[Part], answer: Answer) -> None:
             wakeups.wake(run)
         else:
             part.failure = aftermath.lease_lost(run.id)
-
-
-def _is_conflict(error: Exception) -> bool:
-    return getattr(error.__cause__, "sqlstate", None) in CONFLICT_STATES

@@ -21,6 +21,7 @@ def install() -> None:
     """Registers with the app below; called when this app is ready."""
     lifecycle.busy(with_work)
     lifecycle.on_expire(cancel_runs)
+    lifecycle.before_delete(lock_runs)
     texts.register(text_so_far)
     agents.register(presence.at_work)
 
@@ -34,6 +35,11 @@ def with_work(session_ids: Collection[UUID]) -> set[UUID]:
 def cancel_runs(session_id: UUID) -> None:
     """Cancels what runs in a session that has expired."""
     runs.cancel_runs_of_session(session_id=session_id)
+
+
+def lock_runs(session_id: UUID) -> None:
+    """In the journal's order: it locks runs by their ids, and then the sessions that it tells of them."""
+    list(Run.objects.select_for_update().filter(session_id=session_id).order_by("pk").values_list("pk"))
 
 
 def text_so_far(session_id: UUID, node_run_id: UUID) -> TextSoFar | None:

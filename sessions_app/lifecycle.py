@@ -8,8 +8,12 @@ Ended = Callable[[UUID], None]
 Busy = Callable[[Collection[UUID]], Iterable[UUID]]
 """Which of these sessions have work going on, and so are not idle."""
 
+Deleting = Callable[[UUID], None]
+"""Called in the transaction that deletes a session, before the session's own row is locked."""
+
 _ended: list[Ended] = []
 _busy: list[Busy] = []
+_deleting: list[Deleting] = []
 
 
 def on_expire(handler: Ended) -> None:
@@ -22,6 +26,18 @@ def busy(handler: Busy) -> None:
     """Registers a way of telling that a session is not idle, such as a running run."""
     if handler not in _busy:
         _busy.append(handler)
+
+
+def before_delete(handler: Deleting) -> None:
+    """Registers who locks rows that go with a session, and that others lock before they lock the session."""
+    if handler not in _deleting:
+        _deleting.append(handler)
+
+
+def deleting(session_id: UUID) -> None:
+    """Has everyone registered lock what is theirs."""
+    for handler in _deleting:
+        handler(session_id)
 
 
 def ended(session_id: UUID) -> None:

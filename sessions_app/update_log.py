@@ -10,13 +10,14 @@ import logging
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 from django.db import DEFAULT_DB_ALIAS, DatabaseError, InterfaceError, connection, connections, transaction
 from django.utils import timezone
 
-from sessions_app import update_sql
+from sessions_app import conflicts, update_sql
 from sessions_app.crdt import edits, store
 from sessions_app.crdt.errors import BadUpdate
 from sessions_app.crdt.kinds import KINDS
@@ -59,10 +60,14 @@ class DatabaseStore:
             return _owners(DocumentClient.objects.filter(document_id=document, client__in=clients))
 
     def append(self, batches: Sequence[Batch]) -> list[Outcome]:
+        with _failing():
+            return conflicts.retried(partial(self._append_all, batches))
+
+    def _append_all(self, batches: Sequence[Batch]) -> list[Outcome]:
         now = timezone.now()
         outcomes: dict[int, Outcome] = {}
         new: list[list[Any]] = []
-        with _failing(), transaction.atomic(), connection.cursor() as cursor:
+        with transaction.atomic(), connection.cursor() as cursor:
             at_moment = update_sql.moment(now, connection)
             for at in sorted(range(len(batches)), key=lambda it: batches[it].document):  # one order of locks for all
                 outcomes[at] = _append(batches[at], cursor, at_moment, new)

@@ -13,6 +13,12 @@ from agentsite.postgres import patience
 
 class DatabaseWrapper(base.DatabaseWrapper):
     _connection_pools: dict[str, Any]
+    commits = 0
+    """How many transactions of this thread were committed; see sessions_app.conflicts."""
+
+    def _commit(self) -> None:
+        super()._commit()  # type: ignore[misc]  # Django's, unknown to its stubs
+        self.commits += 1
 
     @property
     def pool(self) -> patience.Pool | None:

@@ -21,6 +21,7 @@ from graphs_app.engine.checkpoint import Done, History, Rest
 from graphs_app.engine.host import without_try
 from graphs_app.jsontext import storable
 from graphs_app.models import Interrupt, InterruptStatus, NodeRun, NodeRunStatus, Run, RunStatus, WorkerHeartbeat
+from sessions_app.conflicts import retried
 from sessions_app.services.events import append
 
 POISON = "poison"
@@ -125,7 +126,8 @@ def _claimed(run_ids: Sequence[UUID], owner: str, spared: int) -> list[Run]:
     """Claims; runs that have crashed `spared` times are left alone."""
     lease_s = settings.RUN_LEASE_S
     if connection.vendor == "postgresql":
-        return list(Run.objects.raw(CLAIM_ON_POSTGRES, [list(run_ids), owner, lease_s, list(run_ids), spared]))
+        asked = [list(run_ids), owner, lease_s, list(run_ids), spared]
+        return retried(lambda: list(Run.objects.raw(CLAIM_ON_POSTGRES, asked)))
     found: list[Run] = []
     with transaction.atomic() if len(run_ids) > 1 else nullcontext():
         for run_id in run_ids:

@@ -1,6 +1,9 @@
 """Deletes runs outside sessions after their retention; those of a session go with it."""
 
+from collections.abc import Sequence
 from datetime import timedelta
+from functools import partial
+from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
@@ -8,6 +11,7 @@ from django.db.models import QuerySet
 from django.db.models.functions import Now
 
 from graphs_app.models import Run
+from sessions_app.conflicts import retried
 
 AT_ONCE = 50
 
@@ -22,7 +26,11 @@ def prune_runs() -> int:
     """Deletes what is due, in small transactions; a crash leaves the rest for the next time. Returns how many."""
     pruned = 0
     while found := list(due().order_by("finished_at").values_list("pk", flat=True)[:AT_ONCE]):
-        with transaction.atomic():
-            due().filter(pk__in=found).delete()
+        retried(partial(_delete, found))
         pruned += len(found)
     return pruned
+
+
+def _delete(run_ids: Sequence[UUID]) -> None:
+    with transaction.atomic():
+        due().filter(pk__in=run_ids).delete()

@@ -5,13 +5,14 @@ It only sends ids and answers interrupts conditionally, so two of it at once sen
 
 import logging
 from datetime import timedelta
+from functools import partial
 
-from django.db import transaction
 from django.db.models.functions import Now
 
 from graphs_app import dispatch
 from graphs_app.models import Interrupt, InterruptStatus, Run, RunStatus
 from graphs_app.services import claims, parking, runs
+from sessions_app.conflicts import retried
 
 logger = logging.getLogger(__name__)
 
@@ -66,6 +67,5 @@ def expire_interrupts() -> int:
     due = Interrupt.objects.filter(status=InterruptStatus.WAITING, expires_at__lt=Now()).select_related("run")
     expired = 0
     for interrupt in due[:AT_ONCE]:
-        with transaction.atomic():
-            expired += runs.expire_interrupt(interrupt=interrupt)
+        expired += retried(partial(runs.expire_interrupt, interrupt=interrupt))
     return expired

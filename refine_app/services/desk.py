@@ -17,6 +17,7 @@ from refine_app.model_clients.desk import Asked, Begun, Caller, Closed, Opened, 
 from refine_app.model_clients.errors import ModelError
 from refine_app.prompts.rendering import PromptText
 from refine_app.services import budgets, calls, endpoints, prompts
+from sessions_app.conflicts import retried
 
 logger = logging.getLogger(__name__)
 
@@ -38,7 +39,7 @@ async def in_database(function: Callable[[], T]) -> T:
 def _with_connection(function: Callable[[], T]) -> T:
     close_old_connections()
     try:
-        return function()
+        return retried(function)
     finally:
         close_old_connections()
 

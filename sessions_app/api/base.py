@@ -1,6 +1,7 @@
 """What every REST view of the site shares: who calls, what they may do, and the version that answers carry."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, ClassVar, TypeVar
 from uuid import UUID
 
@@ -11,6 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import Serializer
 
+from sessions_app import conflicts
 from sessions_app.limits import http, policies
 from sessions_app.limits.policies import Policy
 from sessions_app.models import Member, User
@@ -37,6 +39,14 @@ class ApiView(GenericAPIView[Any]):
         except (AuthenticationFailed, NotAuthenticated):
             http.ask(request._request, policies.STRANGERS)
             raise
+        self._do_again_after_conflicts(request)
+
+    def _do_again_after_conflicts(self, request: Request) -> None:
+        """Puts in the place of this view's method, which is looked up next, one that is called again."""
+        name = (request.method or "").lower()
+        method = getattr(self, name, None)
+        if method is not None:
+            self.__dict__[name] = lambda *args, **kwargs: conflicts.retried(partial(method, *args, **kwargs))
 
     def check_throttles(self, request: Request) -> None:
         method = request.method or ""

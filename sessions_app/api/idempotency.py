@@ -10,7 +10,7 @@ import hashlib
 import json
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from functools import wraps
+from functools import partial, wraps
 from typing import Any
 
 from django.db import IntegrityError, transaction
@@ -20,6 +20,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from sessions_app import conflicts
 from sessions_app.errors import KeyInProgress, KeyReused, Malformed
 from sessions_app.models import IdempotencyKey, User
 from sessions_app.services.lifetimes import KEYS_KEPT
@@ -44,15 +45,19 @@ def idempotent(post: Post) -> Post:
         if claim.status_code is not None:
             return Response(claim.body, claim.status_code, headers={**claim.headers, "Idempotent-Replayed": "true"})
         try:
-            with transaction.atomic():
-                response = post(view, request, *args, **kwargs)
-                _keep(claim, response)
+            return conflicts.retried(partial(_answer, claim, post, view, request, *args, **kwargs))
         except BaseException:
             _release(claim)
             raise
-        return response
 
     return answered_once
+
+
+def _answer(claim: IdempotencyKey, post: Post, view: APIView, request: Request, *args: Any, **kwargs: Any) -> Response:
+    with transaction.atomic():
+        response = post(view, request, *args, **kwargs)
+        _keep(claim, response)
+    return response
 
 
 def _digest(request: Request) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -12,6 +13,7 @@ from django.db import close_old_connections
 
 from sessions_app import selectors
 from sessions_app.clock import database_now
+from sessions_app.conflicts import retried
 from sessions_app.models import Member, Session
 from sessions_app.realtime.close_codes import CloseCode
 from sessions_app.realtime.frame_queue import Ending, FrameQueue
@@ -58,7 +60,7 @@ async def call(function: Callable[..., T], *args: object) -> T:
 def _with_connections(function: Callable[..., T], args: tuple[object, ...]) -> T:
     close_old_connections()
     try:
-        return function(*args)
+        return retried(partial(function, *args))
     finally:
         close_old_connections()
 

@@ -15,6 +15,7 @@ from django.db import transaction
 from django.db.models import F, Q, QuerySet
 
 from sessions_app import lifecycle, selectors
+from sessions_app.conflicts import retried
 from sessions_app.events import SessionExpired, SessionExpiring
 from sessions_app.models import IdempotencyKey, Session, SessionStatus, Ticket
 from sessions_app.services import connections, events, sessions
@@ -84,11 +85,17 @@ def warn(*, now: datetime) -> list[UUID]:
     for session in candidates:
         if session.pk in lively:
             continue
-        with transaction.atomic():
-            if due_to_warn(now).filter(pk=session.pk).update(warned_at=now):
-                events.append(session.pk, [SessionExpiring(expires_at=sessions.stamp(session.expires_at))])
-                warned.append(session.pk)
+        if retried(partial(_warn, session, now)):
+            warned.append(session.pk)
     return warned
+
+
+def _warn(session: Session, now: datetime) -> bool:
+    with transaction.atomic():
+        if not due_to_warn(now).filter(pk=session.pk).update(warned_at=now):
+            return False
+        events.append(session.pk, [SessionExpiring(expires_at=sessions.stamp(session.expires_at))])
+    return True
 
 
 def expire(*, now: datetime) -> list[UUID]:
@@ -96,7 +103,8 @@ def expire(*, now: datetime) -> list[UUID]:
     expired: list[UUID] = []
     while candidates := list(due_to_expire(now).order_by("expires_at")[:BATCH]):
         lively = _keep_lively(candidates, now)
-        ended = [session.pk for session in candidates if session.pk not in lively and _expire(session, now)]
+        due = [session for session in candidates if session.pk not in lively]
+        ended = [session.pk for session in due if retried(partial(_expire, session, now))]
         expired += ended
         if not ended and not lively:
             break
@@ -118,7 +126,7 @@ def prune(*, now: datetime, batch: int = 20) -> list[UUID]:
     """Deletes what expired longer ago than it is retained, some sessions at a time; can be stopped at any moment."""
     pruned: list[UUID] = []
     while candidates := list(due_to_prune(now).order_by("expired_at").values_list("pk", flat=True)[:batch]):
-        deleted = [session_id for session_id in candidates if _prune(session_id, now)]
+        deleted = [session_id for session_id in candidates if retried(partial(_prune, session_id, now))]
         pruned += deleted
         if not deleted:
             break
@@ -172,6 +180,7 @@ def _prune(session_id: UUID, now: datetime) -> bool:
     The row is locked by the query that checks the condition, so a reopening waits and then finds nothing.
     """
     with transaction.atomic():
+        lifecycle.deleting(session_id)
         due = due_to_prune(now).filter(pk=session_id)
         if not due.select_for_update().exists():
             return False

@@ -1,4 +1,4 @@
-"""The order in which rows are locked: the session first, then what is under it, so that no two writers deadlock."""
+"""The order in which rows are locked, so that no two deadlock: runs by their ids, their session, what is under it."""
 
 from uuid import UUID
 

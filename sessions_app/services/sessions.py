@@ -8,6 +8,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
+from sessions_app import conflicts, lifecycle
 from sessions_app.errors import InvalidField, SessionNotExpired
 from sessions_app.events import MemberJoined, SessionChanged, SessionExtended, SessionReopened
 from sessions_app.limits import quotas
@@ -111,6 +112,7 @@ def delete(*, user: User, session_id: UUID) -> None:
     """Deletes a session and everything under it, at once; its sockets close."""
     require(user, session_id, Action.OWN)
     with transaction.atomic():
+        lifecycle.deleting(session_id)
         lock_session(session_id)
         Session.objects.filter(pk=session_id).delete()
         transaction.on_commit(partial(publish.wake, session_id))
@@ -133,7 +135,8 @@ def touch(*, session: Session, now: datetime | None = None) -> bool:
         idle_ttl_s=session.idle_ttl_s,
         max_ttl_s=session.max_ttl_s,
     )
-    return bool(unchanged.update(last_active_at=now, expires_at=session.end_after(now)))
+    with conflicts.repeatable():
+        return bool(unchanged.update(last_active_at=now, expires_at=session.end_after(now)))
 
 
 def keep_alive(*, session_id: UUID, now: datetime) -> bool:

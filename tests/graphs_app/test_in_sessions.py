@@ -1,19 +1,23 @@
+import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from uuid import UUID
 
 import pytest
 from django.core.cache import cache
-from django.db import connection
+from django.db import connection, connections, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from graphs_app.models import GraphVersion, NodeRun, NodeRunStatus, Run, RunStatus, node_run_id
 from graphs_app.streams import text_key
 from sessions_app import tasks
+from sessions_app.events import MemberLeft
 from sessions_app.models import Session, SessionEvent, SessionStatus, User
 from sessions_app.realtime import agents, texts
 from sessions_app.realtime.agents import Place
-from sessions_app.services import sessions
+from sessions_app.services import lifetimes, sessions
+from sessions_app.services.events import append
 
 
 @pytest.fixture
@@ -95,3 +99,46 @@ def test_a_run_is_an_agent_at_work_while_its_lease_lasts_and_where_its_last_hunk
     assert agent.place == Place(lines=("three", "four", "five", "six"), line=2, at=3)
     Run.objects.update(lease_until=now - timedelta(seconds=1))
     assert agents.at_work([session.pk]) == []
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has one writer at a time")
+@pytest.mark.parametrize("how", ["deleted", "pruned"])
+def test_a_session_goes_while_the_journal_writes_of_its_run(session: Session, version: GraphVersion, how: str) -> None:
+    run = make_run(session, version, RunStatus.RUNNING)
+    long_ago = timezone.now() - timedelta(days=1000)
+    if how == "pruned":
+        Session.objects.filter(pk=session.pk).update(status=SessionStatus.EXPIRED, expired_at=long_ago)
+
+    def goes() -> int:
+        try:
+            with transaction.atomic(), connection.cursor() as cursor:
+                cursor.execute("SET LOCAL deadlock_timeout = '10ms'")
+                if how == "deleted":
+                    sessions.delete(user=session.created_by, session_id=session.pk)
+                    return 1
+                return len(lifetimes.prune(now=timezone.now()))
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(1) as threads, transaction.atomic():
+        # As the journal does it: the run, and then the session that it tells of it.
+        Run.objects.filter(pk=run.pk).update(worked_ms=1)
+        going = threads.submit(goes)
+        wait_for_a_lock()
+        append(session.pk, [MemberLeft(user=session.created_by_id, name="Ada")])
+    assert going.result(60) == 1
+    assert not Session.objects.filter(pk=session.pk).exists()
+
+
+def wait_for_a_lock() -> None:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+            )
+            if cursor.fetchone()[0]:
+                return
+        time.sleep(0.01)
+    raise AssertionError("nobody waits for a lock")
