@@ -4,6 +4,8 @@ import re
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from refine_app.tools.file_kinds import KIND_BY_ALIAS, KINDS, TITLES, kind_by_filename, kind_by_text
+
 UNKNOWN = "text"
 
 
@@ -98,25 +100,33 @@ def detect_language(code: str, *, declared: str = "", filename: str = "") -> str
     """The language's one name: as declared, by the file's extension, or guessed; "text" when nothing tells."""
     declared = declared.strip().lower()
     if declared and declared not in ("auto", UNKNOWN, "plain", "plaintext"):
-        return _BY_ALIAS.get(declared, declared)
+        return _BY_ALIAS.get(declared) or KIND_BY_ALIAS.get(declared, declared)
     extension = PurePosixPath(filename).suffix.removeprefix(".").lower()
     if extension in _BY_EXTENSION:
         return _BY_EXTENSION[extension]
-    return _guess(code)
+    return kind_by_filename(filename) or _guess(code)
 
 
 def names_of(language: str) -> tuple[str, ...]:
     """The names by which a fence may call the language."""
     known = LANGUAGES.get(language)
-    return (language, *known.aliases, *known.extensions) if known else (language,)
+    if known is not None:
+        return (language, *known.aliases, *known.extensions)
+    kind = KINDS.get(language)
+    return (language, *kind.aliases, *kind.extensions) if kind else (language,)
 
 
 def filename_for(language: str, filename: str = "") -> str:
     """The document's file name, or one that tells its language."""
     if filename:
         return filename
-    known = LANGUAGES.get(language)
-    return f"document.{known.extensions[0] if known else 'txt'}"
+    return TITLES.get(language) or f"document.{endings_of(language)[0]}"
+
+
+def endings_of(language: str) -> tuple[str, ...]:
+    """What the names of its files end with, the usual one first."""
+    known = LANGUAGES.get(language) or KINDS.get(language)
+    return known.extensions if known else ("txt",)
 
 
 def _guess(code: str) -> str:
@@ -124,6 +134,8 @@ def _guess(code: str) -> str:
     shebang = _SHEBANG.match(head[:_GUESSED_WIDTH])
     if shebang:
         return _BY_ALIAS[shebang[1]]
+    if kind := kind_by_text(code):
+        return kind
     bare = [line.strip()[:_GUESSED_WIDTH] for line in head.split("\n", _GUESSED_LINES)[:_GUESSED_LINES]]
     lines = [line for line in bare if line]
     scores = {

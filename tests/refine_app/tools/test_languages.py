@@ -38,7 +38,7 @@ def guess_in_a_child(text: str) -> tuple[str, float]:
         ("9f86d081884c7d659a2feaa0c55ad015a3bf4f1b", "text"),
         ("configuration_manager_initialization_handler()", "text"),
         ("The quick brown fox jumps over the lazy dog because nobody told it not to do so today.", "text"),
-        ((ROOT / "Makefile").read_text(), "text"),
+        ((ROOT / "Makefile").read_text(), "makefile"),
     ],
 )
 def test_an_ordinary_text_is_guessed_at_once(text: str, expected: str) -> None:
