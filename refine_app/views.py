@@ -16,6 +16,7 @@ from django.views.decorators.http import require_GET, require_POST, require_safe
 
 from graphs_app.models import GraphDraft, Run
 from refine_app.samples import SAMPLES, find_sample
+from refine_app.tools.languages import detect_language
 from sessions_app import selectors
 from sessions_app.crdt.kinds import GRAPH
 from sessions_app.errors import DomainError, NotFound, RateLimited
@@ -29,6 +30,7 @@ from sessions_app.views import BACKEND, HOME, new_guest, safe_next, to_welcome
 
 SESSIONS_ON_A_PAGE = 20
 INVITATIONS_SHOWN = 20
+DETECT = "auto"
 LANGUAGES = (
     ("python", "Python"),
     ("javascript", "JavaScript"),
@@ -36,6 +38,15 @@ LANGUAGES = (
     ("html", "HTML"),
     ("css", "CSS"),
     ("json", "JSON"),
+    ("yaml", "YAML"),
+    ("toml", "TOML"),
+    ("ini", "INI"),
+    ("xml", "XML"),
+    ("sql", "SQL"),
+    ("makefile", "Makefile"),
+    ("dockerfile", "Dockerfile"),
+    ("notebook", "Jupyter notebook"),
+    ("bash", "Shell"),
     ("markdown", "Markdown"),
     ("go", "Go"),
     ("rust", "Rust"),
@@ -71,8 +82,8 @@ def _home(request: HttpRequest, user: User, draft: dict[str, str] | None = None,
         "page": page,
         "invitations": invitations.pending_of(user)[:INVITATIONS_SHOWN],
         "samples": SAMPLES,
-        "languages": LANGUAGES,
-        "draft": draft or {"language": "python"},
+        "languages": ((DETECT, "Detect from the code"), *LANGUAGES),
+        "draft": draft or {"language": DETECT},
     }
     return render(request, "refine_app/home.html", context, status=status)
 
@@ -101,12 +112,21 @@ def create_session(request: HttpRequest) -> HttpResponse:
     try:
         http.ask(request, policies.SESSIONS, request.user)
         text = _chosen_text(request)
-        session = sessions.create(user=request.user, title=draft["title"], language=draft["language"], text=text)
+        language = _chosen_language(request, draft, text)
+        session = sessions.create(user=request.user, title=draft["title"], language=language, text=text)
     except (DomainError, UnicodeDecodeError) as error:
         is_text = isinstance(error, DomainError)
         messages.error(request, str(error) if is_text else "The file is not UTF-8 text; choose another.")
         return _home(request, request.user, draft, status=429 if isinstance(error, RateLimited) else 422)
     return HttpResponseRedirect(reverse("workspace", args=[session.pk]))
+
+
+def _chosen_language(request: HttpRequest, draft: dict[str, str], text: str) -> str:
+    """As chosen; else what the names and the text tell, and plain text where they tell nothing."""
+    if draft["language"] not in ("", DETECT):
+        return draft["language"]
+    chosen = request.FILES.get("file")
+    return detect_language(text, filename=(chosen.name if chosen else "") or draft["title"])
 
 
 def _chosen_text(request: HttpRequest) -> str:

@@ -44,7 +44,7 @@ class Session(models.Model):
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     title = models.CharField(max_length=200)
-    language = models.CharField(max_length=40, default="python")
+    language = models.CharField(max_length=40, default="text")
     status = models.CharField(max_length=10, choices=SessionStatus, default=SessionStatus.ACTIVE)
     created_by = models.ForeignKey(User, on_delete=models.CASCADE, related_name="created_sessions")
     created_at = models.DateTimeField(default=timezone.now)

@@ -159,7 +159,7 @@ class Estimate(ApiView):
         graph = requests.graph_for(
             intent=asked["intent"],
             instruction=asked["instruction"],
-            language=session.language,
+            language=requests.routing_language(session, text),
             is_empty=not text.strip(),
         )
         return Response(shapes.EstimateShape({"graph": graph, **sums.estimate_of(graph=graph, text=text)}).data)

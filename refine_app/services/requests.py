@@ -22,6 +22,7 @@ from refine_app.models import Intent, Request
 from refine_app.routing import WITHOUT_TEXT, Route, choose_intent
 from refine_app.services import endpoints
 from refine_app.services.history import session_history
+from refine_app.tools.languages import LANGUAGES, detect_language
 from sessions_app.models import Document, Session, User, new_id
 from sessions_app.permissions import Action, require, require_active
 from sessions_app.services import documents, sessions, texts
@@ -71,7 +72,7 @@ def make_request(
         require_active(session, Action.EDIT)
         parent = _find_parent(session, parent_id)
         is_empty = not document.text.strip("\ufeff \t\r\n\f\v")
-        chosen, reason = _route(intent, instruction, session.language, is_empty=is_empty)
+        chosen, reason = _route(intent, instruction, routing_language(session, document.text), is_empty=is_empty)
         if is_empty and chosen not in (AUTO, Intent.REDESIGN_GRAPH, *WITHOUT_TEXT):
             raise EmptyDocument(session.pk)
         request = _start(
@@ -164,11 +165,22 @@ def _initial_state(request: Request, document: Document) -> dict[str, Any]:
     return {
         "code": document.text,
         "instruction": request.instruction,
-        "language": request.session.language,
+        "language": language_of(request.session, document.text),
         "history": session_history(session_id=request.session_id, parent_id=request.parent_id),
         "base_revision": request.base_revision,
         "document": str(document.pk),
     }
+
+
+def language_of(session: Session, text: str) -> str:
+    """As the session says; of one that names none, what its title tells as a file's name, or else its text."""
+    return detect_language(text, declared=session.language, filename=session.title)
+
+
+def routing_language(session: Session, text: str) -> str:
+    """What words are understood by: a prompt in a document that only looks like settings is a prompt still."""
+    language = language_of(session, text)
+    return language if language in LANGUAGES else session.language
 
 
 def _metadata(request: Request) -> dict[str, Any]:

@@ -82,7 +82,7 @@ class SessionShape(serializers.ModelSerializer[Session]):
 
 class SessionAsked(serializers.Serializer[Any]):
     title = serializers.CharField(required=False, allow_blank=True, default="")
-    language = serializers.CharField(required=False, default="python")
+    language = serializers.CharField(required=False, default="text")
     text = serializers.CharField(required=False, allow_blank=True, default="", trim_whitespace=False)
 
 

@@ -20,6 +20,8 @@ from sessions_app.services.locks import lock_session
 
 DEFAULT_TITLE = "Untitled session"
 TITLE_MAX = 200
+PLAIN = "text"
+"""The language of a session that names none: whoever reads its text finds out what it is."""
 LANGUAGE_MAX = 40
 TOUCH_EVERY = timedelta(seconds=30)
 """Activity is written down at most this often; a session's end is precise to this."""
@@ -29,7 +31,7 @@ def create(
     *,
     user: User,
     title: str = "",
-    language: str = "python",
+    language: str = PLAIN,
     text: str = "",
     now: datetime | None = None,
 ) -> Session:

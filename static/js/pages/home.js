@@ -94,7 +94,7 @@ file.addEventListener("change", async () => {
     if (chosen.size > 1_000_000) throw new Error(`${chosen.name} has ${Math.ceil(chosen.size / 1000)} kB; at most 1,000 kB are taken`);
     const bytes = await chosen.arrayBuffer();
     text.value = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
-    language.value = LANGUAGES[chosen.name.split(".").at(-1)?.toLowerCase() ?? ""] ?? language.value;
+    language.value = LANGUAGES[chosen.name.split(".").at(-1)?.toLowerCase() ?? ""] ?? "auto"; // the server knows more names
     name.value ||= chosen.name;
     fill(note, `${chosen.name} loaded`);
   } catch (error) {

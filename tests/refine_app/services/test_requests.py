@@ -25,6 +25,7 @@ from refine_app.services.decisions import accept_hunks, reject_hunks
 from refine_app.services.requests import INSTRUCTION_MAX, make_request
 from sessions_app.errors import InvalidText, NotAllowed, NotFound, SessionExpired
 from sessions_app.models import Revision, Session, SessionStatus
+from sessions_app.services import sessions
 from tests.refine_app.cast import BOTH_ENDS_CHANGED, TWENTY_LINES, Cast, make_cast, replaced
 
 pytestmark = pytest.mark.django_db
@@ -223,3 +224,33 @@ def test_built_in_graphs_are_installed_once_and_again_when_they_change(cast: Cas
         )
         install_built_in(path)
     assert Graph.objects.get(slug="sample").version == 2
+
+
+@pytest.mark.parametrize(
+    ("title", "text", "expected"),
+    [
+        ("Untitled", "all: a\n\tcc a.c\n", "makefile"),
+        ("Makefile", "# to be written\n", "makefile"),
+        ("notes", "Dear Ana,\nhello\n", "text"),
+        ("notes", "import os\n\n\ndef here():\n    return os.getcwd()\n", "python"),
+    ],
+)
+def test_a_session_that_names_no_language_is_read_by_its_name_and_text(
+    cast: Cast, title: str, text: str, expected: str
+) -> None:
+    session = sessions.create(user=cast.ana, title=title, text=text)
+    assert session.language == "text"
+    assert ask(cast, session_id=session.pk).run.initial_state["language"] == expected
+
+
+def test_a_session_with_a_language_keeps_it(cast: Cast) -> None:
+    session = sessions.create(user=cast.ana, title="Makefile", language="cobol", text="all: a\n\tcc a.c\n")
+    assert ask(cast, session_id=session.pk).run.initial_state["language"] == "cobol"
+
+
+def test_code_without_a_language_that_speaks_of_a_prompt_is_code(cast: Cast) -> None:
+    text = "import os\n\n\ndef ask(prompt):\n    return input(prompt)\n"
+    code = sessions.create(user=cast.ana, text=text)
+    prose = sessions.create(user=cast.ana, text="Role: reviewer\nTask: review\nRules: be kind\n")
+    assert ask(cast, "Shorten the prompt", intent="auto", session_id=code.pk).intent == "refine_code"
+    assert ask(cast, "Shorten the prompt", intent="auto", session_id=prose.pk).intent == "refine_prompt"

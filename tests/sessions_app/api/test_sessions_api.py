@@ -84,7 +84,7 @@ def test_a_session_has_the_promised_shape(cast: Cast, as_user: AsUser) -> None:
     assert session == {
         "id": str(cast.session.pk),
         "title": "Parsers",
-        "language": "python",
+        "language": "text",
         "status": "active",
         "role": "editor",
         "created_at": session["created_at"],

@@ -55,8 +55,8 @@ def test_a_viewer_and_an_editor_cannot_rename_a_session(cast: Cast) -> None:
         sessions.change(user=cast.eve, session_id=cast.session.pk, title="Mine")
     sessions.change(user=cast.ana, session_id=cast.session.pk, title="Lexers")
     cast.session.refresh_from_db()
-    assert (cast.session.title, cast.session.language) == ("Lexers", "python")
-    assert cast.session.events.get(type="session.changed").data == {"title": "Lexers", "language": "python"}
+    assert (cast.session.title, cast.session.language) == ("Lexers", "text")
+    assert cast.session.events.get(type="session.changed").data == {"title": "Lexers", "language": "text"}
 
 
 def test_a_session_ends_by_idleness_or_at_its_longest(cast_at_noon: Cast) -> None:
