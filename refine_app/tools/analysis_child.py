@@ -8,17 +8,27 @@ import sys
 from typing import Any
 
 from refine_app.tools.complexity import measure_complexity
+from refine_app.tools.file_kinds import CHECKED
 from refine_app.tools.functions import find_functions
+from refine_app.tools.kind_readings import read_as
 from refine_app.tools.languages import LANGUAGES
 from refine_app.tools.outline import find_definitions
 from refine_app.tools.syntax import check_syntax, parse
 
 
 def analyse(task: dict[str, Any]) -> dict[str, Any]:
-    code, language, want = task["code"].removeprefix("\ufeff"), task["language"], task["want"]
+    # No parser takes lone surrogates.
+    code = task["code"].removeprefix("\ufeff").encode("utf-8", "replace").decode()
+    language, want = task["language"], task["want"]
     result: dict[str, Any] = {"skipped": {}}
+    if language in CHECKED and "syntax" in want:
+        result["syntax"] = read_as(code, language)
+    if language not in LANGUAGES:
+        others = [part for part in want if part != "syntax"]
+        result["skipped"] = dict.fromkeys(others, f"of {language} only the syntax is looked at")
+        return result
     tree = parse(code, language) if {"syntax", "functions", "outline"} & set(want) else None
-    if "syntax" in want and tree is not None:
+    if "syntax" in want and tree is not None and language not in CHECKED:
         result["syntax"] = check_syntax(code, language, tree)
     if "functions" in want and tree is not None:
         result["functions"] = find_functions(tree, language)

@@ -11,8 +11,11 @@ from graphs_app.engine.registry import ToolContext
 from refine_app.diffs.outline import Outline, asks_for_less, hollowed, in_words, losses
 from refine_app.diffs.shortened import lost_lines
 from refine_app.tools.analysis import Analysis, structure_of
+from refine_app.tools.checks import Check, checked, places
 from refine_app.tools.errors import InvalidOutput
+from refine_app.tools.file_kinds import CHECKED, is_notebook_like
 from refine_app.tools.findings import Findings, faults, find_issues
+from refine_app.tools.kind_verdicts import ANCHORS, check_kind
 from refine_app.tools.languages import LANGUAGES
 
 MAX_REPAIRS = 3
@@ -20,8 +23,9 @@ MAX_REPAIRS = 3
 MAX_BAD_ANSWERS = 1
 """How often a model is told that its answer could not be read."""
 
-Check = dict[str, Any]
 DEFINITIONS = "definitions"
+TOLD_ONCE = (DEFINITIONS, ANCHORS)
+"""What a model is told once; if it means it, people see the check and decide."""
 
 
 async def validate_code(context: ToolContext, state: Mapping[str, Any]) -> Json:
@@ -36,10 +40,10 @@ async def validate_code(context: ToolContext, state: Mapping[str, Any]) -> Json:
     checks = await check_text(state["code"], state["new_text"], state.get("language") or "", instruction=instruction)
     rounds = rounds_of(context, state)
     failed = [check for check in checks if check["verdict"] == "failed"]
-    lost = [check for check in failed if check["name"] == DEFINITIONS]
+    lost = [check for check in failed if check["name"] in TOLD_ONCE]
     if lost and (state.get("by_rules") or rounds.get("told_of_losses")):
         # It was told once, and means it: people see the check, and decide.
-        failed = [check for check in failed if check["name"] != DEFINITIONS]
+        failed = [check for check in failed if check["name"] not in TOLD_ONCE]
     feedback = "\n".join(f"{check['name']}: {check['detail']}" for check in failed)
     gave_up = ""
     if failed and state.get("by_rules"):
@@ -56,7 +60,7 @@ async def validate_code(context: ToolContext, state: Mapping[str, Any]) -> Json:
 def _refuse_answer(context: ToolContext, state: Mapping[str, Any]) -> Json:
     """Sends the model back with what was wrong, once; then the run fails."""
     problem = state["bad_answer"]
-    check = _check("answer", "failed", problem["message"])
+    check = checked("answer", "failed", problem["message"])
     gave_up = ""
     if state.get("by_rules") or rounds_of(context, state)["unreadable"] > MAX_BAD_ANSWERS:
         gave_up = (
@@ -97,6 +101,8 @@ async def check_text(old: str, new: str, language: str, *, instruction: str = ""
     """
     if old == new:
         return [{"name": "unchanged", "verdict": "passed", "detail": "the text is as it was"}]
+    if language != "notebook" and await asyncio.to_thread(is_notebook_like, old):
+        language = "notebook"  # whatever the session says: a notebook is JSON with code in it
     before, after, found_before, found_after = await asyncio.gather(
         structure_of(old, language),
         structure_of(new, language),
@@ -105,7 +111,7 @@ async def check_text(old: str, new: str, language: str, *, instruction: str = ""
     )
     outlines = (before.outline, after.outline)
     definitions = await asyncio.to_thread(_check_definitions, old, new, language, outlines, instruction)
-    checks = [_check_syntax(before, after)]
+    checks = check_kind(old, before, after, language) if language in CHECKED else [_check_syntax(before, after)]
     if language == "python" and after.syntax is not None:
         checks.append(_check_compiles(before, after.syntax))
     return [*checks, _check_findings(found_before, found_after), definitions]
@@ -128,31 +134,31 @@ def _check_definitions(
             f"the document has {in_words(lost)}, and the new text does not, though the instruction does not ask for "
             "that"
         )
-        return _check(DEFINITIONS, "failed", detail) | {"losses": [asdict(loss) for loss in lost]}
+        return checked(DEFINITIONS, "failed", detail) | {"losses": [asdict(loss) for loss in lost]}
     if before is None or after is None:
-        return _check(DEFINITIONS, "skipped", "nothing was checked: what such a text defines cannot be told")
-    return _check(DEFINITIONS, "passed", f"{len(before)} before, {len(after)} now, none of them lost")
+        return checked(DEFINITIONS, "skipped", "nothing was checked: what such a text defines cannot be told")
+    return checked(DEFINITIONS, "passed", f"{len(before)} before, {len(after)} now, none of them lost")
 
 
 def _check_syntax(before: Analysis, after: Analysis) -> Check:
     if after.syntax is None:
-        return _check("syntax", "skipped", after.skipped.get("syntax", ""))
+        return checked("syntax", "skipped", after.skipped.get("syntax", ""))
     if not after.syntax["count"]:
-        return _check("syntax", "passed", "it parses")
-    where = _where(after.syntax["errors"])
+        return checked("syntax", "passed", "it parses")
+    where = places(after.syntax["errors"])
     was = before.syntax["count"] if before.syntax is not None else 0
     if was and after.syntax["count"] <= was:
-        return _check("syntax", "skipped", f"it did not parse before either, and still does not: {where}")
-    return _check("syntax", "failed", f"it does not parse: {where}")
+        return checked("syntax", "skipped", f"it did not parse before either, and still does not: {where}")
+    return checked("syntax", "failed", f"it does not parse: {where}")
 
 
 def _check_compiles(before: Analysis, after: Mapping[str, Any]) -> Check:
     if after["compiles"]:
-        return _check("compiles", "passed", "Python compiles it")
-    where = _where(after["errors"][:1])
+        return checked("compiles", "passed", "Python compiles it")
+    where = places(after["errors"][:1])
     if before.syntax is not None and not before.syntax["compiles"]:
-        return _check("compiles", "skipped", f"it did not compile before either, and still does not: {where}")
-    return _check("compiles", "failed", f"Python does not compile it: {where}")
+        return checked("compiles", "skipped", f"it did not compile before either, and still does not: {where}")
+    return checked("compiles", "failed", f"Python does not compile it: {where}")
 
 
 def _check_findings(before: Findings, after: Findings) -> Check:
@@ -160,15 +166,15 @@ def _check_findings(before: Findings, after: Findings) -> Check:
     skipped = {*before.skipped, *after.skipped}
     reason = next(iter([*after.skipped.values(), *before.skipped.values()]), "")
     if "findings" in skipped or {"ruff", "bandit"} <= skipped:
-        return _check("findings", "skipped", reason)
+        return checked("findings", "skipped", reason)
     old = [issue for issue in faults(before.issues) if issue["tool"] not in skipped]
     new = [issue for issue in faults(after.issues) if issue["tool"] not in skipped]
     note = f" ({reason})" if reason else ""
     if len(new) <= len(old):
-        return _check("findings", "passed", f"{len(old)} before, {len(new)} now{note}")
+        return checked("findings", "passed", f"{len(old)} before, {len(new)} now{note}")
     added = _added(old, new)
     words = "; ".join(f"line {issue['line']}: {issue['message']} ({issue['code']})" for issue in added[:10])
-    return _check("findings", "failed", f"{len(old)} before, {len(new)} now{note}. New: {words}")
+    return checked("findings", "failed", f"{len(old)} before, {len(new)} now{note}. New: {words}")
 
 
 def _added(old: Sequence[Mapping[str, Any]], new: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
@@ -181,11 +187,3 @@ def _added(old: Sequence[Mapping[str, Any]], new: Sequence[Mapping[str, Any]]) -
         else:
             added.append(issue)
     return added
-
-
-def _where(errors: Sequence[Mapping[str, Any]]) -> str:
-    return "; ".join(f"line {e['line']}, column {e['column']}: {e['message']}" for e in errors[:3])
-
-
-def _check(name: str, verdict: str, detail: str) -> Check:
-    return {"name": name, "verdict": verdict, "detail": detail}
