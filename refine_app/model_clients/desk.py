@@ -213,8 +213,7 @@ class StaticDesk:
     async def close(self, closed: Closed) -> None:
         if closed.learnt is not None:
             self._endpoints = [
-                replace(spec, quirks=closed.learnt) if spec.slug == closed.endpoint else spec
-                for spec in self._endpoints
+                spec.with_quirks(closed.learnt) if spec.slug == closed.endpoint else spec for spec in self._endpoints
             ]
         breaker = self._breakers[closed.endpoint]
         breaker.failures = breaker.failures + 1 if closed.is_fault else 0

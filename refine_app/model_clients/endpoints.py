@@ -3,9 +3,10 @@
 import asyncio
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from importlib import import_module
+from typing import Self
 
 from refine_app.model_clients.client import ModelClient
 from refine_app.model_clients.quirks import NO_QUIRKS, Quirks, first_guess
@@ -68,6 +69,11 @@ class EndpointSpec:
     @property
     def is_priced(self) -> bool:
         return self.input_usd is not None and self.output_usd is not None
+
+    def with_quirks(self, quirks: Quirks) -> Self:
+        """The same now that more is known of its server."""
+        context = min(self.context_tokens, quirks.context_tokens or self.context_tokens)
+        return replace(self, quirks=quirks, context_tokens=context)
 
     def limit_for(self, prompt_tokens: int, max_tokens: int) -> int:
         """How many tokens to ask for, so that the answer has max_tokens of them after the thoughts."""

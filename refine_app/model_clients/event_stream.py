@@ -1,16 +1,22 @@
 """Server-sent events as the HTML standard defines them (section 9.2.6), and what servers send in their place.
 
 The client library reads lines that begin with "data: "; servers send "data:" without the space, events over several
-lines, carriage returns alone, a byte order mark, or one JSON object where a stream was asked for. All of it comes out
-of here as lines that the library reads.
+lines, carriage returns alone, a byte order mark, JSON objects line by line, or one of them where a stream was asked
+for. All of it comes out of here as lines that the library reads.
 """
 
 import json
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
+from refine_app.model_clients.answer_shapes import as_chunk, is_whole, reported_in
+from refine_app.model_clients.error_words import words_of
+
 DONE = "[DONE]"
-_BEGINNINGS = ("data", "event", "id", "retry", ":")
+FIELDS = ("data", "event", "id", "retry", "")
+"""Of the standard; a comment is a field without a name."""
+SHOWN = 300
+"""Characters of what is no answer that are told."""
 
 
 class Reported(Exception):
@@ -33,7 +39,8 @@ class Lines:
 
     def __init__(self, parts: AsyncIterator[bytes]) -> None:
         self._parts = parts
-        self._rest = b""
+        self._rest: list[bytes] = []
+        """Of a line that has not ended; in pieces, because there may be as many of them as it has bytes."""
         self._waiting: list[bytes] = []
         """Whole lines, the last one first."""
         self._after_return = False
@@ -50,14 +57,14 @@ class Lines:
             except StopAsyncIteration:
                 if not self._rest:
                     raise
-                self._waiting, self._rest = [self._rest], b""
+                self._waiting, self._rest = [b"".join(self._rest)], []
                 break
             part = self._with_line_feeds(part)
             if b"\n" in part:
-                first, *others = (self._rest + part).split(b"\n")
-                self._waiting, self._rest = [first, *others[:-1]][::-1], others[-1]
-            else:
-                self._rest += part
+                first, *others = b"".join([*self._rest, part]).split(b"\n")
+                self._waiting, self._rest = [first, *others[:-1]][::-1], [others[-1]] if others[-1] else []
+            elif part:
+                self._rest.append(part)
         line = self._waiting.pop().decode("utf-8", "replace")
         if self._is_first:
             self._is_first = False
@@ -75,14 +82,16 @@ class Lines:
 class DataLines:
     """Each event's data as one line "data: …", whatever form it came in. Raises Reported, NotAStream."""
 
-    __slots__ = ("_data", "_ended", "_lines", "_name", "_on_whole", "_seen")
+    __slots__ = ("_data", "_ended", "_form", "_lines", "_name", "_on_whole", "_strange")
 
     def __init__(self, lines: AsyncIterator[str], on_whole: Callable[[], None]) -> None:
         self._lines = lines
         self._data: list[str] = []
         self._name = ""
-        self._seen = False
-        """Whether a line has come that is of an event stream."""
+        self._form = ""
+        """"events" once a line has come that is of an event stream; "objects" when each line is a JSON object."""
+        self._strange = ""
+        """The beginning of what came before and is of neither form."""
         self._ended = False
         self._on_whole = on_whole
         """Called when one JSON object came in place of a stream, which needs no other end."""
@@ -96,9 +105,10 @@ class DataLines:
             if line is None:
                 self._ended = True
                 said = self._dispatched()  # the standard drops an event without its end; a server's last words are ours
-            elif not self._seen and line and not line.startswith(_BEGINNINGS):
-                self._ended = True
-                return await self._whole(line)
+                if not self._form and self._strange:
+                    raise NotAStream(self._strange)
+            elif self._form != "events" and line.lstrip()[:1] in ("{", "[", "<"):
+                said = await self._outside_events(line)
             else:
                 said = self._taken(line)
             if said is not None:
@@ -109,8 +119,11 @@ class DataLines:
         """Takes one line; an event's data when it is complete."""
         if not line:
             return self._dispatched()
-        self._seen = True
         name, _, value = line.partition(":")
+        if name not in FIELDS:
+            self._strange = f"{self._strange}\n{line}".lstrip()[:SHOWN]
+            return None
+        self._form = "events"
         value = value.removeprefix(" ")
         if name == "event":
             self._name = value
@@ -129,23 +142,34 @@ class DataLines:
         if name == "error":
             raise Reported(_error_in(data))
         if data == DONE:
-            return "data: [DONE]"
+            return f"data: {DONE}"
         return _checked(data)
 
-    async def _whole(self, first: str) -> str:
-        """The answer of a server that did not stream."""
+    async def _outside_events(self, line: str) -> str:
+        """An object that has a line of its own; else all that comes, as one answer that was not streamed."""
+        if line.strip() == DONE:
+            return f"data: {DONE}"
+        content = _parsed(line)
+        if not isinstance(content, dict):
+            self._ended = True
+            content = await self._whole(line)
+        self._form = "objects"
+        if is_whole(content):
+            self._on_whole()
+        return _line_of(content)
+
+    async def _whole(self, first: str) -> dict[str, Any]:
+        """The answer of a server that did not stream; of a list its first object."""
         lines = [first]
         async for line in self._lines:
             lines.append(line)
         body = "\n".join(lines)
-        try:
-            answer = json.loads(body)
-        except (ValueError, RecursionError):
-            raise NotAStream(body[:300]) from None
-        if not isinstance(answer, dict):
-            raise NotAStream(body[:300])
-        self._on_whole()
-        return _checked(body)
+        content = _parsed(body)
+        if isinstance(content, list) and content:
+            content = content[0]
+        if not isinstance(content, dict):
+            raise NotAStream(_shown(body))
+        return content
 
 
 def _is_another(before: str, value: str) -> bool:
@@ -157,29 +181,36 @@ def _is_another(before: str, value: str) -> bool:
 
 
 def _checked(data: str) -> str:
-    """A line of data for the library; with `delta` for a server that answers with a whole `message`."""
-    if '"error"' in data or ('"message"' in data and '"delta"' not in data):
-        content = json.loads(data)
-        if isinstance(content, dict):
-            if content.get("error"):
-                raise Reported(_error_of(content))
-            for choice in content.get("choices") or ():
-                if isinstance(choice, dict) and choice.get("delta") is None:
-                    choice["delta"] = choice.get("message")
-            return f"data: {json.dumps(content)}"
-    return f"data: {data}"
+    """A line of data for the library; what is no chunk of the protocol, as one."""
+    if ('"delta":{' in data or '"delta": {' in data) and '"error"' not in data:
+        return f"data: {data}"
+    content = _parsed(data)
+    return _line_of(content) if isinstance(content, dict) else f"data: {data}"
+
+
+def _line_of(content: dict[str, Any]) -> str:
+    error = reported_in(content)
+    if error is not None:
+        raise Reported(error)
+    return f"data: {json.dumps(as_chunk(content))}"
 
 
 def _error_in(data: str) -> Any:
     """What an event named error says."""
-    try:
-        content = json.loads(data)
-    except (ValueError, RecursionError):
+    content = _parsed(data)
+    if not isinstance(content, dict):
         return data
-    return _error_of(content) if isinstance(content, dict) and content.get("error") else content
+    error = reported_in(content)
+    return content if error is None else error
 
 
-def _error_of(content: dict[str, Any]) -> Any:
-    """With the type that TGI puts beside it."""
-    error, kind = content["error"], content.get("error_type")
-    return {"message": error, "type": kind} if isinstance(error, str) and kind else error
+def _parsed(text: str) -> Any:
+    """A text's JSON; None when it is none."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _shown(body: str) -> str:
+    return words_of(body)[:SHOWN] or body[:SHOWN]

@@ -12,10 +12,11 @@ from huggingface_hub import AsyncInferenceClient
 from huggingface_hub.errors import HfHubHTTPError, InferenceTimeoutError
 from huggingface_hub.inference._common import RequestParameters
 
-from refine_app.diffs.answers import clean
 from refine_app.diffs.errors import excerpt
 from refine_app.diffs.thoughts import without_thoughts
+from refine_app.model_clients.chat_chunks import Heard, Piece, read_chunk
 from refine_app.model_clients.client import Delta, Message, Subject
+from refine_app.model_clients.error_words import body_of, words_of
 from refine_app.model_clients.errors import (
     EndpointTimeout,
     EndpointUnavailable,
@@ -25,17 +26,16 @@ from refine_app.model_clients.errors import (
     ThinkingLimitReached,
 )
 from refine_app.model_clients.event_stream import DataLines, Lines, Reported
-from refine_app.model_clients.failures import body_of, from_reported, from_response, words_of
-from refine_app.model_clients.quirks import NO_QUIRKS, Quirks, learnt
-from refine_app.model_clients.tokens import count_tokens, estimate
+from refine_app.model_clients.failures import from_reported, from_response
+from refine_app.model_clients.quirks import NO_QUIRKS, Quirks
+from refine_app.model_clients.refusals import Lesson, learnt
+from refine_app.model_clients.tokens import count_tokens
 from refine_app.model_clients.transport import BoundedTransport, Start
 
 MAX_TEXT = 2_000_000
 CONNECT_S = 10.0
 MAX_TRIES = 8
 """Requests of one call, each with one thing less that the server does not take."""
-TEACHES = (400, 404, 405, 422, 501)
-"""Statuses of refusals that may be about a parameter and not about the question."""
 _NOT_THE_PROTOCOL = (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError)
 
 
@@ -84,28 +84,29 @@ class HuggingFaceClient:
         inner = self.transport() if self.transport else None
         transport = BoundedTransport(token=self.token, inner=inner, allow_private=self.allow_private)
         parameters = {"max_tokens": max_tokens, "temperature": temperature}
-        heard = _Heard()
+        heard = Heard()
         try:
             chunks = await self._start(transport, messages, parameters, deadline)
             while (piece := await self._next(chunks)) is not None:
-                heard.add(piece)
+                text, thought = heard.add(piece)
                 if heard.length > MAX_TEXT:
                     raise OutputInvalid(f"The answer of {self.endpoint!r} is longer than {MAX_TEXT} characters.")
-                if piece.text or piece.thought:
-                    yield Delta(piece.text, thought=piece.thought)
+                if text or thought:
+                    yield Delta(text, thought=thought)
         finally:
             await transport.hang_up()
         if heard.finish_reason is None and not transport.saw_done:
             raise StreamBroken(
                 f"{self.endpoint!r} hung up in the middle of its answer, after {heard.length} characters."
             )
+        heard.raise_if_none(self.endpoint)
         self._learn_of_thoughts(heard, max_tokens)
         tokens = count_tokens(messages, heard.said, heard.usage, max_tokens=max_tokens)
-        yield Delta(tokens=tokens, finish_reason=heard.finish_reason or "stop")
+        yield Delta(tokens=tokens, finish_reason="length" if heard.is_cut else "stop")
 
-    def _learn_of_thoughts(self, heard: "_Heard", limit: int) -> None:
+    def _learn_of_thoughts(self, heard: Heard, limit: int) -> None:
         """Remembers how much room thoughts take. Raises ThinkingLimitReached when they took all of it."""
-        is_spent = heard.finish_reason == "length" and not without_thoughts(heard.answer).strip()
+        is_spent = heard.is_cut and not without_thoughts(heard.answer).strip()
         if not (is_spent or heard.thought_tokens):
             return
         before = self.quirks.thinking_room
@@ -157,10 +158,10 @@ class HuggingFaceClient:
         finally:
             self.quirks = client.quirks
 
-    async def _next(self, chunks: AsyncIterator[Any]) -> "_Piece | None":
+    async def _next(self, chunks: AsyncIterator[Any]) -> Piece | None:
         with self._translated(streaming=True):
             chunk = await anext(chunks, None)
-            return None if chunk is None else _read(chunk)
+            return None if chunk is None else read_chunk(chunk)
 
     @contextlib.contextmanager
     def _translated(self, *, streaming: bool = False) -> Any:
@@ -202,18 +203,22 @@ class _Client(AsyncInferenceClient):
 
     async def _inner_post(self, request_parameters: RequestParameters, *, stream: bool = False) -> Any:
         asked = {**cast(Mapping[str, Any], request_parameters.json), **self.more}
-        for _ in range(MAX_TRIES):
+        tried: list[Mapping[str, Any]] = []
+        while True:
             sent = self.quirks.applied(asked)
             response = await self._sent(request_parameters, sent)
             if response.status_code < 300:
                 break
             await _read_refusal(response)
-            quirks = self._learnt(response, sent)
-            if quirks is None:
+            tried.append(sent)
+            lesson = self._learnt(response, sent)
+            if lesson is None or len(tried) == MAX_TRIES:
                 raise HfHubHTTPError("refused", response=response)
-            self.quirks = quirks
-        else:
-            raise HfHubHTTPError("refused", response=response)
+            self.quirks = lesson.quirks
+            if lesson.limit is not None:
+                asked["max_tokens"] = lesson.limit
+            if self.quirks.applied(asked) in tried:  # it refuses one thing and then the other
+                raise HfHubHTTPError("refused", response=response)
         lines = Lines(aiter(cast(httpx2.AsyncByteStream, response.stream)))
         return DataLines(lines, self.transport.note_done)
 
@@ -229,11 +234,9 @@ class _Client(AsyncInferenceClient):
         response.request = request
         return response
 
-    def _learnt(self, response: httpx2.Response, sent: Mapping[str, Any]) -> Quirks | None:
-        if response.status_code not in TEACHES:
-            return None
+    def _learnt(self, response: httpx2.Response, sent: Mapping[str, Any]) -> Lesson | None:
         body = body_of(response)
-        return learnt(self.quirks, body, words_of(body), sent)
+        return learnt(self.quirks, response.status_code, body, words_of(body), sent)
 
 
 async def _read_refusal(response: httpx2.Response) -> None:
@@ -244,108 +247,6 @@ async def _read_refusal(response: httpx2.Response) -> None:
             f"The endpoint redirects to {response.headers.get('location', '')!r}; configure that URL itself.",
             retryable=False,
         )
-
-
-@dataclass(frozen=True, slots=True)
-class _Piece:
-    """What a chunk of the protocol says."""
-
-    text: str = ""
-    thought: str = ""
-    finish_reason: str | None = None
-    usage: tuple[int, int] | None = None
-    thought_tokens: int = 0
-
-
-@dataclass(slots=True)
-class _Heard:
-    """What has come of one answer."""
-
-    texts: list[str] = field(default_factory=list)
-    thoughts: list[str] = field(default_factory=list)
-    length: int = 0
-    finish_reason: str | None = None
-    usage: tuple[int, int] | None = None
-    reported_thoughts: int = 0
-
-    def add(self, piece: _Piece) -> None:
-        if piece.text:
-            self.texts.append(piece.text)
-        if piece.thought:
-            self.thoughts.append(piece.thought)
-        self.length += len(piece.text) + len(piece.thought)
-        self.finish_reason = piece.finish_reason or self.finish_reason
-        self.usage = piece.usage or self.usage
-        self.reported_thoughts = piece.thought_tokens or self.reported_thoughts
-
-    @property
-    def answer(self) -> str:
-        return "".join(self.texts)
-
-    @property
-    def said(self) -> str:
-        """All that was written, which is what is paid for."""
-        return "".join(self.thoughts) + self.answer
-
-    @property
-    def thought_tokens(self) -> int:
-        """As the server says, else by the thoughts that it showed."""
-        return self.reported_thoughts or estimate("".join(self.thoughts))
-
-
-def _read(chunk: Any) -> _Piece:
-    """A chunk's words. Chunks without choices, and choices without words, are usual."""
-    usage = chunk.usage
-    counts, thought_tokens = (None, 0) if usage is None else (_counts(usage), _reasoning_tokens(usage))
-    choices = chunk.choices or []
-    if not choices:
-        return _Piece(usage=counts, thought_tokens=thought_tokens)
-    delta = choices[0].delta
-    text, thought = ("", "") if delta is None else _said(delta.content)
-    if delta is not None:
-        thought += _thought(delta)
-    return _Piece(clean(text), clean(thought), choices[0].finish_reason, counts, thought_tokens)
-
-
-def _said(content: Any) -> tuple[str, str]:
-    """Text and thoughts of a delta's content, which is a text or a list of typed parts (Mistral, OpenAI)."""
-    if content is None or isinstance(content, str):
-        return content or "", ""
-    if not isinstance(content, list):
-        raise TypeError(f"a delta's content is a {type(content).__name__}, not text")
-    text = thought = ""
-    for part in content:
-        kind = part.get("type") if isinstance(part, Mapping) else None
-        if isinstance(part, str):
-            text += part
-        elif kind in ("text", "output_text"):
-            text += str(part.get("text") or "")
-        elif kind in ("thinking", "reasoning"):
-            inner = part.get("thinking") or part.get("reasoning") or part.get("text")
-            thought += _said(inner)[0] if isinstance(inner, list) else str(inner or "")
-        elif kind not in ("reference", "image_url", "refusal"):
-            raise TypeError(f"a delta's content has a part of type {kind!r}, not text")
-    return text, thought
-
-
-def _thought(delta: Any) -> str:
-    """The thoughts beside the content: `reasoning_content` (DeepSeek, vLLM, SGLang), `reasoning` (OpenRouter, Groq)."""
-    for name in ("reasoning_content", "reasoning"):
-        said = getattr(delta, name, None)
-        if isinstance(said, str) and said:
-            return said
-    return ""
-
-
-def _counts(usage: Any) -> tuple[int, int] | None:
-    prompt, completion = usage.prompt_tokens, usage.completion_tokens
-    return (prompt, completion) if type(prompt) is int and type(completion) is int else None
-
-
-def _reasoning_tokens(usage: Any) -> int:
-    details = getattr(usage, "completion_tokens_details", None)
-    said = details.get("reasoning_tokens") if isinstance(details, Mapping) else None
-    return said if type(said) is int and said > 0 else 0
 
 
 def _host(url: str) -> str:

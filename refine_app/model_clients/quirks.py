@@ -1,8 +1,4 @@
-"""What one server will not take of the chat protocol, learnt from its refusals and remembered for its endpoint.
-
-A refusal names the parameter (`param` of OpenAI's errors, `loc` of pydantic's, or the words). The request is sent again
-without it, or with it renamed, and every later one is sent like that at once.
-"""
+"""What one server will not take of the chat protocol, as its refusals taught; remembered for its endpoint."""
 
 import math
 import re
@@ -23,21 +19,6 @@ KNOWN_THINKERS = re.compile(
 )
 """Models that are known to think before they answer, by their name."""
 
-_WORD = re.compile(r"\w+")
-_NOT_TAKEN = re.compile(
-    r"unsupported|not supported|unrecogni[sz]ed|unknown|unexpected|not permitted|extra inputs|not allowed|invalid"
-    r"|not available|does not support|only the default|must be verified|cannot be used|disabled|forbidden",
-    re.IGNORECASE,
-)
-_SYSTEM_ROLE = re.compile(
-    r"system.{0,40}(role|message|prompt|instruction)|role.{0,20}system|developer instruction", re.I
-)
-_ALTERNATION = re.compile(r"alternat|consecutive.{0,30}(role|message|turn)", re.IGNORECASE)
-_AT_MOST = re.compile(
-    r"(?:at most|maximum(?: value)?(?: is| of)?|less than or equal to|up to|<=|≤|limit(?: is| of)?)\D{0,20}?(\d{2,7})",
-    re.IGNORECASE,
-)
-
 
 @dataclass(frozen=True, slots=True)
 class Quirks:
@@ -49,12 +30,16 @@ class Quirks:
     """Parameters that it takes under another name."""
     most_tokens: int | None = None
     """The largest limit of tokens that it takes."""
+    context_tokens: int | None = None
+    """Tokens that a question and its answer may have together, as the server said."""
     folds_system: bool = False
     """The system's words are put before the first of the user's."""
     alternates: bool = False
     """Messages of one role that follow each other are put together."""
     thinking_room: int = 0
     """Tokens to ask for beyond the answer's, because its thoughts are counted with it."""
+    server: str = field(default="", compare=False)
+    """A mark of the URL and the model that this was learnt of; another server behind the same name has its own."""
 
     def applied(self, payload: Mapping[str, Any]) -> Payload:
         """The request's body as this endpoint takes it."""
@@ -77,22 +62,25 @@ class Quirks:
         """For the database; from_json() reads it."""
         kept = asdict(self) | {"dropped": sorted(self.dropped), "renamed": dict(self.renamed)}
         plain = asdict(NO_QUIRKS) | {"dropped": [], "renamed": {}}
-        return {name: value for name, value in kept.items() if value != plain[name]}
+        differs = {name: value for name, value in kept.items() if value != plain[name]}
+        return {} if set(differs) == {"server"} else differs
 
     @classmethod
-    def from_json(cls, kept: Any) -> "Quirks":
-        """What as_json() made; anything else is no quirk."""
-        if not isinstance(kept, Mapping):
-            return NO_QUIRKS
-        most, room = kept.get("most_tokens"), kept.get("thinking_room")
+    def from_json(cls, kept: Any, server: str = "") -> "Quirks":
+        """What as_json() made; anything else is no quirk, and neither is what was learnt of another server."""
+        if not isinstance(kept, Mapping) or kept.get("server", server) != server:
+            return Quirks(server=server)
+        room = kept.get("thinking_room")
         renamed = kept.get("renamed")
         return cls(
             dropped=frozenset(name for name in kept.get("dropped") or () if isinstance(name, str)) - NEVER_DROPPED,
             renamed={str(old): str(new) for old, new in renamed.items()} if isinstance(renamed, Mapping) else {},
-            most_tokens=most if isinstance(most, int) and most > 0 else None,
+            most_tokens=_count(kept.get("most_tokens")),
+            context_tokens=_count(kept.get("context_tokens")),
             folds_system=kept.get("folds_system") is True,
             alternates=kept.get("alternates") is True,
             thinking_room=min(room, MOST_ROOM) if isinstance(room, int) and room > 0 else 0,
+            server=server,
         )
 
     def in_words(self) -> str:
@@ -101,6 +89,8 @@ class Quirks:
         said += [f"no {name}" for name in sorted(self.dropped)]
         if self.most_tokens is not None:
             said.append(f"at most {self.most_tokens:,} tokens")
+        if self.context_tokens is not None:
+            said.append(f"a context of {self.context_tokens:,} tokens")
         if self.folds_system:
             said.append("no system role: its words go into the first user message")
         if self.alternates:
@@ -118,65 +108,8 @@ def first_guess(model: str) -> Quirks:
     return Quirks(thinking_room=FIRST_ROOM) if KNOWN_THINKERS.search(model) else NO_QUIRKS
 
 
-def learnt(quirks: Quirks, body: Any, words: str, sent: Mapping[str, Any]) -> Quirks | None:
-    """What a refusal (status 400, 404, 405, 422 or 501) teaches; None when it is about something else.
-
-    body: the refusal's JSON; words: its message; sent: the request's body as it was sent.
-    """
-    roles = [message["role"] for message in sent["messages"]]
-    if "system" in roles and not quirks.folds_system and _SYSTEM_ROLE.search(words):
-        return replace(quirks, folds_system=True)
-    if not quirks.alternates and _ALTERNATION.search(words):
-        return replace(quirks, alternates=True, folds_system=quirks.folds_system or roles[:1] == ["system"])
-    name = _named(body, words, sent)
-    if name in ("max_tokens", "max_completion_tokens"):
-        return _limit_learnt(quirks, name, words, sent)
-    if name is None or name in NEVER_DROPPED or not _NOT_TAKEN.search(f"{words} {_code(body)}"):
-        return None
-    return replace(quirks, dropped=quirks.dropped | {name})
-
-
-def _limit_learnt(quirks: Quirks, name: str, words: str, sent: Mapping[str, Any]) -> Quirks | None:
-    other = "max_completion_tokens" if name == "max_tokens" else "max_tokens"
-    if other in words and name not in quirks.renamed.values():
-        return replace(quirks, renamed={**quirks.renamed, name: other})
-    most = _AT_MOST.search(words)
-    if most is not None and int(most[1]) < sent[name]:
-        return replace(quirks, most_tokens=int(most[1]))
-    if name == "max_tokens" and not quirks.renamed and _NOT_TAKEN.search(words):
-        return replace(quirks, renamed={"max_tokens": other})
-    return None
-
-
-def _named(body: Any, words: str, sent: Mapping[str, Any]) -> str | None:
-    """The parameter that a refusal is about: as its fields say, else the one that its words name."""
-    said = _params(body)
-    found = [name for name in said if name in sent]
-    if not found:
-        named = set(_WORD.findall(words))
-        found = [name for name in sent if name not in ("model", "messages") and name in named]
-    # "stream_options" holds "stream" as a word of its own in no grammar but ours.
-    if not found and "stream" in sent and re.search(r"\bstreaming\b", words, re.IGNORECASE):
-        found = ["stream"]
-    return found[0] if found else None
-
-
-def _params(body: Any) -> list[str]:
-    if not isinstance(body, Mapping):
-        return []
-    inner = body.get("error")
-    holder = inner if isinstance(inner, Mapping) else body
-    said = [holder["param"]] if isinstance(holder.get("param"), str) else []
-    details = body.get("detail")
-    for detail in details if isinstance(details, list) else ():
-        places = detail.get("loc") if isinstance(detail, Mapping) else None
-        said += [place for place in places if isinstance(place, str)] if isinstance(places, list) else []
-    return said
-
-
-def _code(body: Any) -> str:
-    inner = body.get("error") if isinstance(body, Mapping) else None
-    return f"{inner.get('code') or ''} {inner.get('type') or ''}" if isinstance(inner, Mapping) else ""
+def _count(value: Any) -> int | None:
+    return value if isinstance(value, int) and value > 0 else None
 
 
 def _folded(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:

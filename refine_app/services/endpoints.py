@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from functools import lru_cache, partial
+from hashlib import sha256
 from typing import Any
 
 from django.conf import settings
@@ -56,7 +57,7 @@ class Known:
             model=one.model,
             url=one.url,
             tier=one.tier,
-            context_tokens=one.context_tokens,
+            context_tokens=min(one.context_tokens, self.quirks.context_tokens or one.context_tokens),
             input_usd=one.input_usd,
             output_usd=one.output_usd,
             timeout_s=one.timeout_s,
@@ -78,7 +79,7 @@ class Known:
     @property
     def quirks(self) -> Quirks:
         """How its server differs from the protocol, as far as it is known."""
-        return Quirks.from_json(self.state.quirks)
+        return Quirks.from_json(self.state.quirks, server_of(self.endpoint))
 
 
 def given_endpoints() -> Sequence[Endpoint]:
@@ -211,6 +212,11 @@ def secret_of(endpoint: Endpoint) -> str:
         value: str = getattr(settings, name)
         return value
     return os.environ.get(name, "") if SECRET_NAME.fullmatch(name) else ""
+
+
+def server_of(endpoint: Endpoint) -> str:
+    """A mark of the server and the model behind an endpoint: its quirks are not those of another. It tells no URL."""
+    return sha256(f"{endpoint.url}\n{endpoint.model}".encode()).hexdigest()[:16]
 
 
 def breaker_of(state: EndpointState) -> Breaker:

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from contextlib import aclosing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, cast
 
 from django.utils import timezone
@@ -83,7 +83,7 @@ async def _ask(spec: EndpointSpec) -> tuple[Probe, Quirks]:
                     if number == TRIES or not reached.retryable:
                         raise
                 finally:
-                    spec = replace(spec, quirks=client.quirks)
+                    spec = spec.with_quirks(client.quirks)
     except ModelError as error:
         probe.status, probe.reason = error.code, str(error)
     except TimeoutError:

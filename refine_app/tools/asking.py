@@ -176,7 +176,7 @@ async def _try_each(
 
 def _with_more_room(planned: Planned, quirks: Quirks) -> Choice:
     """The same endpoint again, now that it is known how much room its thoughts take."""
-    return Choice(replace(planned.endpoint, quirks=quirks), planned.reason)
+    return Choice(planned.endpoint.with_quirks(quirks), planned.reason)
 
 
 async def _begin(context: ToolContext, desk: Desk, asked: Asked) -> Begun:

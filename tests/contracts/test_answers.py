@@ -1,6 +1,6 @@
 """What every client that speaks to a model server makes of the answers in tests/corpora/answers."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import aclosing
 from typing import Any, cast
 
@@ -9,20 +9,29 @@ import pytest
 from refine_app.model_clients.client import Message, ModelClient
 from refine_app.model_clients.errors import ModelError
 from refine_app.model_clients.huggingface import HuggingFaceClient
+from refine_app.model_clients.quirks import Quirks
 from tests.corpora.answer_cases import AnswerCase, cases
 from tests.model_server import ModelServer
 from tests.network_guard import network_guarded
 
-MESSAGES = [Message("system", "You refine code."), Message("user", "Refine this.")]
-FOLDED = [{"role": "user", "content": "You refine code.\n\nRefine this."}]
+MESSAGES = [["system", "You refine code."], ["user", "Refine this."]]
+SENT = {
+    "@folded": [{"role": "user", "content": "You refine code.\n\nRefine this."}],
+    "@merged": [
+        {"role": "system", "content": "You refine code."},
+        {"role": "user", "content": "Refine this.\n\nAnd again."},
+    ],
+}
 MAX_TOKENS = 500
 
 
-def hugging_face(url: str) -> ModelClient:
-    return HuggingFaceClient(model="stand-in", url=url, timeout_s=20, idle_timeout_s=5, allow_private=True)
+def hugging_face(url: str, quirks: Quirks) -> ModelClient:
+    return HuggingFaceClient(
+        model="stand-in", url=url, timeout_s=20, idle_timeout_s=5, allow_private=True, quirks=quirks
+    )
 
 
-CLIENTS: dict[str, Callable[[str], ModelClient]] = {"huggingface": hugging_face}
+CLIENTS: dict[str, Callable[[str, Quirks], ModelClient]] = {"huggingface": hugging_face}
 
 
 @pytest.fixture(autouse=True)
@@ -31,40 +40,50 @@ def _no_network() -> Iterator[None]:
         yield
 
 
-async def heard(client: ModelClient) -> dict[str, Any]:
+async def heard(client: ModelClient, messages: Sequence[Message]) -> dict[str, Any]:
     """What a call comes to, in the words of a case."""
     text = thought = ""
-    finish_reason = None
+    finish_reason = tokens = None
     try:
-        stream = client.stream(MESSAGES, max_tokens=MAX_TOKENS, temperature=0.2)
+        stream = client.stream(messages, max_tokens=MAX_TOKENS, temperature=0.2)
         async with aclosing(cast(Any, stream)) as deltas:
             async for delta in deltas:
                 text += delta.text
                 thought += delta.thought
                 finish_reason = delta.finish_reason or finish_reason
+                tokens = delta.tokens or tokens
     except ModelError as error:
-        return {"error": error.code, "retryable": error.retryable, "says": str(error)}
-    return {"text": text, "thought": thought, "finish_reason": finish_reason}
+        return {
+            "error": error.code,
+            "retryable": error.retryable,
+            "retry_after_s": error.retry_after_s,
+            "says": str(error),
+        }
+    counted = None if tokens is None or tokens.estimated else [tokens.prompt, tokens.completion]
+    return {"text": text, "thought": thought, "finish_reason": finish_reason, "tokens": counted}
 
 
 @pytest.mark.parametrize("name", CLIENTS)
 @pytest.mark.parametrize("case", cases("client"), ids=lambda case: case.name)
 async def test_a_client_makes_of_an_answer_what_the_case_says(case: AnswerCase, name: str) -> None:
     expected = dict(case.client or {})
-    requests, sent, says = expected.pop("requests", None), expected.pop("sent", {}), expected.pop("says", "")
+    requests, sent, says = expected.pop("requests", None), dict(expected.pop("sent", {})), expected.pop("says", "")
+    quirks = expected.pop("quirks", None)
+    messages = [Message(role, words) for role, words in case.request.get("messages", MESSAGES)]
     *script, last = case.behaviours
     with ModelServer(*script, default=last) as server:
-        client = CLIENTS[name](server.url)
-        found = await heard(client)
+        client = CLIENTS[name](server.url, Quirks.from_json(case.request.get("quirks")))
+        found = await heard(client, messages)
         assert {key: found.get(key) for key in expected} == expected, found
         assert says in found.get("says", found.get("text", ""))
         if requests is not None:
             assert server.count == requests
         body = server.requests[-1].body
-        if sent.pop("messages", "") == "@folded":
-            assert body["messages"] == FOLDED
+        sent = {key: SENT.get(value, value) if isinstance(value, str) else value for key, value in sent.items()}
         assert {key: body.get(key, False) for key in sent} == sent
+        if quirks is not None:
+            assert client.quirks.in_words() == quirks
         before = server.count
-        await heard(client)
+        await heard(client, messages)
         if "error" not in found:
             assert server.count == before + 1, "what was learnt is remembered"

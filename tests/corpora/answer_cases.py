@@ -1,12 +1,15 @@
 '''Answers of model servers as they were seen, one TOML file each in answers/. Adding a case is adding a file.
 
 about = "What is odd about it, in a sentence."
+kind = "event streams"          # one of KINDS
 seen = ["vLLM with Mistral", …]
 
 [request]                       # left out: a small Python text
 language = "python"
 base = """…"""                  # the document
 instruction = "…"
+messages = [["user", "…"], …]   # what a model client sends; left out: a system's message and a user's
+quirks = {…}                    # what is known of the server before, as it is kept
 
 [[response]]                    # in the order of the requests; the last one answers all that follow
 status = 200
@@ -18,7 +21,10 @@ slices = 7                      # raw is sent in pieces of so many bytes
 [client]                        # what a model client makes of it
 text = "…"                      # or error = its code, with retryable = false
 requests = 2
+tokens = [11, 7]                # of the question and of the answer, as the server counted them
+retry_after_s = 7.66            # with an error
 sent = {temperature = false, max_completion_tokens = 500}   # in the last request; false: not there
+quirks = "no temperature"       # what is known of the server by then, as check_endpoints tells it
 
 [product]                       # what comes of it in the graph refine_code
 outcome = "proposed"            # or "failed"
@@ -40,12 +46,34 @@ BASE = (
 )
 
 
+KINDS = (
+    "refused parameters",
+    "roles",
+    "event streams",
+    "answers that are no stream",
+    "errors in words",
+    "ends of answers",
+    "counts of tokens",
+    "content in parts",
+    "room for thoughts",
+    "thoughts in the content",
+    "lines left out",
+    "parts of a text",
+    "fences in Markdown",
+    "indented fences",
+    "patches as text",
+    "places of hunks",
+)
+"""Of what the cases are the samples, in the order of docs/models.md."""
+
+
 @dataclass(frozen=True, slots=True)
 class AnswerCase:
     """One file."""
 
     name: str
     about: str
+    kind: str
     seen: list[str]
     response: list[dict[str, Any]]
     request: dict[str, Any] = field(default_factory=dict)
