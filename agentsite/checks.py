@@ -8,6 +8,8 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.core.exceptions import ImproperlyConfigured
 
+from agentsite import cross_origin, servers
+
 
 def install() -> None:
     """Registers the checks; called once, when the app is ready."""
@@ -100,9 +102,31 @@ def parts_fit_together(app_configs: Sequence[AppConfig] | None = None, **kwargs:
                 id="agentsite.E007",
             )
         )
+    found += _addresses_can_be_meant()
     if settings.LOG_FORMAT not in ("json", "line"):
         found.append(
             Error(f"LOG_FORMAT is {settings.LOG_FORMAT!r}.", hint="Expected 'json' or 'line'.", id="agentsite.E008")
+        )
+    return found
+
+
+def _addresses_can_be_meant() -> list[CheckMessage]:
+    found: list[CheckMessage] = [
+        Error(
+            f"CORS_ORIGINS (or ALLOWED_ORIGINS) names {origin!r}, which is no origin.",
+            hint="Scheme, host and port without a path: https://app.example.org, or https://*.example.org.",
+            id="agentsite.E009",
+        )
+        for origin in settings.CORS_ORIGINS
+        if not cross_origin.is_origin(origin)
+    ]
+    if settings.REDIS_URL and not settings.REDIS_URL.startswith(servers.REDIS):
+        found.append(
+            Error(
+                "REDIS_URL is not the address of a Redis.",
+                hint=f"Expected one that begins with {', '.join(servers.REDIS)}.",
+                id="agentsite.E010",
+            )
         )
     return found
 

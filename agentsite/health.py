@@ -4,9 +4,10 @@ All are looked at together, each on a thread of its own, and the answer comes wi
 one that hangs is told as such, and not asked a second time before it has answered.
 """
 
+import asyncio
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from functools import partial
@@ -14,9 +15,9 @@ from typing import Any, Generic, TypeVar
 from uuid import uuid4
 
 from asgiref.sync import async_to_sync
-from asgiref.timeout import timeout
 from channels.layers import get_channel_layer
 from django.conf import settings
+from django.core.cache import caches
 from django.db import connection
 from django.utils import timezone
 
@@ -83,10 +84,19 @@ class Look(Generic[T]):
 
 
 def findings() -> list[Finding]:
-    """Every part, looked at now."""
+    """Every part that the site needs, looked at now."""
+    return _findings(LOOKS)
+
+
+def all_findings() -> list[Finding]:
+    """These and the parts that it can do without."""
+    return _findings(LOOKS | BESIDE)
+
+
+def _findings(looks: Mapping[str, Look[Finding]]) -> list[Finding]:
     deadline = time.monotonic() + ANSWERS_WITHIN_S
-    begun = {name: look.begin() for name, look in LOOKS.items()}
-    return [_finding(name, LOOKS[name], number, deadline) for name, number in begun.items()]
+    begun = {name: look.begin() for name, look in looks.items()}
+    return [_finding(name, looks[name], number, deadline) for name, number in begun.items()]
 
 
 def _finding(name: str, look: Look[Finding], number: int, deadline: float) -> Finding:
@@ -120,7 +130,7 @@ async def _echo() -> str:
     layer = get_channel_layer()
     if layer is None:
         raise RuntimeError("CHANNEL_LAYER_URL names no layer")
-    async with timeout(ANSWERS_WITHIN_S):
+    async with asyncio.timeout(ANSWERS_WITHIN_S):
         channel = await layer.new_channel()
         sent = uuid4().hex
         await layer.send(channel, {"type": "health", "sent": sent})
@@ -128,6 +138,20 @@ async def _echo() -> str:
     if received.get("sent") != sent:
         raise RuntimeError("another message came back than was sent")
     return type(layer).__name__
+
+
+def cache_store() -> str:
+    """A value there and back. The site does without it (redis_cache), so it is no part of readiness."""
+    store = caches["default"]
+    key, sent = f"health:{uuid4().hex}", uuid4().hex
+    store.set(key, sent, 5)
+    found = store.get(key)
+    store.delete(key)
+    if getattr(store, "is_away", False):
+        raise RuntimeError("it does not answer; each process keeps its own until it does")
+    if found != sent:
+        raise RuntimeError("it does not keep what it is given")
+    return type(store).__name__
 
 
 def worker() -> str:
@@ -158,3 +182,5 @@ def _looked(name: str, part: Callable[[], str]) -> Finding:
 
 
 LOOKS: dict[str, Look[Finding]] = {name: Look(partial(_looked, name, part)) for name, part in PARTS.items()}
+BESIDE: dict[str, Look[Finding]] = {"cache": Look(partial(_looked, "cache", cache_store))}
+"""What the site can do without."""

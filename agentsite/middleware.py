@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import quote
 
 from django.http import HttpRequest, HttpResponse
+from django.utils.cache import get_conditional_response, patch_cache_control, patch_vary_headers, set_response_etag
 from django.utils.functional import SimpleLazyObject
 
 from agentsite import error_pages, logs, metrics, problem
@@ -134,3 +135,27 @@ class ProblemResponses:
         if response.headers.get("Content-Type", "text/html").startswith("text/html"):
             return problem.replace(request, response)
         return response
+
+
+class Revalidation:
+    """Whoever asked the API may keep the answer, and asks for it again by its ETag: 304 where nothing changed.
+
+    No cache between may keep them, as they are one person's; what is asked for again still passes every check.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        if request.method not in ("GET", "HEAD") or response.status_code != 200 or response.streaming:
+            return response
+        if not problem.is_for_programs(request) or "no-store" in response.headers.get("Cache-Control", ""):
+            return response
+        if "ETag" not in response.headers:
+            set_response_etag(response)
+        patch_cache_control(response, private=True, no_cache=True)
+        patch_vary_headers(response, ("Authorization", "Cookie"))
+        answer = get_conditional_response(request, etag=response.headers["ETag"], response=response)
+        assert isinstance(answer, HttpResponse)  # noqa: S101 - one that is not streaming
+        return answer

@@ -27,6 +27,11 @@ class Cache(RedisCache):
         self._local = LocMemCache(f"instead of {server}", {"max_entries": LOCAL_ENTRIES})
         self._outage = _outages.setdefault(server, Outage())
 
+    @property
+    def is_away(self) -> bool:
+        """Whether it did not answer when it was last asked."""
+        return self._outage.is_on
+
     def add(self, *args: Any, **kwargs: Any) -> bool:
         return bool(self._ask("add", args, kwargs))
 

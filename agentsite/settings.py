@@ -8,7 +8,7 @@ from pathlib import Path
 
 from csp.constants import NONCE, NONE, SELF
 
-from agentsite import limit_settings, servers
+from agentsite import cross_origin, limit_settings, servers
 from agentsite.environment import Environment
 from agentsite.static_digest import LIBRARIES, digest
 
@@ -39,6 +39,11 @@ SECRET_KEY_IS_GENERATED = SECRET_KEY.startswith(DEVELOPMENT_SECRET_PREFIX) or le
 SECRET_KEY_FALLBACKS: list[str] = env.list("SECRET_KEY_FALLBACKS", default=[])
 ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS: list[str] = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+# Pages of other sites that may use the API and the sockets, by a token or a ticket and never by a login's cookie.
+CORS_ORIGINS: list[str] = [
+    *env.list("CORS_ORIGINS", default=[]),
+    *env.list("ALLOWED_ORIGINS", default=[]),
+]
 GUESTS_ALLOWED: bool = env.bool("GUESTS_ALLOWED", default=True)
 
 # A worker has no use for what makes pages, and starts with less work and memory without it.
@@ -59,6 +64,7 @@ if SERVES_PAGES:
         "django.contrib.messages",
         "whitenoise.runserver_nostatic",
         "django.contrib.staticfiles",
+        "corsheaders",
         "csp",
         "rest_framework",
         "drf_spectacular",
@@ -70,10 +76,12 @@ if SERVES_PAGES and DEBUG:
 
 MIDDLEWARE = [
     "agentsite.middleware.RequestId",
+    "corsheaders.middleware.CorsMiddleware",  # before whatever answers by itself, so that pages can read refusals too
     "agentsite.middleware.BodyLimit",
     "django.middleware.security.SecurityMiddleware",
     "agentsite.static_files.StaticFiles",
     "csp.middleware.CSPMiddleware",
+    "agentsite.middleware.Revalidation",
     "agentsite.middleware.ProblemResponses",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -145,14 +153,16 @@ AUTHENTICATION_BACKENDS = [
 ]
 
 REDIS_TIMEOUT_S: float = env.float("REDIS_TIMEOUT_S", default=1.0)
-CACHE_URL: str = env.str("CACHE_URL", default="locmem://")
+# One Redis for all that is shared, where nothing else is said of one of them.
+REDIS_URL: str = env.str("REDIS_URL", default="")
+CACHE_URL: str = env.str("CACHE_URL", default=REDIS_URL or "locmem://")
 CACHES = servers.caches(CACHE_URL, timeout_s=REDIS_TIMEOUT_S)
-CHANNEL_LAYER_URL: str = env.str("CHANNEL_LAYER_URL", default="memory://")
+CHANNEL_LAYER_URL: str = env.str("CHANNEL_LAYER_URL", default=REDIS_URL or "memory://")
 CHANNEL_LAYERS = servers.channel_layers(CHANNEL_LAYER_URL, timeout_s=REDIS_TIMEOUT_S)
 
 # Work --------------------------------------------------------------------------------------------
 
-BROKER_URL: str = env.str("BROKER_URL", default="memory://")
+BROKER_URL: str = env.str("BROKER_URL", default=REDIS_URL or "memory://")
 MAX_CONCURRENT_RUNS: int = env.int("MAX_CONCURRENT_RUNS", default=10)
 # The worker (and beat) live in the web process when the broker does.
 EMBEDDED_WORKER: bool = env.bool("EMBEDDED_WORKER", default=BROKER_URL.startswith("memory"))
@@ -329,6 +339,8 @@ CONTENT_SECURITY_POLICY = {
         "object-src": [NONE],
     }
 }
+
+globals().update(cross_origin.settings_for(CORS_ORIGINS))
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [

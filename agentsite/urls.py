@@ -2,6 +2,7 @@
 
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
+from django.views.generic import RedirectView
 
 from agentsite import health_views
 
@@ -11,6 +12,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/health/ready", health_views.ready),
     path("api/health/metrics", health_views.metrics),
     path("v1/", include("agentsite.api_urls")),
+    path("docs", RedirectView.as_view(pattern_name="docs")),
+    path("docs/", RedirectView.as_view(pattern_name="docs")),
     path("", include("graphs_app.api.alias_urls")),
     path("", include("graphs_app.urls")),
     path("", include("sessions_app.urls")),

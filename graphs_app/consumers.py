@@ -1,6 +1,7 @@
-"""/ws/execute/{graph_id}/: the client sends {"initial_state": {...}}, the server streams how the run goes.
+"""/ws/execute/{graph_id}: the client sends {"initial_state": {...}}, the server streams how the run goes.
 
-Frames: {"event": "started", "run_id"}, {"event": "node_start", "node"}, {"event": "node_complete", "node", "output"},
+Frames: {"event": "waiting", "expected"} for a client that is silent, {"event": "started", "run_id"},
+{"event": "node_start", "node"}, {"event": "node_complete", "node", "output"},
 and at last {"event": "execution_complete", "result"}; then the client may send another state. The run is an ordinary
 one: it goes on when the socket closes, and is found under /v1/runs.
 """
@@ -34,7 +35,10 @@ logger = logging.getLogger(__name__)
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
+WAITING_AFTER_S = 5.0
+"""A client that has said nothing for so long is told what is waited for."""
 IDLE_AFTER_S = 75.0
+EXPECTED: dict[str, Any] = {"initial_state": {}}
 FRAME_MAX = 1_048_576
 LOOK_EVERY_S = 2.0
 """In case a wake-up was lost."""
@@ -95,11 +99,7 @@ class _Executions:
                 await self._follow(Follower(run_id))
 
     async def _state(self) -> Any:
-        try:
-            async with asyncio.timeout(IDLE_AFTER_S):
-                message = await self._receive()
-        except TimeoutError as error:
-            raise Ended(CloseCode.IDLE, f"nothing came for {IDLE_AFTER_S:.0f} s") from error
+        message = await self._next_message()
         if message["type"] == "websocket.disconnect":
             raise Ended
         text = message.get("text") or (message.get("bytes") or b"").decode(errors="replace")
@@ -114,6 +114,21 @@ class _Executions:
         if not isinstance(frame, dict) or not isinstance(frame.get("initial_state", {}), dict):
             raise Ended(CloseCode.MALFORMED, 'expected {"initial_state": {...}}')
         return frame.get("initial_state", {})
+
+    async def _next_message(self) -> dict[str, Any]:
+        """What the client says next; one who is silent is told what to say, and in the end let go."""
+        coming = asyncio.ensure_future(self._receive())
+        try:
+            said, _ = await asyncio.wait({coming}, timeout=WAITING_AFTER_S)
+            if not said:
+                closes_in_s = IDLE_AFTER_S - WAITING_AFTER_S
+                await self._say({"event": "waiting", "expected": EXPECTED, "closes_in_s": closes_in_s})
+                said, _ = await asyncio.wait({coming}, timeout=closes_in_s)
+            if not said:
+                raise Ended(CloseCode.IDLE, f'nothing came for {IDLE_AFTER_S:.0f} s; send {{"initial_state": {{...}}}}')
+            return coming.result()
+        finally:
+            coming.cancel()
 
     async def _start(self, state: Any) -> UUID | None:
         try:

@@ -11,7 +11,6 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from refine_app.services import tasks
-from refine_app.services.endpoints import known_endpoints
 from sessions_app.api.base import API_VERSION, ApiView, caller, counted
 from sessions_app.api.idempotency import idempotent
 from sessions_app.api.pagination import NewestFirst
@@ -84,14 +83,6 @@ class RunIdAnswer(serializers.Serializer[Any]):
     run_id = serializers.UUIDField()
 
 
-class MetricsShape(serializers.Serializer[Any]):
-    queue_length = serializers.IntegerField()
-    tasks_today = serializers.DictField(child=serializers.IntegerField())
-    agent_distribution = serializers.DictField(child=serializers.IntegerField())
-    average_duration_ms = serializers.IntegerField(allow_null=True)
-    health = serializers.DictField()
-
-
 @counted(POST=(policies.TASKS, policies.RUNS))
 class Execute(ApiView):
     @extend_schema(
@@ -145,19 +136,6 @@ class TaskDetail(ApiView):
     @extend_schema(responses=TaskShape, summary="One task with its result or its error")
     def get(self, request: Request, task_id: UUID) -> Response:
         return Response(TaskShape(tasks.described(tasks.find_task(user=caller(request), task_id=task_id))).data)
-
-
-@counted(GET=policies.COMPUTING)
-class SystemMetrics(ApiView):
-    @extend_schema(responses=MetricsShape, summary="The queue, today's tasks, and how the parts are")
-    def get(self, request: Request) -> Response:
-        endpoints = known_endpoints()
-        health = {
-            "database": "ok",
-            "model_endpoints": sum(not known.why_off for known in endpoints),
-            "model_endpoints_resting": sum(known.breaker(timezone.now()) == "open" for known in endpoints),
-        }
-        return Response(MetricsShape({**tasks.metrics(now=timezone.now()), "health": health}).data)
 
 
 def _about(request: Request) -> dict[str, Any]:

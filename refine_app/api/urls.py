@@ -39,7 +39,6 @@ urlpatterns = [
     path("agent/execute", task_views.Execute.as_view(), name="agent-execute"),
     path("tasks", task_views.Tasks.as_view(), name="tasks"),
     path("tasks/<uuid:task_id>", task_views.TaskDetail.as_view(), name="task"),
-    path("system/metrics", task_views.SystemMetrics.as_view(), name="system-metrics"),
     path("budgets", model_views.Budgets.as_view(), name="budgets"),
     path("budgets/<uuid:budget_id>", model_views.BudgetDetail.as_view(), name="budget"),
     path("runs/<uuid:run_id>/budget", model_views.RunBudget.as_view(), name="run-budget"),

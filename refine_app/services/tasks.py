@@ -7,6 +7,7 @@ from uuid import UUID
 
 from django.db import transaction
 from django.db.models import Avg, Count, F, QuerySet
+from django.db.models.fields.json import KeyTextTransform
 
 from graphs_app.models import Run, RunStatus
 from graphs_app.services import runs
@@ -134,21 +135,31 @@ def _error(run: Run) -> dict[str, str] | None:
 
 
 def metrics(*, now: datetime) -> dict[str, Any]:
-    """How tasks do: the queue, today's counts, who answered, and how long it took."""
+    """How tasks do: the queue, the counts of today and of all, who was chosen, and how long it took."""
     tasks = Run.objects.filter(graph_version__graph__slug=GRAPH, parent__isnull=True)
     today = tasks.filter(created_at__gte=now.replace(hour=0, minute=0, second=0, microsecond=0))
-    counts = dict.fromkeys(STATUS.values(), 0)
-    for status, count in today.order_by().values_list("status").annotate(count=Count("pk")):
-        counts[STATUS[RunStatus(status)]] += count
-    agents: dict[str, int] = {}
-    for state in today.filter(status=RunStatus.COMPLETED).values_list("state", flat=True)[:10_000]:
-        name = (state or {}).get("selected_agent")
-        if name:
-            agents[name] = agents.get(name, 0) + 1
     took = today.filter(status=RunStatus.COMPLETED).aggregate(took=Avg(F("finished_at") - F("started_at")))["took"]
+    waiting = Run.objects.filter(status=RunStatus.QUEUED).order_by().values_list("priority")
+    by_priority = dict(waiting.annotate(count=Count("pk")))
     return {
-        "queue_length": Run.objects.filter(status=RunStatus.QUEUED).count(),
-        "tasks_today": counts | {"total": sum(counts.values())},
-        "agent_distribution": agents,
+        "queue_length": sum(by_priority.values()),
+        "queue_by_priority": {str(priority): by_priority.get(priority, 0) for priority in reversed(runs.PRIORITIES)},
+        "tasks_today": _by_status(today),
+        "tasks_total": _by_status(tasks),
+        "agent_distribution": _by_agent(tasks),
+        "agent_distribution_today": _by_agent(today),
         "average_duration_ms": None if took is None else round(took.total_seconds() * 1000),
     }
+
+
+def _by_status(tasks: QuerySet[Run]) -> dict[str, int]:
+    counts = dict.fromkeys(STATUS.values(), 0)
+    for status, count in tasks.order_by().values_list("status").annotate(count=Count("pk")):
+        counts[STATUS[RunStatus(status)]] += count
+    return counts | {"total": sum(counts.values())}
+
+
+def _by_agent(tasks: QuerySet[Run]) -> dict[str, int]:
+    """Of the tasks for which an agent was chosen, whatever became of them."""
+    chosen = tasks.order_by().annotate(agent=KeyTextTransform("selected_agent", "state")).values_list("agent")
+    return {agent: count for agent, count in chosen.annotate(count=Count("pk")).order_by("agent") if agent}

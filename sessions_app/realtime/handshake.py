@@ -116,9 +116,10 @@ async def identify(scope: Scope) -> Identity | None:
     ticket = query(scope, "ticket")
     if shown is None and not ticket:
         return None
-    if shown is not None and not origin.is_own(shown, scope["headers"], scope.get("scheme", "ws")):
+    is_own = shown is None or origin.is_own(shown, scope["headers"], scope.get("scheme", "ws"))
+    if not is_own and not origin.is_allowed(shown or "", scope["headers"]):
         return None
-    return await store.call(_identified, scope, ticket)
+    return await store.call(_identified, scope, ticket, _login_key(scope) if is_own else "")
 
 
 async def close(send: Send, ending: Ending) -> None:
@@ -150,9 +151,9 @@ def _login_key(scope: Scope) -> str:
     return str(morsel.value) if morsel else ""
 
 
-def _identified(scope: Scope, ticket: str) -> Identity:
+def _identified(scope: Scope, ticket: str, login_key: str) -> Identity:
     """Counts the opening of a socket once it is known whose it is; a stranger's by their address alone."""
-    found = _by_ticket(ticket) if ticket else _by_cookie(_login_key(scope))
+    found = _by_ticket(ticket) if ticket else _by_cookie(login_key)
     ip = addresses.of_scope(scope)
     try:
         if found is None:

@@ -1,4 +1,7 @@
-"""Whether a socket was opened by a page of this site: browsers send cookies from anywhere, so Origin is checked."""
+"""Whether a socket was opened by a page of this site, or of one that may use its API (CORS_ORIGINS).
+
+Browsers send cookies from anywhere, so Origin is checked; a page of another site comes in by a ticket alone.
+"""
 
 from collections.abc import Iterable
 from urllib.parse import urlsplit
@@ -17,14 +20,28 @@ def header(headers: Iterable[tuple[bytes, bytes]], name: bytes) -> str | None:
 def is_own(origin: str, headers: Iterable[tuple[bytes, bytes]], scheme: str) -> bool:
     """Whether the Origin is the site itself (scheme, host and port), or one that settings trust."""
     headers = list(headers)
-    host = header(headers, b"host") or ""
-    if not validate_host(split_domain_port(host)[0], settings.ALLOWED_HOSTS):
-        return False
+    host = _host(headers)
     parts = _parts(origin)
-    if parts is None:
+    if host is None or parts is None:
         return False
     own = _parts(f"{_page_scheme(headers, scheme)}://{host}")
     return parts == own or any(_trusts(trusted, parts) for trusted in settings.CSRF_TRUSTED_ORIGINS)
+
+
+def is_allowed(origin: str, headers: Iterable[tuple[bytes, bytes]]) -> bool:
+    """Whether pages of the Origin may use the API, by a token of their own."""
+    parts = _parts(origin)
+    return (
+        parts is not None
+        and _host(headers) is not None
+        and any(_trusts(allowed, parts) for allowed in settings.CORS_ORIGINS)
+    )
+
+
+def _host(headers: Iterable[tuple[bytes, bytes]]) -> str | None:
+    """The name that the site was asked by; None for one that is not its own."""
+    host = header(headers, b"host") or ""
+    return host if validate_host(split_domain_port(host)[0], settings.ALLOWED_HOSTS) else None
 
 
 def _page_scheme(headers: Iterable[tuple[bytes, bytes]], scheme: str) -> str:
@@ -51,7 +68,7 @@ def _parts(origin: str) -> tuple[str, str, str] | None:
 
 
 def _trusts(trusted: str, origin: tuple[str, str, str]) -> bool:
-    """One entry of CSRF_TRUSTED_ORIGINS: an origin, or https://*.example.org for the subdomains."""
+    """One entry of CSRF_TRUSTED_ORIGINS or CORS_ORIGINS: an origin, or https://*.example.org for the subdomains."""
     parts = _parts(trusted.replace("://*.", "://", 1))
     if parts is None:
         return False

@@ -10,6 +10,7 @@ import time
 from http.client import HTTPConnection
 from pathlib import Path
 
+import pytest
 from django.core.management import call_command
 
 from tests.faults.field import wait_until
@@ -133,6 +134,12 @@ def test_the_schema_and_its_pages_need_nothing_from_elsewhere(live_site: Site) -
     assert "unsafe" not in headers["content-security-policy"]
     assert b"<style" not in page
     assert get(live_site, "/v1/docs?script=")[1]["content-type"].startswith("application/javascript")
+
+
+@pytest.mark.parametrize("path", ["/docs", "/docs/", "/v1/docs/"])
+def test_the_api_s_page_is_found_where_people_look_for_it(live_site: Site, path: str) -> None:
+    status, headers, _ = get(live_site, path)
+    assert (status, headers["location"]) == (302, "/v1/docs")
 
 
 def test_the_schema_names_every_shape_once(tmp_path: Path) -> None:

@@ -159,6 +159,22 @@ async def test_what_is_no_state_closes_the_socket_with_a_reason(connect: Connect
     assert closed["reason"]
 
 
+async def test_a_silent_client_is_told_what_is_waited_for_and_then_let_go(
+    connect: Connect, ada: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(consumers, "WAITING_AFTER_S", 0.05)
+    client = await connect(await keep(ada, cast.SUM))
+    told = json.loads((await client.next())["text"])
+    assert told == {"event": "waiting", "expected": {"initial_state": {}}, "closes_in_s": 74.95}
+    client.send({"initial_state": {"seed": 1}})
+    assert (await client.frames())[-1]["event"] == "execution_complete"
+    monkeypatch.setattr(consumers, "IDLE_AFTER_S", 0.1)
+    silent = await connect(await keep(ada, cast.SUM))
+    assert json.loads((await silent.next())["text"])["event"] == "waiting"
+    closed = await silent.next()
+    assert (closed["code"], "initial_state" in closed["reason"]) == (CloseCode.IDLE, True)
+
+
 async def test_another_persons_graph_is_not_there(connect: Connect, ada: User) -> None:
     eve = await User.objects.acreate(username="eve")
     client = await connect(await keep(ada, cast.SUM), user=eve)
