@@ -82,9 +82,9 @@ class Lines:
 class DataLines:
     """Each event's data as one line "data: …", whatever form it came in. Raises Reported, NotAStream."""
 
-    __slots__ = ("_data", "_ended", "_form", "_lines", "_name", "_on_whole", "_strange")
+    __slots__ = ("_data", "_ended", "_form", "_lines", "_name", "_on_end", "_strange")
 
-    def __init__(self, lines: AsyncIterator[str], on_whole: Callable[[], None]) -> None:
+    def __init__(self, lines: AsyncIterator[str], on_end: Callable[[], None]) -> None:
         self._lines = lines
         self._data: list[str] = []
         self._name = ""
@@ -93,8 +93,8 @@ class DataLines:
         self._strange = ""
         """The beginning of what came before and is of neither form."""
         self._ended = False
-        self._on_whole = on_whole
-        """Called when one JSON object came in place of a stream, which needs no other end."""
+        self._on_end = on_end
+        """Called at the protocol's word for the end, and for one object in place of a stream, which needs none."""
 
     def __aiter__(self) -> "DataLines":
         return self
@@ -104,7 +104,7 @@ class DataLines:
             line = await anext(self._lines, None)
             if line is None:
                 self._ended = True
-                said = self._dispatched()  # the standard drops an event without its end; a server's last words are ours
+                said = self._last()
                 if not self._form and self._strange:
                     raise NotAStream(self._strange)
             elif self._form != "events" and line.lstrip()[:1] in ("{", "[", "<"):
@@ -133,6 +133,13 @@ class DataLines:
         self._data.append(value)
         return said
 
+    def _last(self) -> str | None:
+        """The standard drops an event without its end; a server's last words are ours, unless they are cut in two."""
+        data = "\n".join(self._data).strip()
+        if self._name != "error" and data != DONE and _parsed(data) is None:
+            return None
+        return self._dispatched()
+
     def _dispatched(self) -> str | None:
         """The event that was gathered, if it has any data."""
         data, name = "\n".join(self._data).strip(), self._name
@@ -142,28 +149,37 @@ class DataLines:
         if name == "error":
             raise Reported(_error_in(data))
         if data == DONE:
-            return f"data: {DONE}"
+            return self._done()
         return _checked(data)
 
-    async def _outside_events(self, line: str) -> str:
+    def _done(self) -> str:
+        self._on_end()
+        return f"data: {DONE}"
+
+    async def _outside_events(self, line: str) -> str | None:
         """An object that has a line of its own; else all that comes, as one answer that was not streamed."""
         if line.strip() == DONE:
-            return f"data: {DONE}"
+            return self._done()
         content = _parsed(line)
         if not isinstance(content, dict):
             self._ended = True
-            content = await self._whole(line)
+            whole = await self._whole(line)
+            if whole is None:
+                return None
+            content = whole
         self._form = "objects"
         if is_whole(content):
-            self._on_whole()
+            self._on_end()
         return _line_of(content)
 
-    async def _whole(self, first: str) -> dict[str, Any]:
-        """The answer of a server that did not stream; of a list its first object."""
+    async def _whole(self, first: str) -> dict[str, Any] | None:
+        """The answer of a server that did not stream; of a list its first object; None for an object that was cut."""
         lines = [first]
         async for line in self._lines:
             lines.append(line)
         body = "\n".join(lines)
+        if self._form == "objects" and len(lines) == 1:
+            return None
         content = _parsed(body)
         if isinstance(content, list) and content:
             content = content[0]

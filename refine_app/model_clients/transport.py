@@ -32,7 +32,7 @@ class BoundedTransport(httpx2.AsyncBaseTransport):
         self._token = token
         self._inner = inner or _network(allow_private)
         self.saw_done = False
-        """Whether the server ended its stream by the protocol's own word."""
+        """Whether the answer's end was seen: the protocol's own word for it, or an answer that came whole."""
         self._body: _BoundedStream | None = None
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
@@ -51,13 +51,13 @@ class BoundedTransport(httpx2.AsyncBaseTransport):
             raise OutputInvalid("The endpoint compressed its answer though it was asked not to.")
         if not isinstance(response.stream, httpx2.AsyncByteStream):
             return response
-        bounded = self._body = _BoundedStream(response.stream, self, response.status_code)
+        bounded = self._body = _BoundedStream(response.stream, response.status_code)
         return httpx2.Response(
             response.status_code, headers=response.headers, stream=bounded, extensions=response.extensions
         )
 
     def note_done(self) -> None:
-        """The answer was whole without the word that ends a stream."""
+        """Nothing of the answer is still to come."""
         self.saw_done = True
 
     async def hang_up(self) -> None:
@@ -73,15 +73,13 @@ class BoundedTransport(httpx2.AsyncBaseTransport):
 class _BoundedStream(httpx2.AsyncByteStream):
     """The bytes of a response, and no more of them than any answer may have."""
 
-    __slots__ = ("_inner", "_line", "_parts", "_status", "_tail", "_total", "_transport")
+    __slots__ = ("_inner", "_line", "_parts", "_status", "_total")
 
-    def __init__(self, inner: httpx2.AsyncByteStream, transport: BoundedTransport, status: int) -> None:
+    def __init__(self, inner: httpx2.AsyncByteStream, status: int) -> None:
         self._inner = inner
         self._parts = aiter(inner)
-        self._transport = transport
         self._status = status
         self._total = self._line = 0
-        self._tail = b""
 
     def __aiter__(self) -> Self:
         return self
@@ -99,9 +97,6 @@ class _BoundedStream(httpx2.AsyncByteStream):
             limit = MAX_RESPONSE if self._total > MAX_RESPONSE else MAX_LINE
             where = "" if self._line <= MAX_LINE else " in a line"
             raise OutputInvalid(f"The endpoint sent more than {limit} bytes{where}.")
-        self._tail = (self._tail + part)[-64:]
-        if b"[DONE]" in self._tail:
-            self._transport.saw_done = True
         return part
 
     async def aclose(self) -> None:

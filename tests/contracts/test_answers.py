@@ -1,16 +1,13 @@
 """What every client that speaks to a model server makes of the answers in tests/corpora/answers."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import aclosing
-from typing import Any, cast
+from collections.abc import Iterator
 
 import pytest
 
-from refine_app.model_clients.client import Message, ModelClient
-from refine_app.model_clients.errors import ModelError
-from refine_app.model_clients.huggingface import HuggingFaceClient
+from refine_app.model_clients.client import Message
 from refine_app.model_clients.quirks import Quirks
 from tests.corpora.answer_cases import AnswerCase, cases
+from tests.corpora.answer_clients import CLIENTS, heard
 from tests.model_server import ModelServer
 from tests.network_guard import network_guarded
 
@@ -22,45 +19,12 @@ SENT = {
         {"role": "user", "content": "Refine this.\n\nAnd again."},
     ],
 }
-MAX_TOKENS = 500
-
-
-def hugging_face(url: str, quirks: Quirks) -> ModelClient:
-    return HuggingFaceClient(
-        model="stand-in", url=url, timeout_s=20, idle_timeout_s=5, allow_private=True, quirks=quirks
-    )
-
-
-CLIENTS: dict[str, Callable[[str, Quirks], ModelClient]] = {"huggingface": hugging_face}
 
 
 @pytest.fixture(autouse=True)
 def _no_network() -> Iterator[None]:
     with network_guarded():
         yield
-
-
-async def heard(client: ModelClient, messages: Sequence[Message]) -> dict[str, Any]:
-    """What a call comes to, in the words of a case."""
-    text = thought = ""
-    finish_reason = tokens = None
-    try:
-        stream = client.stream(messages, max_tokens=MAX_TOKENS, temperature=0.2)
-        async with aclosing(cast(Any, stream)) as deltas:
-            async for delta in deltas:
-                text += delta.text
-                thought += delta.thought
-                finish_reason = delta.finish_reason or finish_reason
-                tokens = delta.tokens or tokens
-    except ModelError as error:
-        return {
-            "error": error.code,
-            "retryable": error.retryable,
-            "retry_after_s": error.retry_after_s,
-            "says": str(error),
-        }
-    counted = None if tokens is None or tokens.estimated else [tokens.prompt, tokens.completion]
-    return {"text": text, "thought": thought, "finish_reason": finish_reason, "tokens": counted}
 
 
 @pytest.mark.parametrize("name", CLIENTS)

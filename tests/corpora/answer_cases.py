@@ -63,6 +63,7 @@ KINDS = (
     "indented fences",
     "patches as text",
     "places of hunks",
+    "files that are no programs",
 )
 """Of what the cases are the samples, in the order of docs/models.md."""
 
@@ -73,9 +74,10 @@ class AnswerCase:
 
     name: str
     about: str
-    kind: str
     seen: list[str]
     response: list[dict[str, Any]]
+    kind: str = ""
+    """One of KINDS, which tests/test_models_page.py holds every file to."""
     request: dict[str, Any] = field(default_factory=dict)
     client: dict[str, Any] | None = None
     product: dict[str, Any] | None = None
