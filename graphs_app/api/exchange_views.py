@@ -26,8 +26,8 @@ class Export(ApiView):
         summary="A version as SVG, PNG, Mermaid, JSON, a Python module, LangGraph's drawing, or a zip of files for git",
     )
     def get(self, request: Request, key: str) -> HttpResponse:
-        asked = read(shapes.ExportAsked, request.query_params)
         graph = selectors.graph_for(caller(request), key)
+        asked = read(shapes.ExportAsked, request.query_params)
         version = selectors.version_of(graph, asked["version"] or graph.version)
         file = exchange.export_version(version=version, form=asked["as"], theme=asked["theme"])
         # Never shown by a browser as a page of this site: what is in a file is other people's.

@@ -126,8 +126,13 @@ class CompareAsked(serializers.Serializer[Any]):
 
 
 class PreviousAsked(serializers.Serializer[Any]):
+    """A layout as it was given, whole or without what is not needed of it."""
+
     nodes = PlacedNode(many=True)
     edges = DrawnEdge(many=True)
+    version = serializers.IntegerField(required=False, allow_null=True, **VERSION)
+    changes = serializers.JSONField(required=False, allow_null=True)
+    api_version = serializers.CharField(required=False, max_length=10)
 
 
 class LayoutAsked(serializers.Serializer[Any]):

@@ -91,8 +91,8 @@ class Layout(ApiView):
         summary="Where its nodes and edges are drawn",
     )
     def get(self, request: Request, key: str) -> Response:
-        asked = read(graph_shapes.VersionFilter, request.query_params)
         graph = selectors.graph_for(caller(request), key)
+        asked = read(graph_shapes.VersionFilter, request.query_params)
         number = asked["version"] or graph.version
         return Response({**layout.arrange(selectors.version_of(graph, number).definition), "version": number})
 

@@ -126,8 +126,8 @@ class Resume(ApiView):
     )
     @idempotent
     def post(self, request: Request, run_id: UUID) -> Response:
-        asked = read(shapes.AnswerAsked, request.data)
         run = changeable(request, run_id)
+        asked = read(shapes.AnswerAsked, request.data)
         answered = runs.resume_run(user=caller(request), run=run, interrupt_id=asked["interrupt"], value=asked["value"])
         return accepted(answered)
 
@@ -142,8 +142,9 @@ class Fork(ApiView):
     )
     @idempotent
     def post(self, request: Request, run_id: UUID) -> Response:
+        run = changeable(request, run_id)
         asked = read(shapes.ForkAsked, request.data)
-        return accepted(continuing.fork_run(user=caller(request), run=changeable(request, run_id), **asked))
+        return accepted(continuing.fork_run(user=caller(request), run=run, **asked))
 
 
 @counted(POST=policies.RUNS)
@@ -156,8 +157,8 @@ class Alone(ApiView):
     )
     @idempotent
     def post(self, request: Request, run_id: UUID, activation: int) -> Response:
-        asked = read(shapes.AloneAsked, request.data)
         run = changeable(request, run_id)
+        asked = read(shapes.AloneAsked, request.data)
         return accepted(continuing.run_node_alone(user=caller(request), run=run, activation=activation, **asked))
 
 
@@ -169,8 +170,9 @@ class Retry(ApiView):
         summary="What a retry would reuse, and what not, and why",
     )
     def get(self, request: Request, run_id: UUID) -> Response:
+        run = visible(request, run_id)
         asked = read(shapes.RetryAsked, request.query_params)
-        plan, version = continuing.retry_plan(run=visible(request, run_id), **asked)
+        plan, version = continuing.retry_plan(run=run, **asked)
         shown = {"version": version.number, "blocked": plan.blocked, "nodes": plan.nodes, "starts": plan.starts}
         return Response(shapes.RetryPlanShape(shown).data)
 
@@ -182,5 +184,6 @@ class Retry(ApiView):
     )
     @idempotent
     def post(self, request: Request, run_id: UUID) -> Response:
+        run = changeable(request, run_id)
         asked = read(shapes.RetryAsked, request.data)
-        return accepted(continuing.retry_run(user=caller(request), run=changeable(request, run_id), **asked))
+        return accepted(continuing.retry_run(user=caller(request), run=run, **asked))

@@ -51,8 +51,8 @@ class Timeline(ApiView):
         summary="Its steps in the order in which they began, from an activation on, without their states",
     )
     def get(self, request: Request, run_id: UUID) -> Response:
-        asked = read(TimelineAsked, request.query_params)
         run = selectors.run_for(caller(request), run_id)
+        asked = read(TimelineAsked, request.query_params)
         edges = definitions.edges_of(run)
         rows = selectors.node_runs_of(run).filter(activation__gte=asked["start"]).order_by("activation")
         found = list(rows.defer("writes", "text", "error")[: asked["limit"] + 1])

@@ -46,8 +46,8 @@ class Draft(ApiView):
         summary="Keep what is drawn, right or not; 409 when another has changed it since",
     )
     def put(self, request: Request, key: str) -> Response:
+        graph = _editable(request, key)
         asked = read(shapes.DraftAsked, request.data)
-        graph = selectors.graph_for(caller(request), key)
         versions.save_draft(user=caller(request), graph=graph, **asked)
         return Response(draft_json(graph, request))
 
@@ -77,8 +77,8 @@ class Publish(ApiView):
     )
     @idempotent
     def post(self, request: Request, key: str) -> Response:
+        graph = _editable(request, key)
         asked = read(shapes.PublishAsked, request.data)
-        graph = selectors.graph_for(caller(request), key)
         return _made(versions.publish_draft(user=caller(request), graph=graph, **asked))
 
 
@@ -91,8 +91,8 @@ class Rollback(ApiView):
     )
     @idempotent
     def post(self, request: Request, key: str) -> Response:
+        graph = _editable(request, key)
         asked = read(shapes.RollbackAsked, request.data)
-        graph = selectors.graph_for(caller(request), key)
         made = versions.roll_back(user=caller(request), graph=graph, number=asked["version"], note=asked["note"])
         return _made(made)
 
@@ -102,8 +102,8 @@ class Restore(ApiView):
         request=shapes.VersionAsked, responses=shapes.DraftShape, summary="Make an old version the draft, to go on from"
     )
     def post(self, request: Request, key: str) -> Response:
+        graph = _editable(request, key)
         asked = read(shapes.VersionAsked, request.data)
-        graph = selectors.graph_for(caller(request), key)
         versions.restore_version(user=caller(request), graph=graph, number=asked["version"])
         return Response(draft_json(graph, request))
 
@@ -116,8 +116,8 @@ class Compare(ApiView):
         summary="What differs between two versions, or between one and the draft",
     )
     def get(self, request: Request, key: str) -> Response:
-        asked = read(shapes.CompareAsked, request.query_params)
         graph = selectors.graph_for(caller(request), key)
+        asked = read(shapes.CompareAsked, request.query_params)
         old, new = versions.compare_with(graph=graph, **asked)
         both = comparison.union(old, new)
         found = comparison.compare(old, new)
@@ -140,8 +140,8 @@ class VersionDetail(ApiView):
 
     @extend_schema(request=shapes.NamingAsked, responses=VersionShape, summary="Change what it is called, or its note")
     def patch(self, request: Request, key: str, number: int) -> Response:
+        graph = _editable(request, key)
         asked = read(shapes.NamingAsked, request.data)
-        graph = selectors.graph_for(caller(request), key)
         named = versions.name_version(user=caller(request), graph=graph, number=number, **asked)
         return Response(VersionShape(named).data)
 
@@ -157,6 +157,13 @@ class Snapshot(ApiView):
         name = f"{version.graph.slug}-{version.semver or version.number}.snapshot.json"
         headers = {"Content-Disposition": f'attachment; filename="{name}"'}
         return Response(versions.snapshot_file(version), headers=headers)
+
+
+def _editable(request: Request, key: str) -> Graph:
+    """The graph, for those who may change it: who may not is told so whatever the body is."""
+    graph = selectors.graph_for(caller(request), key)
+    graphs.require_editor(caller(request), graph)
+    return graph
 
 
 def _version(request: Request, key: str, number: int) -> GraphVersion:

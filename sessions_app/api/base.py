@@ -5,14 +5,16 @@ from functools import partial
 from typing import Any, ClassVar, TypeVar
 from uuid import UUID
 
+from django.http import QueryDict
 from drf_spectacular.utils import OpenApiParameter
-from rest_framework.exceptions import AuthenticationFailed, NotAuthenticated
+from rest_framework.exceptions import AuthenticationFailed, NotAuthenticated, ValidationError
 from rest_framework.generics import GenericAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import Serializer
 
 from sessions_app import conflicts
+from sessions_app.api import strict_fields
 from sessions_app.limits import http, policies
 from sessions_app.limits.policies import Policy
 from sessions_app.models import Member, User
@@ -73,9 +75,12 @@ def counted(**by_method: Policy | Sequence[Policy]) -> Callable[[type[ViewType]]
 
 
 def read(shape: type[Serializer[Any]], given: Any) -> dict[str, Any]:
-    """What was sent, checked against its shape."""
-    serializer = shape(data=given)
-    serializer.is_valid(raise_exception=True)
+    """What was sent, a body or a query, checked against its shape: no other fields, and of their own types."""
+    is_query = isinstance(given, QueryDict)
+    serializer = shape(data=given.dict() if is_query else given)
+    refused = strict_fields.wrong_in_query(serializer, given) if is_query else strict_fields.wrong(serializer, given)
+    if not serializer.is_valid() or refused:
+        raise ValidationError({**serializer.errors, **refused})
     asked: dict[str, Any] = serializer.validated_data
     return asked
 

@@ -4,7 +4,8 @@ from typing import Any, TypeVar
 
 from django.core.exceptions import ValidationError
 from django.db.models import Model, QuerySet
-from rest_framework.exceptions import NotFound
+from rest_framework.exceptions import ErrorDetail, NotFound
+from rest_framework.exceptions import ValidationError as Refused
 from rest_framework.pagination import CursorPagination
 from rest_framework.request import Request
 from rest_framework.views import APIView
@@ -29,6 +30,16 @@ class NewestFirst(CursorPagination):
             return super().paginate_queryset(queryset, request, view)
         except (NotFound, ValidationError, ValueError, OverflowError) as error:
             raise Malformed("The cursor is none that this list gave; start again without it.") from error
+
+    def get_page_size(self, request: Request) -> int:
+        """What ?limit= says, at most max_page_size. DRF would take a limit that it cannot read for none."""
+        asked = request.query_params.getlist(str(self.page_size_query_param))
+        if not asked:
+            return self.page_size
+        if len(asked) > 1 or not asked[0].isascii() or not asked[0].isdigit() or int(asked[0][:9]) < 1:
+            fault = ErrorDetail(f"It has to be one whole number from 1 to {self.max_page_size}.", "invalid")
+            raise Refused({"limit": [fault]})
+        return min(int(asked[0][:9]), self.max_page_size)
 
     def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
         link = {"type": "string", "format": "uri", "nullable": True}

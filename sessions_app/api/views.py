@@ -152,6 +152,7 @@ class Members(ApiView):
 class MemberDetail(ApiView):
     @extend_schema(request=shapes.RoleAsked, responses=shapes.MemberShape, summary="Change a member's role")
     def patch(self, request: Request, session_id: UUID, user_id: UUID) -> Response:
+        member(request, session_id, Action.MANAGE)
         role = Role(read(shapes.RoleAsked, request.data)["role"])
         changed = members.change_role(user=caller(request), session_id=session_id, member_id=user_id, role=role)
         return Response(shapes.MemberShape(changed).data)
@@ -239,8 +240,8 @@ class Restore(ApiView):
 class Events(ApiView):
     @extend_schema(parameters=[shapes.EventsAsked], responses=shapes.EventsShape, summary="The log after a number")
     def get(self, request: Request, session_id: UUID) -> Response:
-        asked = read(shapes.EventsAsked, request.query_params)
         session = member(request, session_id).session
+        asked = read(shapes.EventsAsked, request.query_params)
         rows = selectors.events_after(session_id, asked["after"], asked["limit"])
         last_seq = max(session.last_seq, rows[-1].seq if rows else 0)
         return Response({"results": [row.frame() for row in rows], "last_seq": last_seq})

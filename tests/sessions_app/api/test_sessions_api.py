@@ -118,11 +118,15 @@ def test_a_cursor_that_no_list_gave_is_malformed(cast: Cast, as_user: AsUser, cu
             assert answer.json()["code"] == "malformed"
 
 
-def test_fields_that_nobody_may_set_are_left_alone(cast: Cast, as_user: AsUser) -> None:
+def test_fields_that_nobody_may_set_are_refused_by_name_and_nothing_is_changed(cast: Cast, as_user: AsUser) -> None:
     client = as_user(cast.ana)
     sent = {"title": "T", "status": "expired", "role": "viewer", "last_seq": 99, "expires_at": None, "id": str(uuid4())}
-    answer = client.patch(path(cast), sent, format="json").json()
-    assert (answer["title"], answer["status"], answer["role"], answer["last_seq"]) == ("T", "active", "owner", 2)
+    before = client.get(path(cast)).json()
+    answer = client.patch(path(cast), sent, format="json")
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid")
+    refused = {(fault["pointer"], fault["code"]) for fault in answer.json()["errors"]}
+    assert refused == {(f"/{name}", "unknown_field") for name in sent if name != "title"}
+    assert client.get(path(cast)).json() == before
 
 
 ROUTES = [

@@ -1,0 +1,116 @@
+"""What was sent, held to its shape: a field that the shape lacks, or a value of another JSON type, is refused.
+
+Django REST framework ignores the one and converts the other (5 becomes "5", "no" becomes false), so that people would
+build on what nobody reads.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from django.http import QueryDict
+from rest_framework import serializers
+from rest_framework.exceptions import ErrorDetail
+
+PAGING = frozenset({"limit", "cursor"})
+"""Read by the pages of a list, and by no shape."""
+
+Details = dict[str, Any]
+"""Errors as Django REST framework nests them: a list for each field, a mapping for what has fields itself."""
+
+STRING, WHOLE, NUMBER, TRUTH = "a string", "a whole number", "a number", "true or false"
+# The first that fits: a field may derive from another.
+KINDS: tuple[tuple[type[serializers.Field[Any, Any, Any, Any]], str], ...] = (
+    (serializers.BooleanField, TRUTH),
+    (serializers.IntegerField, WHOLE),
+    (serializers.FloatField, NUMBER),
+    (serializers.CharField, STRING),
+    (serializers.ChoiceField, STRING),
+    (serializers.UUIDField, STRING),
+    (serializers.DateTimeField, STRING),
+)
+
+
+def wrong_in_query(shape: serializers.BaseSerializer[Any], sent: QueryDict) -> Details:
+    """What the shape has no field for, and what is there twice; a query's values have no type of their own."""
+    twice = {name: [_fault("Give it once.", "repeated")] for name, values in sent.lists() if len(values) > 1}
+    return _unknown(shape, {name for name in sent if name not in PAGING}) | twice
+
+
+def _unknown(shape: serializers.BaseSerializer[Any], sent: Iterable[str]) -> Details:
+    fields = _fields_of(shape)
+    known = f"It has {', '.join(fields)}." if fields else "It has none."
+    return {name: [_fault(f"There is no such field. {known}", "unknown_field")] for name in sent if name not in fields}
+
+
+def wrong(shape: serializers.BaseSerializer[Any], sent: Any) -> Details:
+    """What is unknown or of another type in a JSON object, at any depth that the shape describes."""
+    if not isinstance(sent, Mapping):
+        return {}  # the serializer itself says so
+    found = _unknown(shape, sent)
+    for name, field in _fields_of(shape).items():
+        if name in sent and (fault := _wrong_value(field, sent[name])):
+            found[name] = fault
+    return found
+
+
+def _wrong_value(field: Any, value: Any) -> Any:
+    if value is None:
+        return None  # whether it may be null is the field's own matter
+    match field:
+        case serializers.ListSerializer() | serializers.ListField():
+            items = value if isinstance(value, list) else []
+            return {str(at): fault for at, item in enumerate(items) if (fault := _wrong_value(field.child, item))}
+        case serializers.DictField():
+            inner = value if isinstance(value, Mapping) else {}
+            return {key: fault for key, item in inner.items() if (fault := _wrong_value(field.child, item))}
+        case serializers.BaseSerializer():
+            return wrong(field, value)
+    expected = next((kind for cls, kind in KINDS if isinstance(field, cls)), None)
+    if expected is None or _is_kind(value, expected):
+        return None
+    return [_fault(f"It has to be {expected}, and is {_kind_of(value)}.", "wrong_type")]
+
+
+def _is_kind(value: Any, kind: str) -> bool:
+    match kind:
+        case "a string":
+            return isinstance(value, str)
+        case "true or false":
+            return isinstance(value, bool)
+        case "a number":
+            return isinstance(value, int | float) and not isinstance(value, bool)
+        case _:
+            return not isinstance(value, bool) and (isinstance(value, int) or _is_whole(value))
+
+
+def _is_whole(value: Any) -> bool:
+    """JSON has one kind of number: 5.0 is whole."""
+    return isinstance(value, float) and value.is_integer()
+
+
+def _kind_of(value: Any) -> str:
+    match value:
+        case bool():
+            return TRUTH
+        case int() | float():
+            return NUMBER
+        case str():
+            return STRING
+        case list():
+            return "a list"
+        case _:
+            return "an object"
+
+
+def _fields_of(shape: Any) -> dict[str, Any]:
+    return dict(_settable(shape))
+
+
+def _settable(shape: Any) -> Iterator[tuple[str, Any]]:
+    for name, field in getattr(shape, "fields", {}).items():
+        if not field.read_only:
+            yield name, field
+
+
+def _fault(message: str, code: str) -> ErrorDetail:
+    return ErrorDetail(message, code)
