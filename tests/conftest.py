@@ -5,6 +5,7 @@ Settings are made by the environment alone, so it is set here, before Django is 
 
 import os
 import shutil
+import signal
 import tempfile
 from pathlib import Path
 
@@ -22,6 +23,9 @@ OWN = (
 
 for _name in OWN:
     os.environ.pop(_name, None)
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    # What a shell starts in the background ignores Ctrl-C, and so would every command that a test starts.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 _var_dir = tempfile.mkdtemp(prefix="agentsite-tests-")
 os.environ.update(
     DJANGO_SETTINGS_MODULE="agentsite.settings",
