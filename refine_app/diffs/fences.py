@@ -1,9 +1,9 @@
-"""Fenced code blocks in Markdown, whole or as they stream in, without the thoughts that some models think aloud."""
+"""Fenced code blocks in Markdown, whole or as they stream in."""
 
 import re
 from dataclasses import dataclass
 
-from refine_app.diffs.thoughts import begins_with_thoughts, ends_thoughts
+from refine_app.diffs.thoughts import ThoughtReader
 
 _FENCE = re.compile(r"^([ \t]*)(`{3,}|~{3,})[ \t]*([^\s`]*)[^`\n]*$")
 MARKDOWN = ("markdown", "md", "mdx", "rst")
@@ -66,8 +66,6 @@ class FenceReader:
     def __init__(self) -> None:
         self._partial = ""
         self._line = -1
-        self._thinking = False
-        self._begun = False
         self._fence = ""
         self._indent = 0
         self._info = ""
@@ -80,6 +78,11 @@ class FenceReader:
     def info(self) -> str:
         """The first block's info, as soon as it has begun."""
         return self._done[0].info if self._done else self._info
+
+    @property
+    def is_within(self) -> bool:
+        """Whether a block has begun and not ended."""
+        return bool(self._fence)
 
     def feed(self, text: str) -> str:
         """Takes more text; returns the whole lines of code it added to the first block."""
@@ -95,8 +98,6 @@ class FenceReader:
 
     def _take(self, line: str) -> str:
         self._line += 1
-        if self._is_thought(line):
-            return ""
         if not self._fence:
             opening = _FENCE.match(line.rstrip("\r"))
             if opening is not None:
@@ -109,15 +110,6 @@ class FenceReader:
         line = _unindented(line, self._indent)
         self._code.append(line + "\n")
         return "" if self._done else line + "\n"
-
-    def _is_thought(self, line: str) -> bool:
-        if not self._begun and not self._thinking:
-            self._thinking = begins_with_thoughts(line)
-            self._begun = bool(line.strip()) and not self._thinking
-        if not self._thinking:
-            return False
-        self._thinking = not ends_thoughts(line)
-        return True
 
     def _ends(self, line: str) -> bool:
         """Whether a line closes the block. A fence with an info inside one of Markdown opens a nested block.
@@ -140,6 +132,40 @@ class FenceReader:
     def _close(self, last_line: int, *, closed: bool) -> None:
         self._done.append(Fence(self._info, "".join(self._code), self._start, last_line, closed))
         self._fence, self._code = "", []
+
+
+class LiveFence:
+    """The first block of an answer while it streams in, past the thoughts that some models think aloud.
+
+    Thoughts that were not marked at their beginning are known as such when they end: what was read of them is then
+    taken back.
+    """
+
+    def __init__(self, base: str = "") -> None:
+        self._thoughts = ThoughtReader(base)
+        self._fences = FenceReader()
+        self._partial = ""
+        self.is_taken_back = False
+        """Whether the code that was returned before the last feed() was a draft and is none of the answer's."""
+
+    @property
+    def info(self) -> str:
+        """The block's info, as soon as it has begun."""
+        return self._fences.info
+
+    def feed(self, text: str) -> str:
+        """Takes more text; returns the whole lines of code that it added to the block."""
+        self.is_taken_back = False
+        *lines, self._partial = (self._partial + text).split("\n")
+        added: list[str] = []
+        for line in lines:
+            words = self._thoughts.read(line, in_fence=self._fences.is_within)
+            if self._thoughts.is_taken_back:
+                self._fences, added = FenceReader(), []
+                self.is_taken_back = True
+            if words is not None:
+                added.append(self._fences.feed(words + "\n"))
+        return "".join(added)
 
 
 def _unindented(line: str, indent: int) -> str:

@@ -60,6 +60,13 @@ class IncrementalDiff:
             # Lines that the base lacks need no number of their own: they match nothing.
             self._new_numbers.append(self._numbers.get(line + "\n", -1))
 
+    def restart(self) -> None:
+        """Forgets the new text, as none of it counts; the next update takes back what was told of it."""
+        self._new, self._new_numbers, self._partial = [], [], ""
+        self._changes = []
+        self._x = self._y = self._frozen = 0
+        self._seen = -1
+
     def update(self) -> DiffUpdate:
         """The hunks that changed since the last update."""
         if len(self._new) == self._seen:

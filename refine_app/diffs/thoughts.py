@@ -72,15 +72,47 @@ def without_thoughts(text: str, base: str = "") -> str:
     return _without_remains(text)
 
 
-def begins_with_thoughts(line: str) -> bool:
-    """Whether an answer that begins with this line begins with thoughts."""
-    bare = line.lstrip()
-    return any(opens.match(bare) for opens in _OPENS)
+class ThoughtReader:
+    """Tells thoughts and answer apart line by line, while they stream in."""
 
+    def __init__(self, base: str = "") -> None:
+        self._opens_code = [opens.search(base) is not None for opens in _OPENS]
+        self._closes_code = [closes.search(base) is not None for closes in _CLOSES]
+        self._opened: int | None = None
+        """The row of the table whose mark opened the thoughts that are going on."""
+        self._is_begun = False
+        self.is_taken_back = False
+        """Whether the last line said that all before it were thoughts."""
 
-def ends_thoughts(line: str) -> bool:
-    """Whether thoughts end in this line."""
-    return any(closes.search(line) for closes in _CLOSES)
+    def read(self, line: str, *, in_fence: bool) -> str | None:
+        """What of a line belongs to the answer; None for a thought."""
+        end = self._end(line, in_fence)
+        self.is_taken_back = end is not None
+        if end is not None:
+            line, self._opened, self._is_begun = line[end:], None, False
+        if self._opened is None and not in_fence:
+            self._opened = self._opening(line)
+        self._is_begun = self._is_begun or bool(line.strip())
+        return line if self._opened is None else None
+
+    def _end(self, line: str, in_fence: bool) -> int | None:
+        ends = [
+            found.end()
+            for at, closes in enumerate(_CLOSES)
+            for found in closes.finditer(line)
+            if not (TABLE[at].plain and at != self._opened)
+            and not (self._closes_code[at] and in_fence)
+            and not _is_quoted(line, found.start(), found.end())
+        ]
+        return max(ends, default=None)
+
+    def _opening(self, line: str) -> int | None:
+        bare = line.lstrip()
+        for at, opens in enumerate(_OPENS):
+            may_open = not self._is_begun or not (TABLE[at].plain or self._opens_code[at])
+            if may_open and opens.match(bare):
+                return at
+        return None
 
 
 def _closing(text: str, base: str) -> Iterator[tuple[int, int]]:

@@ -55,7 +55,7 @@ async def ask_for_data(
     if data is None:
         again = (
             *question.messages,
-            Message("assistant", reply.text[:MAX_ANSWER_TOKENS]),
+            Message("assistant", (reply.answer or reply.text)[:MAX_ANSWER_TOKENS]),
             Message("user", f"That cannot be used: {problem} Answer again with the JSON object alone."),
         )
         reply = await ask_model(context, replace(question, messages=again))

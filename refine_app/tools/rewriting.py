@@ -10,7 +10,7 @@ from graphs_app.engine.registry import Timer, ToolContext
 from refine_app.diffs.answers import BYTE_ORDER_MARK, Answer, choose, read_answer
 from refine_app.diffs.edit_forms import DIFF_INFO
 from refine_app.diffs.errors import AnswerError
-from refine_app.diffs.fences import FenceReader
+from refine_app.diffs.fences import LiveFence
 from refine_app.diffs.incremental import DiffUpdate, IncrementalDiff
 from refine_app.diffs.lines import line_ending, split_lines
 from refine_app.model_clients.builtin import BuiltinClient
@@ -45,7 +45,8 @@ async def rewrite_code(context: ToolContext, state: Mapping[str, Any]) -> Json:
     }
     if isinstance(answer, AnswerError):
         writes["rounds"]["unreadable"] += 1
-        problem = {"message": str(answer), "excerpt": answer.excerpt, "reply": reply.text[: MAX_REPEATED + 1]}
+        said = (reply.answer or reply.text)[: MAX_REPEATED + 1]
+        problem = {"message": str(answer), "excerpt": answer.excerpt, "reply": said}
         return writes | {"bad_answer": problem, "new_text": None, "summary": ""}
     return writes | {"bad_answer": None, "new_text": answer.new_text, "summary": answer.summary}
 
@@ -57,7 +58,7 @@ class LiveDiff:
         self._context = context
         self._base = base
         self._revision = base_revision
-        self._reader = FenceReader()
+        self._reader = LiveFence(base)
         self._diff: IncrementalDiff | None = None
         self._ending = "\n"
         self._next_at = 0.0
@@ -67,16 +68,28 @@ class LiveDiff:
         """Prepares the base, off the event loop because it may be long; clears what an earlier attempt showed."""
         self._diff = await asyncio.to_thread(IncrementalDiff, self._base)
         self._ending = await asyncio.to_thread(lambda: line_ending(split_lines(self._base)))
-        if self._base.startswith(BYTE_ORDER_MARK):
-            self._diff.feed(BYTE_ORDER_MARK)
+        self._feed_mark(self._diff)
         if self._context.attempt > 1:
             self._emit(DiffUpdate((), (), 0))
 
     def feed(self, text: str) -> None:
         code = self._reader.feed(text)
-        if self._diff is None or not code or self._reader.info.lower() in DIFF_INFO:
+        if self._diff is None:
             return
-        self._diff.feed(code.replace("\n", self._ending) if self._ending != "\n" else code)
+        if self._reader.is_taken_back:
+            self._diff.restart()
+            self._feed_mark(self._diff)
+        elif not code:
+            return
+        if code and self._reader.info.lower() not in DIFF_INFO:
+            self._diff.feed(code.replace("\n", self._ending) if self._ending != "\n" else code)
+        self._tell_soon()
+
+    def _feed_mark(self, diff: IncrementalDiff) -> None:
+        if self._base.startswith(BYTE_ORDER_MARK):
+            diff.feed(BYTE_ORDER_MARK)
+
+    def _tell_soon(self) -> None:
         if self._later is None:
             wait_s = self._next_at - self._context.clock.monotonic()
             if wait_s <= 0:

@@ -16,7 +16,8 @@ from refine_app.diffs.errors import (
     EmptyAnswer,
     RefusedAnswer,
 )
-from refine_app.diffs.fences import FenceReader, fence_for, read_fences
+from refine_app.diffs.fences import LiveFence, fence_for, read_fences
+from refine_app.diffs.thoughts import without_thoughts
 from refine_app.diffs.unified import make_diff
 
 BASE = "import os\n\n\ndef greet(name):\n    print('hello ' + name)\n    return None\n"
@@ -146,9 +147,9 @@ def test_no_answer_makes_the_parser_crash(answer: str) -> None:
 @given(cuts=st.lists(st.integers(1, 30), min_size=1, max_size=60))
 def test_a_streamed_block_reads_the_same_as_a_whole_one(cuts: list[int]) -> None:
     answer = f"<think>\n```python\nno\n```\n</think>\nHere:\n```python\n{BASE}```\nand\n```\nmore\n```\n"
-    reader, streamed, at = FenceReader(), "", 0
+    reader, streamed, at = LiveFence(), "", 0
     for cut in [*cuts, len(answer)]:
         streamed += reader.feed(answer[at : at + cut])
         at += cut
     assert streamed == BASE
-    assert [fence.code for fence in read_fences(answer)] == [BASE, "more\n"]
+    assert [fence.code for fence in read_fences(without_thoughts(answer))] == [BASE, "more\n"]

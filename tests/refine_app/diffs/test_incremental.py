@@ -88,3 +88,23 @@ def test_a_rewrite_that_shares_nothing_stays_cheap_and_ends_right() -> None:
         watcher.take(diff.update())
     watcher.take(diff.finish(text))
     assert tuple(watcher.hunks.values()) == make_diff(base, text).hunks
+
+
+@settings(max_examples=100, deadline=None)
+@given(old=SYMBOLS, draft=SYMBOLS, new=SYMBOLS)
+def test_what_was_told_of_a_text_that_does_not_count_is_taken_back(
+    old: list[str], draft: list[str], new: list[str]
+) -> None:
+    base, text = "\n".join(old), "\n".join(new)
+    diff, watcher = IncrementalDiff(base), Watcher()
+    for line in draft:
+        diff.feed(f"{line}\n")
+        watcher.take(diff.update())
+    diff.restart()
+    watcher.take(diff.update())
+    assert not watcher.hunks
+    for line in new:
+        diff.feed(f"{line}\n")
+        watcher.take(diff.update())
+    watcher.take(diff.finish(text))
+    assert tuple(watcher.hunks[n] for n in sorted(watcher.hunks)) == make_diff(base, text).hunks

@@ -2,6 +2,7 @@
 
 import pytest
 
+from refine_app.diffs.fences import LiveFence
 from refine_app.diffs.thoughts import TABLE, without_thoughts
 
 WRITTEN = [
@@ -69,3 +70,62 @@ def test_marks_that_the_document_holds_may_stand_in_the_answers_code() -> None:
     base = "<think>\na\n</think>\nb\n"
     answer = f"Fixed.\n\n```text\n{base.replace('a', 'c')}```"
     assert without_thoughts(answer, base) == answer
+
+
+class Screen:
+    """What a page shows of a block that streams in."""
+
+    def __init__(self, base: str = "") -> None:
+        self._fence = LiveFence(base)
+        self.shown = ""
+        self.ever_shown = ""
+
+    def take(self, answer: str, size: int = 7) -> None:
+        for at in range(0, len(answer), size):
+            code = self._fence.feed(answer[at : at + size])
+            self.shown = code if self._fence.is_taken_back else self.shown + code
+            self.ever_shown += code
+
+
+DRAFT = "hm\n```python\ny = 2\ny = 3\n```\nor\n```python\ny = 4\n"
+
+
+@pytest.mark.parametrize("size", [1, 7, 10_000])
+@pytest.mark.parametrize(("opening", "closing"), WRITTEN)
+def test_a_draft_in_thoughts_is_never_shown_while_it_streams(opening: str, closing: str, size: int) -> None:
+    screen = Screen()
+    screen.take(f"{opening}{DRAFT}{closing}{ANSWER}\n", size)
+    assert screen.ever_shown == screen.shown == "x = 1\n"
+
+
+@pytest.mark.parametrize("size", [1, 7, 10_000])
+@pytest.mark.parametrize("closing", ["</think>", "</thinking>", "[/THINK]", "◁/think▷", "<|end_of_thought|>"])
+def test_a_draft_in_thoughts_without_their_beginning_is_taken_back(closing: str, size: int) -> None:
+    screen = Screen()
+    screen.take(f"{DRAFT}{closing}\n{ANSWER}\n", size)
+    assert screen.shown == "x = 1\n"
+
+
+def test_a_block_behind_the_mark_in_its_line_is_read() -> None:
+    screen = Screen()
+    screen.take(f"<think>{DRAFT}</think>```python\nx = 1\n```\n")
+    assert screen.shown == "x = 1\n"
+
+
+def test_thoughts_that_begin_later_or_again_are_none_of_the_answer() -> None:
+    screen = Screen()
+    screen.take(f"Sure.\n<think>{DRAFT}</think>\n<think>{DRAFT}</think>\n{ANSWER}\n")
+    assert screen.ever_shown == "x = 1\n"
+
+
+def test_marks_that_the_document_holds_take_nothing_back() -> None:
+    base = "<think>\na\n</think>\nb\n"
+    screen = Screen(base)
+    screen.take(f"Fixed.\n\n```text\n{base}```\n")
+    assert screen.shown == base
+
+
+def test_marks_in_strings_and_words_take_nothing_back() -> None:
+    screen = Screen()
+    screen.take("I dropped `</think>`.\n```python\nEND = '</think>'\n```\n")
+    assert screen.shown == "END = '</think>'\n"

@@ -68,6 +68,24 @@ async def test_words_and_changed_hunks_are_streamed_and_add_up(server: ModelServ
     assert sent < 3 * len(live)
 
 
+@pytest.mark.parametrize("opening", ["<think>", "<|channel|>analysis<|message|>", ""])
+async def test_drafts_in_thoughts_are_not_left_in_the_live_diff(server: ModelServer, opening: str) -> None:
+    closing = "<|end|><|start|>assistant<|channel|>final<|message|>" if "channel" in opening else "</think>"
+    draft = f"First I would:\n\n```python\n{CODE}DRAFT = 1\n```\n"
+    server.then(Behaviour(answer=f"{opening}{draft * 3}{closing}\nDone.\n\n```python\n{GOOD}```\n", drip_s=0.02))
+    played = await play("refine_code", request(CODE))
+    live: dict[int, dict[str, Any]] = {}
+    shown = []
+    for update in played.updates:
+        for n in update["removed"]:
+            del live[n]
+        live.update((hunk["n"], hunk) for hunk in update["hunks"])
+        shown.append("DRAFT" in json.dumps(list(live.values())))
+    assert [live[n] for n in sorted(live)] == proposal_of(played)["hunks"]
+    assert any(shown) is not bool(opening), "only what nothing marks as a thought is shown, until its end does"
+    assert not shown[-1]
+
+
 async def test_the_call_is_in_the_ledger_and_the_tokens_are_spent(server: ModelServer) -> None:
     played = await play("refine_code", request(CODE))
     (call,) = calls_of(played)
