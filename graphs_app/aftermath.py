@@ -1,6 +1,6 @@
 """What journal entries bring with them in their transaction: effects, interrupts, the end of what hung on a run."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
@@ -8,10 +8,10 @@ from uuid import UUID
 from django.db.models.functions import Now
 
 from graphs_app import dispatch, effects, selectors
-from graphs_app.engine.checkpoint import Effect, Entry, Interrupted, RunEnded
+from graphs_app.engine.checkpoint import Effect, Entry, Interrupted, NodeLost, NodeRetried, RunEnded
 from graphs_app.engine.errors import LeaseLost, clean_text
 from graphs_app.jsontext import storable
-from graphs_app.models import IDLE, Interrupt, InterruptStatus, Run, RunStatus, node_run_id
+from graphs_app.models import IDLE, Interrupt, InterruptStatus, NodeAttempt, Run, RunStatus, node_run_id
 from graphs_app.store import Fenced
 from sessions_app.events import Event
 
@@ -21,8 +21,11 @@ def apply_effect(run: Run, node_run: UUID, effect: Effect) -> Sequence[Event]:
     return effects.handler(effect.name)(run, node_run, storable(effect.payload))
 
 
-def settle(entries: Iterable[Entry], run: Run, outcome: Fenced) -> Fenced:
-    """Stores interrupts and ends what hung on a run that ended; returns how the run stands after it."""
+def settle(entries: Sequence[Entry], run: Run, outcome: Fenced) -> Fenced:
+    """Stores attempts and interrupts, and ends what hung on a run that ended; returns how the run stands after it."""
+    attempts = [attempt_of(run.pk, entry) for entry in entries if isinstance(entry, NodeRetried | NodeLost)]
+    if attempts:
+        NodeAttempt.objects.bulk_create(attempts, ignore_conflicts=True)
     asked = [entry for entry in entries if isinstance(entry, Interrupted)]
     if asked:
         Interrupt.objects.bulk_create([_interrupt(run.pk, entry) for entry in asked], ignore_conflicts=True)
@@ -69,3 +72,25 @@ def _interrupt(run_id: UUID, entry: Interrupted) -> Interrupt:
         has_default=entry.has_default,
         expires_at=None if entry.timeout_s is None else Now() + timedelta(seconds=entry.timeout_s),
     )
+
+
+def attempt_of(run_id: UUID, entry: NodeRetried | NodeLost) -> NodeAttempt:
+    """The record of an attempt that is made again."""
+    row = NodeAttempt(
+        run_id=run_id,
+        activation=entry.activation,
+        node_id=entry.node_id,
+        tool=entry.tool,
+        attempt=entry.attempt,
+        seen=entry.seen,
+        error=storable(entry.error),
+    )
+    if isinstance(entry, NodeLost):
+        row.started_at = entry.started_at
+        return row
+    row.started_at, row.finished_at = entry.started_at or entry.at, entry.at
+    row.duration_ms, row.text = entry.duration_ms, clean_text(entry.text)
+    if entry.usage is not None:
+        row.endpoint, row.cost_usd = entry.usage.endpoint[:200], entry.usage.cost_usd
+        row.prompt_tokens, row.completion_tokens = entry.usage.prompt_tokens, entry.usage.completion_tokens
+    return row

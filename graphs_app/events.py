@@ -109,6 +109,7 @@ class NodeRetried(NodeEvent):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeSkipped(Event):
     type: ClassVar[str] = "node.skipped"
+    node_run: UUID
     node_id: str
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from graphs_app import selectors
+from graphs_app import run_log, selectors
 from graphs_app.models import TERMINAL, NodeRun, NodeRunStatus, Run, RunStatus
 
 OVER = (*TERMINAL, RunStatus.INTERRUPTED)
@@ -34,7 +34,8 @@ class Follower:
         self.has_more = len(done) == selectors.READ_AT_ONCE
         if self.has_more:
             return frames
-        for node_run in selectors.node_runs_of(run).filter(number__isnull=True).order_by("activation"):
+        open_or_failed = selectors.node_runs_of(run).filter(number__isnull=True).exclude(status=NodeRunStatus.SKIPPED)
+        for node_run in open_or_failed.order_by("activation"):
             frames += self._of(node_run)
         if run.status in OVER:
             self.is_over = True
@@ -79,5 +80,5 @@ def _end(run: Run) -> dict[str, Any]:
         "status": run.status,
         "error": run.error,
         "interrupts": selectors.waiting_interrupts(run.pk) if run.status == RunStatus.INTERRUPTED else [],
-        "result": selectors.result_of(run),
+        "result": run_log.result_of(run),
     }

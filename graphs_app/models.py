@@ -259,6 +259,16 @@ class NodeRunStatus(models.TextChoices):
     SKIPPED = "skipped"
 
 
+SKIPPED_FROM = 1 << 30
+"""A node that is skipped never becomes active, so the planner has no number for it: it is numbered by its place in the
+definition from here on, after all that ran."""
+
+
+def skipped_activation(node: int) -> int:
+    """The number of a skipped node's row, by the node's place in the definition."""
+    return SKIPPED_FROM + node
+
+
 VARIANT_BITS = 0b10 << 62
 LOW_BITS = (1 << 62) - 1
 
@@ -288,7 +298,8 @@ class NodeRun(models.Model):
     """Its index is that of the constraint on run and activation; one index less is written by every step. What is left
     when a run's row goes, goes with it by a trigger (migration 0008)."""
     activation = models.IntegerField()
-    """The planner's number for this execution of the node; the same after a crash, so unique in the run."""
+    """The planner's number for this execution of the node; the same after a crash, so unique in the run. From
+    SKIPPED_FROM on: one that was skipped."""
     number = models.IntegerField(null=True, blank=True)
     """The checkpoint's number: the place of its writes in the run's history, from 1."""
     seen = models.IntegerField(default=0)
@@ -318,6 +329,45 @@ class NodeRun(models.Model):
 
     def __str__(self) -> str:
         return f"{self.node_id} ({self.status})"
+
+
+class NodeAttempt(models.Model):
+    """One attempt of a node run that failed and was made again. Written once; the last attempt is the node run's row.
+
+    As with node runs, the journal has locked the run's row, and what is left when that goes, goes by its trigger.
+    """
+
+    run = models.ForeignKey(
+        Run, on_delete=models.CASCADE, related_name="node_attempts", db_index=False, db_constraint=False
+    )
+    activation = models.IntegerField()
+    node_id = models.CharField(max_length=200)
+    tool = models.CharField(max_length=200)
+    attempt = models.IntegerField()
+    seen = models.IntegerField(default=0)
+    """How many checkpoints its input had."""
+    error = models.JSONField()
+    text = models.TextField(blank=True, default="")
+    """What it streamed, as far as it is kept."""
+    started_at = models.DateTimeField()
+    finished_at = models.DateTimeField(null=True, blank=True)
+    """Null for one that was lost with its worker."""
+    duration_ms = models.FloatField(null=True, blank=True)
+    endpoint = models.CharField(max_length=200, blank=True)
+    prompt_tokens = models.IntegerField(default=0)
+    completion_tokens = models.IntegerField(default=0)
+    cost_usd = models.DecimalField(null=True, blank=True, max_digits=14, decimal_places=8)
+
+    class Meta:
+        constraints = [
+            # With the time: a run that a person answers begins to count a node's attempts anew.
+            models.UniqueConstraint(
+                fields=["run", "activation", "attempt", "started_at"], name="one_record_per_attempt"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.node_id}, attempt {self.attempt}"
 
 
 class InterruptStatus(models.TextChoices):

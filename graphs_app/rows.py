@@ -17,14 +17,16 @@ from graphs_app.engine.checkpoint import (
     Json,
     NodeDone,
     NodeFailed,
+    NodeLost,
     NodeRetried,
+    NodeSkipped,
     NodeStarted,
     RunEnded,
     Usage,
 )
 from graphs_app.engine.errors import clean_text
 from graphs_app.jsontext import dump
-from graphs_app.models import node_run_id
+from graphs_app.models import node_run_id, skipped_activation
 
 
 @dataclass(slots=True)
@@ -131,7 +133,18 @@ class RunRow:
         elif known.status == "started":
             known.attempt = max(known.attempt, entry.attempt)
 
+    def take_skipped(self, entry: NodeSkipped) -> None:
+        row = _skipped_row(self.id, entry)
+        self.nodes[row.activation] = row
+
+    def take_lost(self, entry: NodeLost) -> None:
+        """The attempt is a record of its own, written after these rows."""
+        self.has_more = True
+        self.is_plain = False
+
     def take_retried(self, entry: NodeRetried) -> None:
+        self.has_more = True
+        self.is_plain = False
         if entry.usage is not None:
             known = self.nodes.get(entry.activation)
             if known is None:
@@ -176,7 +189,9 @@ class RunRow:
 TAKERS: dict[type[Any], Callable[[RunRow, Any], None]] = {
     NodeDone: RunRow.take_done,
     NodeStarted: RunRow.take_started,
+    NodeSkipped: RunRow.take_skipped,
     NodeRetried: RunRow.take_retried,
+    NodeLost: RunRow.take_lost,
     Interrupted: RunRow.take_interrupted,
     NodeFailed: RunRow.take_failed,
     RunEnded: RunRow.take_end,
@@ -230,6 +245,27 @@ def _open_row(run_id: UUID, entry: NodeStarted | NodeRetried | Interrupted, atte
         None,
         entry.at,
         None,
+        None,
+    )
+
+
+def _skipped_row(run_id: UUID, entry: NodeSkipped) -> NodeRow:
+    """A node that never ran, and will not."""
+    activation = skipped_activation(entry.node)
+    return NodeRow(
+        node_run_id(run_id, activation),
+        run_id,
+        activation,
+        None,
+        entry.seen,
+        entry.node_id,
+        entry.tool,
+        "skipped",
+        0,
+        None,
+        None,
+        None,
+        entry.at,
         None,
     )
 

@@ -14,14 +14,12 @@ from django.db.models import Exists, Max, OuterRef, Q, QuerySet
 from graphs_app import definitions
 from graphs_app.engine import replan
 from graphs_app.engine.checkpoint import Done, History
-from graphs_app.engine.values import frozen
 from graphs_app.errors import GraphNotFound, RunNotFound
 from graphs_app.models import TERMINAL, Graph, GraphDraft, GraphVersion, Interrupt, InterruptStatus, NodeRun, Run
 from sessions_app.models import Member, User
 
 SHOWN_BYTES = 8_000_000
 """Of states and outputs in one answer."""
-MOST_LOGGED = 1000
 READ_AT_ONCE = 50
 """Node runs: each may have written megabytes."""
 MOST_ASKED = 200
@@ -251,7 +249,7 @@ def checkpoint_count(run: Run) -> int:
 
 def state_at(run: Run, number: int) -> dict[str, Any]:
     """The whole state after a checkpoint, rebuilt from the journal; 0 is the start."""
-    return _states(run, {number})[number]
+    return states_at(run, {number})[number]
 
 
 def inputs_of(run: Run, node_runs: Sequence[NodeRun], *, most_bytes: int = sys.maxsize) -> dict[int, dict[str, Any]]:
@@ -259,11 +257,11 @@ def inputs_of(run: Run, node_runs: Sequence[NodeRun], *, most_bytes: int = sys.m
 
     What would make it more than most_bytes in all is left out; the first that there was never is.
     """
-    states = _states(run, {node_run.seen for node_run in node_runs}, most_bytes)
+    states = states_at(run, {node_run.seen for node_run in node_runs}, most_bytes=most_bytes)
     return {node_run.activation: states[node_run.seen] for node_run in node_runs if node_run.seen in states}
 
 
-def _states(run: Run, numbers: Collection[int], most_bytes: int = sys.maxsize) -> dict[int, dict[str, Any]]:
+def states_at(run: Run, numbers: Collection[int], *, most_bytes: int = sys.maxsize) -> dict[int, dict[str, Any]]:
     """The states after these checkpoints; the journal is read once, and never held as a whole."""
     if not numbers:
         return {}
@@ -299,50 +297,3 @@ def replayable(run: Run) -> History:
     """The run's checkpoints and edits, as the engine replays them."""
     edits = {int(number): edit for number, edit in run.edits.items()}
     return History(done=list(_done(checkpoints_of(run))), edits=edits)
-
-
-def result_of(run: Run) -> dict[str, Any]:
-    """A run's state, its log and how long it took, as the documents tell it.
-
-    The log is its beginning where all of it would be too much for one answer; the pages of node runs have the rest.
-    """
-    node_runs = _logged(run)
-    inputs = inputs_of(run, node_runs, most_bytes=SHOWN_BYTES)
-    took = None
-    if run.started_at is not None and run.finished_at is not None:
-        took = max(0.0, (run.finished_at - run.started_at).total_seconds() * 1000)
-    return {
-        "state": run.state,
-        "logs": [
-            {
-                "node_id": node_run.node_id,
-                "status": node_run.status,
-                "input": inputs.get(node_run.activation),
-                "output": node_run.writes,
-                "timestamp": node_run.started_at,
-                "duration_ms": node_run.duration_ms,
-            }
-            for node_run in node_runs
-        ],
-        "logs_left_out": node_runs_of(run).count() - len(node_runs),
-        "execution_time": took,
-    }
-
-
-def _logged(run: Run) -> list[NodeRun]:
-    """The first node runs, as many as one answer shows."""
-    logged: list[NodeRun] = []
-    left = SHOWN_BYTES
-    while left > 0 and len(logged) < MOST_LOGGED:
-        rows = node_runs_of(run).order_by("activation").defer("text", "error")
-        if logged:
-            rows = rows.filter(activation__gt=logged[-1].activation)
-        found = list(rows[:READ_AT_ONCE])
-        for node_run in found:
-            left -= frozen(node_run.writes)[1]
-            logged.append(node_run)
-            if left <= 0 or len(logged) == MOST_LOGGED:
-                break
-        if len(found) < READ_AT_ONCE:
-            break
-    return logged

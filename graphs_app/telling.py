@@ -7,7 +7,7 @@ from uuid import UUID
 from graphs_app import events, selectors
 from graphs_app.engine import checkpoint
 from graphs_app.jsontext import storable
-from graphs_app.models import RunStatus, node_run_id
+from graphs_app.models import RunStatus, node_run_id, skipped_activation
 from graphs_app.store import Fenced
 from sessions_app.events import Event
 
@@ -67,7 +67,8 @@ def _of(journal: "JournalOf", entry: checkpoint.Entry) -> Iterator[Event]:
                 delay_ms=round(entry.delay_s * 1000),
             )
         case checkpoint.NodeSkipped():
-            yield events.NodeSkipped(run=run.pk, node_id=entry.node_id)
+            node_run = node_run_id(run.pk, skipped_activation(entry.node))
+            yield events.NodeSkipped(run=run.pk, node_run=node_run, node_id=entry.node_id)
         case checkpoint.Emitted():
             yield events.told(entry.type)(run=run.pk, body=_emitted(run.pk, entry))
         case _:

@@ -21,15 +21,20 @@ class RunIdShape(serializers.Serializer[Any]):
 class LogShape(serializers.Serializer[Any]):
     node_id = serializers.CharField()
     status = serializers.CharField()
+    attempt = serializers.IntegerField(help_text="From 1; 0 for a node that was skipped.")
     input = serializers.DictField(allow_null=True)
     output = serializers.DictField(allow_null=True)
+    error = serializers.DictField(allow_null=True)
     timestamp = serializers.DateTimeField(allow_null=True)
     duration_ms = serializers.FloatField(allow_null=True)
 
 
 class ResultShape(serializers.Serializer[Any]):
     state = serializers.DictField(allow_null=True)
-    logs = LogShape(many=True, help_text="From the beginning; the input is null where it would be too much.")
+    logs = LogShape(
+        many=True,
+        help_text="Every attempt of every node, from the first on; the input is null where it is too much.",
+    )
     logs_left_out = serializers.IntegerField(help_text="How many more there are: page through the run's node runs.")
     execution_time = serializers.FloatField(allow_null=True, help_text="Milliseconds.")
 

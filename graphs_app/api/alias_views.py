@@ -7,7 +7,7 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from graphs_app import selectors
+from graphs_app import run_log, selectors
 from graphs_app.api import alias_shapes as shapes
 from graphs_app.services import graphs, runs
 from sessions_app.api.base import ApiView, caller, counted
@@ -42,4 +42,4 @@ class Result(ApiView):
     @extend_schema(responses=shapes.ExecutionShape, summary="How a run stands, with its log")
     def get(self, request: Request, run_id: UUID) -> Response:
         run = selectors.run_for(caller(request), run_id)
-        return Response({"run_id": str(run.pk), "status": run.status, "result": selectors.result_of(run)})
+        return Response({"run_id": str(run.pk), "status": run.status, "result": run_log.result_of(run)})

@@ -7,7 +7,7 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from graphs_app import definitions, selectors
+from graphs_app import definitions, run_log, selectors
 from graphs_app.api import serializers as shapes
 from graphs_app.errors import CheckpointNotFound
 from graphs_app.models import Run
@@ -81,7 +81,7 @@ class NodeRuns(ApiView):
     def get(self, request: Request, run_id: UUID) -> Response:
         run = visible(request, run_id)
         page = self.paginate_queryset(selectors.node_runs_of(run)) or []
-        context = {"inputs": selectors.inputs_of(run, page, most_bytes=selectors.SHOWN_BYTES)}
+        context = run_log.with_inputs(run, page, most_bytes=selectors.SHOWN_BYTES)
         return self.get_paginated_response(shapes.NodeRunShape(page, many=True, context=context).data)
 
 

@@ -3,9 +3,11 @@
 from typing import Any
 from uuid import UUID
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from graphs_app import selectors
+from graphs_app.api.attempt_shapes import WholeAttemptShape
 from graphs_app.dispatch import HIGHEST_PRIORITY
 from graphs_app.models import TERMINAL, Durability, Graph, GraphVersion, NodeRun, Run, RunStatus
 from sessions_app.api.base import API_VERSION
@@ -224,6 +226,7 @@ class NodeRunShape(serializers.ModelSerializer[NodeRun]):
     endpoint = serializers.SerializerMethodField()
     tokens = serializers.SerializerMethodField()
     cost_usd = serializers.SerializerMethodField()
+    earlier_attempts = serializers.SerializerMethodField()
 
     class Meta:
         model = NodeRun
@@ -245,8 +248,14 @@ class NodeRunShape(serializers.ModelSerializer[NodeRun]):
             "endpoint",
             "tokens",
             "cost_usd",
+            "earlier_attempts",
         )
         read_only_fields = fields
+
+    @extend_schema_field(WholeAttemptShape(many=True))
+    def get_earlier_attempts(self, node_run: NodeRun) -> list[dict[str, Any]]:
+        attempts = self.context.get("attempts", {}).get(node_run.activation, ())
+        return [dict(WholeAttemptShape(attempt, context=self.context).data) for attempt in attempts]
 
     def get_input(self, node_run: NodeRun) -> dict[str, Any] | None:
         inputs: dict[int, dict[str, Any]] = self.context.get("inputs", {})

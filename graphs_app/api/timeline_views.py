@@ -1,5 +1,6 @@
 """REST for watching a run: its steps as short rows, many at once, and one step with all that it saw and did."""
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -8,10 +9,11 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from graphs_app import definitions, selectors
+from graphs_app import definitions, run_log, selectors
+from graphs_app.api.attempt_shapes import AttemptShape
 from graphs_app.api.serializers import NodeRunShape, TokensShape
 from graphs_app.errors import CheckpointNotFound
-from graphs_app.models import NodeRun
+from graphs_app.models import NodeAttempt, NodeRun
 from sessions_app.api.base import ApiView, caller, counted, read
 from sessions_app.limits import policies
 
@@ -37,6 +39,7 @@ class StepShape(serializers.Serializer[Any]):
     edges = serializers.ListField(child=serializers.ListField(child=serializers.CharField()))
     tokens = TokensShape()
     cost_usd = serializers.CharField(allow_null=True)
+    earlier_attempts = AttemptShape(many=True)
 
 
 class RunTimelineShape(serializers.Serializer[Any]):
@@ -56,11 +59,13 @@ class Timeline(ApiView):
         edges = definitions.edges_of(run)
         rows = selectors.node_runs_of(run).filter(activation__gte=asked["start"]).order_by("activation")
         found = list(rows.defer("writes", "text", "error")[: asked["limit"] + 1])
-        steps = [_step(row, edges) for row in found[: asked["limit"]]]
+        shown = found[: asked["limit"]]
+        attempts = run_log.attempts_of(run, shown)
+        steps = [_step(row, edges, attempts.get(row.activation, ())) for row in shown]
         return Response({"steps": steps, "more": len(found) > asked["limit"]})
 
 
-def _step(row: NodeRun, edges: tuple[tuple[str, str], ...]) -> dict[str, Any]:
+def _step(row: NodeRun, edges: tuple[tuple[str, str], ...], earlier: Sequence[NodeAttempt]) -> dict[str, Any]:
     return {
         "id": row.pk,
         "activation": row.activation,
@@ -75,6 +80,7 @@ def _step(row: NodeRun, edges: tuple[tuple[str, str], ...]) -> dict[str, Any]:
         "edges": [list(edges[index]) for index in row.edges_taken or ()],
         "tokens": {"prompt": row.prompt_tokens, "completion": row.completion_tokens},
         "cost_usd": None if row.cost_usd is None else str(row.cost_usd),
+        "earlier_attempts": AttemptShape(earlier, many=True).data if earlier else [],
     }
 
 
@@ -86,5 +92,5 @@ class StepDetail(ApiView):
         row = selectors.node_runs_of(run).filter(activation=activation).first()
         if row is None:
             raise CheckpointNotFound(f"Run {str(run_id)!r} has no step {activation}.")
-        context = {"inputs": selectors.inputs_of(run, [row])}
+        context = run_log.with_inputs(run, [row])
         return Response(NodeRunShape(row, context=context).data)

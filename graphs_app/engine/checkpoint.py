@@ -75,13 +75,35 @@ class NodeRetried:
     effects: Sequence[Effect] = ()
     """Those of the attempt that happen also on failure."""
     size: int = ENTRY_BYTES
+    started_at: datetime | None = None
+    duration_ms: float | None = None
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NodeLost:
+    """An attempt of which nobody knows how it ended: its worker stopped or died. The next one begins now."""
+
+    activation: int
+    node_id: str
+    tool: str
+    attempt: int
+    seen: int
+    error: Json
+    started_at: datetime
+    size: int = ENTRY_BYTES
 
 
 @dataclass(frozen=True, slots=True)
 class NodeSkipped:
     """A node that no taken edge can reach any more."""
 
+    node: int
+    """Its place in the definition."""
     node_id: str
+    tool: str
+    seen: int
+    """After how many checkpoints."""
     at: datetime
     size: ClassVar[int] = ENTRY_BYTES
 
@@ -191,6 +213,7 @@ Entry = (
     RunStarted
     | NodeStarted
     | NodeRetried
+    | NodeLost
     | NodeSkipped
     | NodeDone
     | NodeFailed
@@ -237,6 +260,10 @@ class History:
     """Activations that wait for an answer which is not there yet: they are not run until it comes."""
     begun: dict[int, datetime] = field(default_factory=dict)
     """By activation: when the last attempt began of node runs that are not done."""
+    saw: dict[int, int] = field(default_factory=dict)
+    """By activation: how many checkpoints that attempt saw."""
+    skipped: frozenset[str] = frozenset()
+    """The nodes of which it is written down already that they were skipped."""
     rests: dict[int, Rest] = field(default_factory=dict)
     """By activation; one whose attempt is no longer the last says nothing."""
     edits: dict[int, Json] = field(default_factory=dict)

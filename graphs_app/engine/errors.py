@@ -126,6 +126,12 @@ class NodeError(EngineError):
     code = "node_error"
 
 
+class AttemptLost(NodeError):
+    """An attempt whose worker stopped or died before it was over; never raised, only recorded."""
+
+    code = "attempt_lost"
+
+
 class NodeTimeout(NodeError):
     """Raised when an attempt takes longer than its node's timeout_s."""
 

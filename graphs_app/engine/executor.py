@@ -13,10 +13,11 @@ from math import inf
 from random import Random
 from typing import Protocol
 
-from graphs_app.engine.checkpoint import ENTRY_BYTES, Entry, NodeRetried, NodeStarted
+from graphs_app.engine.checkpoint import ENTRY_BYTES, Entry, NodeLost, NodeRetried, NodeStarted
 from graphs_app.engine.consumption import Consumption
 from graphs_app.engine.context import Context, hidden
 from graphs_app.engine.errors import (
+    AttemptLost,
     EngineError,
     InputsMismatch,
     NodeBlockedLoop,
@@ -94,6 +95,8 @@ class Executor:
                 node_run.goes_on = False
                 lasted_s = max(0.0, (self.clock.now() - node_run.started_at).total_seconds())
             else:
+                if node_run.lost is not None:
+                    self._tell_lost(node_run, node_run.lost)
                 node_run.attempt += 1
                 node_run.started_at = self.clock.now()
                 self.note(
@@ -115,6 +118,21 @@ class Executor:
             if otherwise is not None:
                 return otherwise
 
+    def _tell_lost(self, node_run: NodeRun, saw: int) -> None:
+        """Writes down an attempt that is over without anybody knowing how."""
+        node_run.lost = None
+        node, tool = node_run.step.node, node_run.step.tool
+        body = node_run.error_json(
+            AttemptLost(f"Its worker stopped or died before it was over, so it is made again ({node_run})")
+        )
+        size = ENTRY_BYTES + text_size(body["message"])
+        self.consumption.kept_bytes += size
+        self.note(
+            NodeLost(
+                node_run.activation, node.node_id, tool.name, node_run.attempt, saw, body, node_run.started_at, size
+            )
+        )
+
     async def _wait_for_next(self, node_run: NodeRun, outcome: Outcome) -> Outcome | None:
         """None when it is time for another attempt, else how the node run ends here."""
         error = outcome.error
@@ -127,7 +145,8 @@ class Executor:
             return outcome
         context = node_run.context
         body = node_run.error_json(error)
-        size = ENTRY_BYTES + text_size(body["message"])
+        text = "" if context is None else context.text
+        size = ENTRY_BYTES + text_size(body["message"]) + text_size(text)
         self.consumption.kept_bytes += size + ENTRY_BYTES
         self.note(
             NodeRetried(
@@ -142,6 +161,9 @@ class Executor:
                 None if context is None else context.usage,
                 () if context is None else context.effects_on_failure,
                 size,
+                node_run.started_at,
+                (self.clock.monotonic() - node_run.started) * 1000,
+                text,
             )
         )
         if self.consumption.excess is not None:

@@ -5,13 +5,14 @@ A host calls `run` once for each claim of a run, on its event loop:
     compiled = compile_definition(definition_json, registry)      # cache it by graph version
     ended = await run(compiled=compiled, initial_state=..., history=History(...), journal=..., host=..., control=...)
 
-What it hands to the journal, in this order: RunStarted; then for each attempt NodeStarted, NodeRetried...; for each
-node run NodeDone followed by the NodeSkipped that it caused; Interrupted; NodeFailed; at last exactly one RunEnded,
-which is also returned. `sync`: NodeDone and Interrupted are committed before their successors start; `async`: they are
-noted; `exit`: all but RunStarted is handed over at the end, when RunEnded is committed; `async` and `exit` commit also
-whenever so much is not durable yet that it would fill the memory. RunEnded is always committed.
-When the journal raises (LeaseLost, say), nodes are stopped and `run` raises the same; when the task that awaits `run`
-is cancelled, nodes are stopped, nothing more is written and CancelledError is raised: another claim goes on.
+What it hands to the journal, in this order: RunStarted; then for each attempt NodeStarted, NodeRetried... (before an
+attempt that follows one which a crash has cut off: NodeLost); for each node run NodeDone followed by the NodeSkipped
+that it caused; Interrupted; NodeFailed; at last exactly one RunEnded, which is also returned. `sync`: NodeDone and
+Interrupted are committed before their successors start; `async`: they are noted; `exit`: all but RunStarted is handed
+over at the end, when RunEnded is committed; `async` and `exit` commit also whenever so much is not durable yet that it
+would fill the memory. RunEnded is always committed. When the journal raises (LeaseLost, say), nodes are stopped and
+`run` raises the same; when the task that awaits `run` is cancelled, nodes are stopped, nothing more is written and
+CancelledError is raised: another claim goes on.
 
 Where the time of a step goes (linear graph of 1,000, in memory, 14.5 µs of processor time): planning 1.5; checking and
 freezing what the tool returned 1.2; the state 1; what the tool is given 0.9; its outcome 0.9; the times 0.9; the two

@@ -20,6 +20,7 @@ from graphs_app.engine.checkpoint import (
     Interrupted,
     Json,
     NodeDone,
+    NodeSkipped,
     NodeStarted,
     RunEnded,
     Usage,
@@ -72,6 +73,7 @@ def history_of(entries: list[Entry], answers: Mapping[int, Any] | None = None) -
         answers=given,
         attempts={activation: attempt for activation, attempt in attempts.items() if activation not in over},
         interrupted=frozenset(asked - over - given.keys()),
+        skipped=frozenset(one.node_id for one in entries if isinstance(one, NodeSkipped)),
     )
 
 

@@ -45,6 +45,7 @@ class NodeRun:
         "goes_on",
         "is_at_rest",
         "left_s",
+        "lost",
         "next_at",
         "rests_until",
         "run_id",
@@ -77,6 +78,8 @@ class NodeRun:
         """The same by the monotonic clock, while it waits."""
         self.goes_on = False
         """Whether it is taken up in an attempt that began elsewhere."""
+        self.lost: int | None = None
+        """How many checkpoints its last attempt saw, if nobody knows how that one ended."""
         self.left_s = 0.0
         """What is left to it of its timeout_s at least, if it goes on: time in the queue is not the node's."""
         self.expires = inf

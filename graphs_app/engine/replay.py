@@ -24,6 +24,8 @@ class Replayed:
     """Of the last checkpoint."""
     failure: EngineError | None
     """What the crash kept the run from ending with."""
+    skipped: list[int]
+    """The nodes that nothing could reach any more."""
 
 
 def replay(
@@ -71,8 +73,8 @@ def replay_each(
         planner.complete(done.activation, done.edges_taken)
         _edit(state, edits, number)
         see(number, state)
-    planner.skipped()
-    return Replayed(state, planner, number, _unfinished_failure(compiled, state, planner, last, edits))
+    failure = _unfinished_failure(compiled, state, planner, last, edits)
+    return Replayed(state, planner, number, failure, planner.skipped())
 
 
 def _edit(state: State, edits: Mapping[int, Json], number: int) -> None:

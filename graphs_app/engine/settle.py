@@ -48,6 +48,7 @@ class Progress:
     __slots__ = (
         "_circles",
         "_history",
+        "_skipped",
         "asked",
         "clock",
         "compiled",
@@ -87,6 +88,8 @@ class Progress:
         """Node runs that wait for an answer, by activation."""
         # Not the history itself: all that was ever written would stay in memory beside the state.
         self._history = replace(history, done=())
+        self._skipped = replayed.skipped
+        """The nodes that what was replayed left behind; a fork has yet to write that down."""
         self.parked: dict[int, NodeRun] = {}
         """Node runs that wait for a sub-run that waits for a person, by activation."""
         # Fewer rounds are soon over, and then the count names the edge.
@@ -96,6 +99,10 @@ class Progress:
     def begin(self) -> list[NodeRun]:
         """The node runs to start with: what was active and is not done."""
         ready = []
+        for node in self._skipped:
+            entry = self._skip(node)
+            if entry.node_id not in self._history.skipped:
+                self.recorder.note(entry)
         for activation in self.planner.active.values():
             number = activation.number
             node_run = self._node_run(activation, self._history.attempts.get(number, 0))
@@ -118,6 +125,8 @@ class Progress:
         rest = self._history.rests.get(node_run.activation)
         if rest is None or rest.attempt != node_run.attempt:
             node_run.goes_on = node_run.step.tool.rests
+            if not node_run.goes_on:
+                node_run.lost = self._history.saw.get(node_run.activation, 0)
             node_run.left_s = inf
             return
         node_run.next_at = rest.next_at
@@ -150,7 +159,7 @@ class Progress:
         for node_run, outcome in finished:
             self._take_in(node_run, outcome, entries, ready)
         for node in self.planner.skipped():
-            entries.append(NodeSkipped(self.compiled.steps[node].node.node_id, self.clock.now()))
+            entries.append(self._skip(node))
         if entries:
             last = entries.pop()
             for entry in entries:
@@ -161,6 +170,10 @@ class Progress:
             else:
                 self.recorder.note(last)
         return ready
+
+    def _skip(self, node: int) -> NodeSkipped:
+        step = self.compiled.steps[node]
+        return NodeSkipped(node, step.node.node_id, step.tool.name, self.number, self.clock.now())
 
     @property
     def waits(self) -> bool:

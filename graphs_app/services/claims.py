@@ -278,7 +278,9 @@ def read_history(run: Run) -> History:
     rows = (
         NodeRun.objects.filter(run=run)
         .order_by("number")
-        .values_list("number", "activation", "node_id", "writes", "edges_taken", "attempt", "started_at")
+        .values_list(
+            "number", "activation", "node_id", "writes", "edges_taken", "attempt", "started_at", "seen", "status"
+        )
     )
     interrupts = list(
         Interrupt.objects.filter(run=run)
@@ -286,20 +288,24 @@ def read_history(run: Run) -> History:
         .values_list("activation", "status", "value")
     )
     asked = {activation for activation, _, _ in interrupts}
-    done, attempts, begun = [], {}, {}
-    for number, activation, node_id, writes, edges_taken, attempt, started_at in rows:
-        if number is not None:
+    done, attempts, begun, saw, skipped = [], {}, {}, {}, set()
+    for number, activation, node_id, writes, edges_taken, attempt, started_at, seen, status in rows:
+        if status == NodeRunStatus.SKIPPED:
+            skipped.add(node_id)
+        elif number is not None:
             done.append(Done(number, activation, node_id, writes or {}, edges_taken or ()))
         elif activation not in asked:
             attempts[activation] = attempt
             if started_at is not None:
-                begun[activation] = started_at
+                begun[activation], saw[activation] = started_at, seen
     return History(
         done=sorted(done, key=lambda one: one.number),
         answers={activation: value for activation, status, value in interrupts if status in selectors.ANSWERED},
         attempts=attempts,
         interrupted=frozenset(activation for activation, status, _ in interrupts if status == InterruptStatus.WAITING),
         begun=begun,
+        saw=saw,
+        skipped=frozenset(skipped),
         rests={int(activation): _rest(kept) for activation, kept in run.rests.items()},
         edits={int(number): edit for number, edit in run.edits.items()},
     )

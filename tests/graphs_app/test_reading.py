@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from graphs_app import selectors, worker
+from graphs_app import run_log, selectors, worker
 from graphs_app.following import Follower
 from graphs_app.models import Interrupt, NodeRun, Run
 from sessions_app.models import User
@@ -61,16 +61,16 @@ def test_a_state_is_rebuilt_without_holding_the_whole_journal(run: Run) -> None:
 def test_the_result_shows_the_beginning_of_a_long_log_and_says_how_much_more_there_is(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(selectors, "SHOWN_BYTES", 1_000_000)
-    result = selectors.result_of(run)
+    monkeypatch.setattr(run_log, "SHOWN_BYTES", 1_000_000)
+    result = run_log.result_of(run)
     assert result["state"]["n"] == ROUNDS
     assert 10 < len(result["logs"]) < 30
     assert len(result["logs"]) + result["logs_left_out"] == 2 * ROUNDS
     assert result["logs"][0]["input"] == {"n": 0}
     assert result["logs"][-1]["input"] is None
     assert result["logs"][-1]["output"] is not None
-    monkeypatch.setattr(selectors, "MOST_LOGGED", 5)
-    assert len(selectors.result_of(run)["logs"]) == 5
+    monkeypatch.setattr(run_log, "MOST_LOGGED", 5)
+    assert len(run_log.result_of(run)["logs"]) == 5
 
 
 def test_a_page_of_node_runs_leaves_out_states_that_would_be_too_much(run: Run) -> None:

@@ -21,7 +21,7 @@ from django.core.serializers.json import DjangoJSONEncoder
 from django.db import OperationalError, ProgrammingError
 from django.utils import timezone
 
-from graphs_app import selectors, snapshots, worker
+from graphs_app import run_log, selectors, snapshots, worker
 from graphs_app.ending import Ending, look_again
 from graphs_app.engine import validate
 from graphs_app.engine.registry import REGISTRY
@@ -195,7 +195,7 @@ class Command(BaseCommand):
                 "status": run.status,
                 "error": run.error,
                 "interrupts": selectors.waiting_interrupts(run.pk),
-                "result": selectors.result_of(run),
+                "result": run_log.result_of(run),
             }
         else:
             told = run.state

@@ -83,7 +83,9 @@ async function look() {
   newest = mine;
   run = fresh;
   const open = [...steps.values()].filter((step) => step.status === "started" || step.heard).map((step) => step.activation);
-  let start = Math.min(...open, steps.size ? Math.max(...steps.keys()) + 1 : 0);
+  // What was skipped is numbered after all that may still come.
+  const ran = [...steps.values()].filter((step) => step.status !== "skipped").map((step) => step.activation);
+  let start = Math.min(...open, ran.length ? Math.max(...ran) + 1 : 0);
   let page = await get(`${path}/timeline?start=${start}`);
   const first = steps.size === 0;
   for (;;) {
@@ -116,7 +118,7 @@ function show() {
   const [iconName, words, tone] = run.sleeps_until ? ["hourglass", run.waits_for.length ? `Waits for ${run.waits_for.map((/** @type {string} */ name) => name.replace(/^endpoint:/, "model ")).join(" or ")}` : `Sleeps until ${new Date(run.sleeps_until).toLocaleString()}`, "saving"] : STATUS[run.status];
   byId("status").dataset.state = tone;
   fill(byId("status"), icon(iconName), words);
-  fill(byId("facts"), [`version ${data.version.semver || data.version.version}`, run.duration_ms !== null && duration(run.duration_ms), `${steps.size} steps`,
+  fill(byId("facts"), [`version ${data.version.semver || data.version.version}`, run.duration_ms !== null && duration(run.duration_ms), `${[...steps.values()].filter((step) => step.status !== "skipped").length} steps`,
     run.tokens.prompt + run.tokens.completion > 0 && `${run.tokens.prompt + run.tokens.completion} tokens`, run.cost_usd !== null ? `$${run.cost_usd}` : run.tokens.prompt + run.tokens.completion > 0 && "cost unknown"].filter(Boolean).join(" · "));
   showGraph();
   showTimeline();
@@ -211,6 +213,9 @@ function showStep(step, whole, calls) {
       fact("Endpoint", whole.endpoint), fact("Tokens", whole.tokens.prompt + whole.tokens.completion > 0 && `${whole.tokens.prompt} in, ${whole.tokens.completion} out`),
       fact("Cost", whole.endpoint && (whole.cost_usd === null ? "unknown" : `$${whole.cost_usd}`)), fact("Checkpoint", whole.number && String(whole.number)), fact("Went on to", step.edges.map(([, to]) => to).join(", "))),
     whole.error && [h("h4", null, "Error"), h("p", { class: "field-error" }, whole.error.message)],
+    whole.earlier_attempts.length > 0 && [h("h4", null, "Earlier attempts"),
+      h("ol", { class: "stack tight" }, whole.earlier_attempts.map((/** @type {any} */ one) =>
+        h("li", null, `Attempt ${one.attempt}${one.duration_ms === null ? "" : ` (${duration(one.duration_ms)})`}: ${one.error.message}`)))],
     whole.text && [h("h4", null, "Text"), h("pre", { class: "value", tabindex: "0" }, whole.text)],
     modelCalls(calls),
     h("h4", null, "Input"), json(whole.input), h("h4", null, "Output"), json(whole.output),

@@ -279,7 +279,7 @@ def test_the_documents_own_paths_do_the_same(here: worker.Worker, api: APIClient
     )
     assert result["result"]["execution_time"] >= 0
     log = result["result"]["logs"]
-    assert set(log[0]) == {"node_id", "status", "input", "output", "timestamp", "duration_ms"}
+    assert set(log[0]) == {"node_id", "status", "attempt", "input", "output", "error", "timestamp", "duration_ms"}
     assert (log[0]["input"], log[0]["output"], len(log)) == ({"code": "x"}, {"n": 0}, 6)
 
 
