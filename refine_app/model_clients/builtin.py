@@ -4,33 +4,20 @@ It is what makes the first five minutes work without an account. What it cannot 
 """
 
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
 
-from refine_app.diffs.errors import excerpt
 from refine_app.diffs.fences import fence_for
 from refine_app.diffs.lines import split_lines
 from refine_app.model_clients.client import Delta, Message, Subject, TokenCount
 from refine_app.model_clients.errors import OutputInvalid
 from refine_app.model_clients.quirks import NO_QUIRKS, Quirks
-from refine_app.tools.analysis import analyse
-from refine_app.tools.children import LIMITS, RUFF, Limits, run_child
+from refine_app.model_clients.ruff_fixes import Fixed, Topic, fix
+from refine_app.tools.children import LIMITS, Limits
 from refine_app.tools.errors import AnalysisSkipped
 
 LINES_PER_DELTA = 20
 DISCLAIMER = "Done by built-in rules (ruff), not by a language model."
-
-
-@dataclass(frozen=True, slots=True)
-class Topic:
-    """Something that an instruction may ask for and rules can do."""
-
-    name: str
-    pattern: re.Pattern[str]
-    safe: tuple[str, ...] = ()
-    unsafe: tuple[str, ...] = ()
-    """Rules whose fixes ruff calls unsafe, but which keep the meaning of ordinary code."""
-    formats: bool = False
 
 
 TOPICS = (
@@ -73,6 +60,14 @@ BEYOND = (
 
 
 @dataclass(frozen=True, slots=True)
+class Refined:
+    """The new text, and what was and was not done."""
+
+    text: str
+    summary: str
+
+
+@dataclass(frozen=True, slots=True)
 class BuiltinClient:
     """Rules with the face of a model."""
 
@@ -99,66 +94,40 @@ class BuiltinClient:
     ) -> AsyncIterator[Delta]:
         if subject is None:
             raise OutputInvalid("The built-in rules work on code, and were given none.", retryable=False)
-        code, summary = await self._refine(subject)
-        fence = fence_for(code)
-        yield Delta(f"{summary}\n\n{fence}{subject.language}\n")
-        lines = split_lines(code)
-        for at in range(0, len(lines), LINES_PER_DELTA):
-            yield Delta("".join(lines[at : at + LINES_PER_DELTA]))
-        yield Delta(f"{'' if code.endswith(chr(10)) or not code else chr(10)}{fence}\n")
+        for text in written(await self.refine(subject), subject.language):
+            yield Delta(text)
         yield Delta(tokens=TokenCount(0, 0, estimated=False), finish_reason="stop")
 
-    async def _refine(self, subject: Subject) -> tuple[str, str]:
-        """The new text, and what was and was not done."""
+    async def refine(self, subject: Subject) -> Refined:
+        """What stream() writes, as it is: nobody has to read it out of an answer."""
         if subject.language != "python":
-            return subject.code, (
+            return Refined(
+                subject.code,
                 f"{DISCLAIMER} The rules know Python only, so this {subject.language!r} text is left as it was; "
-                "configure a model endpoint to refine it."
+                "configure a model endpoint to refine it.",
             )
         topics, generic = choose_topics(subject.instruction)
         beyond = [what for pattern, what in BEYOND if pattern.search(subject.instruction)]
         if not topics:
-            return subject.code, f"{DISCLAIMER} {_cannot(beyond)} Nothing was changed."
+            return Refined(subject.code, f"{DISCLAIMER} {_cannot(beyond)} Nothing was changed.")
         try:
-            code = await self._fix(subject.code, topics)
+            fixed = await fix(subject.code, topics, instruction=subject.instruction, limits=self.limits)
         except AnalysisSkipped as skipped:
-            return subject.code, f"{DISCLAIMER} Nothing was changed: {skipped}."
+            return Refined(subject.code, f"{DISCLAIMER} Nothing was changed: {skipped}.")
         names = ", ".join(topic.name for topic in topics)
         asked = "The instruction names no rule's subject, so all of them were tried" if generic else "Tried"
-        done = "Nothing needed to be changed." if code == subject.code else "What they found is changed below."
-        return code, " ".join(filter(None, [DISCLAIMER, f"{asked}: {names}.", done, _cannot(beyond) if beyond else ""]))
+        said = [DISCLAIMER, f"{asked}: {names}.", _done(subject.code, fixed), _cannot(beyond) if beyond else ""]
+        return Refined(fixed.text, " ".join(filter(None, said)))
 
-    async def _fix(self, code: str, topics: Sequence[Topic]) -> str:
-        await self._raise_for_syntax(code)
-        source = code.encode("utf-8", "replace")
-        safe = sorted({rule for topic in topics for rule in topic.safe})
-        unsafe = sorted({rule for topic in topics for rule in topic.unsafe})
-        if safe:
-            source = await self._ruff(source, "check", "--fix-only", "--exit-zero", "--select", ",".join(safe))
-        if unsafe:
-            source = await self._ruff(
-                source, "check", "--fix-only", "--exit-zero", "--unsafe-fixes", "--select", ",".join(unsafe)
-            )
-        if any(topic.formats for topic in topics):
-            source = await self._ruff(source, "format")
-        return source.decode("utf-8", "replace")
 
-    async def _raise_for_syntax(self, code: str) -> None:
-        """Ruff leaves a text that does not parse alone without a word."""
-        syntax = (await analyse(code, "python", ("syntax",), limits=self.limits)).syntax
-        if syntax is not None and syntax["count"]:
-            error = syntax["errors"][0]
-            raise AnalysisSkipped(f"line {error['line']} could not be read as Python ({error['message']})")
-
-    async def _ruff(self, source: bytes, command: str, *options: str) -> bytes:
-        arguments = [RUFF, command, "--isolated", "--no-cache", "--quiet", "--target-version", "py311"]
-        output = await run_child(
-            [*arguments, *options, "--stdin-filename", "document.py", "-"], source, limits=self.limits
-        )
-        if output.code:
-            reason = excerpt(output.stderr.decode("utf-8", "replace"), 200)
-            raise AnalysisSkipped(f"ruff failed{': ' + reason if reason else ''}")
-        return output.stdout
+def written(refined: Refined, language: str) -> Iterator[str]:
+    """As a model would write it, some lines at a time."""
+    code, fence = refined.text, fence_for(refined.text)
+    yield f"{refined.summary}\n\n{fence}{language}\n"
+    lines = split_lines(code)
+    for at in range(0, len(lines), LINES_PER_DELTA):
+        yield "".join(lines[at : at + LINES_PER_DELTA])
+    yield f"{'' if code.endswith(chr(10)) or not code else chr(10)}{fence}\n"
 
 
 def choose_topics(instruction: str) -> tuple[list[Topic], bool]:
@@ -169,6 +138,15 @@ def choose_topics(instruction: str) -> tuple[list[Topic], bool]:
     if not instruction.strip() or GENERIC.search(instruction):
         return list(TOPICS), True
     return [], False
+
+
+def _done(code: str, fixed: Fixed) -> str:
+    left_out = ""
+    if fixed.left_out:
+        left_out = f" Left out, because its result did not pass the checks: {', '.join(fixed.left_out)}."
+    if fixed.text != code:
+        return f"What they found is changed below.{left_out}"
+    return left_out.strip() or "Nothing needed to be changed."
 
 
 def _cannot(beyond: Sequence[str]) -> str:

@@ -2,8 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
-from contextlib import aclosing
-from typing import Any, cast
+from typing import Any
 
 from graphs_app.engine.checkpoint import Json, Usage
 from graphs_app.engine.registry import Timer, ToolContext
@@ -13,7 +12,7 @@ from refine_app.diffs.errors import AnswerError
 from refine_app.diffs.fences import LiveFence
 from refine_app.diffs.incremental import DiffUpdate, IncrementalDiff
 from refine_app.diffs.lines import line_ending, split_lines
-from refine_app.model_clients.builtin import BuiltinClient
+from refine_app.model_clients.builtin import BuiltinClient, written
 from refine_app.model_clients.client import Subject
 from refine_app.model_clients.desk import current
 from refine_app.prompts.refine import MAX_REPEATED, NAMES, Task, build_messages, mark_of
@@ -32,8 +31,7 @@ async def rewrite_code(context: ToolContext, state: Mapping[str, Any]) -> Json:
     raise_if_given_up(context, state)
     by_rules = not await has_model(context)
     live = LiveDiff(context, str(state["code"]), state.get("base_revision") or 0)
-    reply = await _ask(context, state, live, by_rules=by_rules)
-    answer = await _read(reply, state)
+    reply, answer = await _ask(context, state, live, by_rules=by_rules)
     await live.finish(answer.new_text if isinstance(answer, Answer) else None)
     rounds = rounds_of(context, state)
     writes: dict[str, Any] = {
@@ -141,7 +139,7 @@ def _task(context: ToolContext, state: Mapping[str, Any]) -> Task:
     )
 
 
-async def _by_rules(context: ToolContext, state: Mapping[str, Any], live: LiveDiff) -> Reply:
+async def _by_rules(context: ToolContext, state: Mapping[str, Any], live: LiveDiff) -> tuple[Reply, Answer]:
     """What the built-in rules can do; they cost nothing, and the ledger has no row of them."""
     client = BuiltinClient()
     subject = Subject(
@@ -150,19 +148,19 @@ async def _by_rules(context: ToolContext, state: Mapping[str, Any], live: LiveDi
         instruction=state.get("instruction") or "",
         issues=state.get("issues") or (),
     )
-    reply = Reply(client.endpoint, client.model, "no endpoint is configured")
-    async with aclosing(cast(Any, client.stream((), max_tokens=0, temperature=0.0, subject=subject))) as deltas:
-        async for delta in deltas:
-            reply.text += delta.text
-            reply.finish_reason = delta.finish_reason or reply.finish_reason
-            if delta.text:
-                context.emit_text(delta.text)
-                live.feed(delta.text)
+    reply = Reply(client.endpoint, client.model, "no endpoint is configured", finish_reason="stop")
+    refined = await client.refine(subject)
+    for text in written(refined, subject.language):
+        reply.text += text
+        context.emit_text(text)
+        live.feed(text)
     context.spend(Usage(endpoint=client.endpoint))
-    return reply
+    return reply, Answer(refined.text, refined.summary, "whole")
 
 
-async def _by_model(context: ToolContext, state: Mapping[str, Any], live: LiveDiff) -> Reply:
+async def _by_model(
+    context: ToolContext, state: Mapping[str, Any], live: LiveDiff
+) -> tuple[Reply, Answer | AnswerError]:
     complexity, why = await asyncio.to_thread(complexity_of, state)
     task = _task(context, state)
     prompts = await current().prompts(NAMES)
@@ -181,13 +179,16 @@ async def _by_model(context: ToolContext, state: Mapping[str, Any], live: LiveDi
         context.emit_text(text)
         live.feed(text)
 
-    return await ask_model(context, question, show)
+    reply = await ask_model(context, question, show)
+    return reply, await _read(reply, state)
 
 
-async def _ask(context: ToolContext, state: Mapping[str, Any], live: LiveDiff, *, by_rules: bool) -> Reply:
+async def _ask(
+    context: ToolContext, state: Mapping[str, Any], live: LiveDiff, *, by_rules: bool
+) -> tuple[Reply, Answer | AnswerError]:
     await live.begin()
     try:
-        return await (_by_rules if by_rules else _by_model)(context, state, live)
+        return await (_by_rules(context, state, live) if by_rules else _by_model(context, state, live))
     finally:
         live.stop()
 

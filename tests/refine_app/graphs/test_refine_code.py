@@ -330,3 +330,12 @@ async def test_without_an_endpoint_another_language_is_left_alone_with_the_reaso
     proposal = proposal_of(played)
     assert proposal["hunks"] == []
     assert "know Python only" in proposal["summary"]
+
+
+async def test_what_the_rules_made_much_shorter_is_still_proposed() -> None:
+    """It is not read out of an answer, as a model's text is, where so few lines look like a fragment."""
+    old = "import sys\n\nif sys.version_info[0] < 3:\n    text = unicode\nelse:\n    text = str\n\nprint(text)\n"
+    played = await play("refine_code", request(old * 2, "Add type hints"))
+    assert played.ended.status == "completed", played.ended.error
+    assert played.state["new_text"].count("text = str") == 2
+    assert "unicode" not in played.state["new_text"]
