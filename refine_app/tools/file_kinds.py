@@ -78,7 +78,7 @@ _STEP = re.compile(
     r"(?:FROM|RUN|CMD|LABEL|EXPOSE|ENV|ADD|COPY|ENTRYPOINT|VOLUME|USER|WORKDIR|ARG|ONBUILD|STOPSIGNAL|HEALTHCHECK|SHELL)\s"
 )
 _RULE = re.compile(r"[\w.%/$(){}-][^:=#\t]*+::?(?!=)")
-_VARIABLE = re.compile(r"(?:export |override )?[\w.-]++\s*+(?:[:?+!]|::)?+=")
+_VARIABLE = re.compile(r"^(?:export |override )?[\w.-]++\s*+(?:[:?+!]|::)?+=")
 _MAKE_SETTING = re.compile(r"(?:export |override )?[A-Za-z_][\w.-]*+(?:\s*+(?:[:?+]|::)=|\s*+=[ \t])")
 _DIRECTIVE = re.compile(
     r"-?include\s|sinclude\s|ifn?def\s|ifn?eq\s|else\b|endif\b|define\s|endef\b|export\b|unexport\b|vpath\s"

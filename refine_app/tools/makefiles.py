@@ -8,7 +8,7 @@ import re
 from refine_app.tools.checks import Fault, fault_at
 
 _ASSIGNED = re.compile(r"\s*+(?:(?:export|override|private)\s++)*+[\w.()${}-]++(?:\s*+(?:[:+?!]|:::?)=|\s++=)")
-_WORD = re.compile(r"\s*+(-?[a-z]++)(?![\w-])")
+_WORD = re.compile(r"^\s*+(-?[a-z]++)(?![\w-])")
 _DIRECTIVES = frozenset(
     ("include", "-include", "sinclude", "load", "-load", "ifdef", "ifndef", "ifeq", "ifneq", "else", "endif", "define",
      "endef", "export", "unexport", "override", "private", "undefine", "vpath")
