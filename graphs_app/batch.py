@@ -327,7 +327,8 @@ class Writing:
                 part.failure = aftermath.lease_lost(part.journal.run.pk)
                 continue
             if part.fold().has_more:
-                outcome = aftermath.settle(part.entries, run, outcome)
+                outcome, stopped = aftermath.settle(part.entries, run, outcome)
+                part.told += stopped
             wakeups.wake_on_commit(run)
             if run.session_id is not None:
                 told.setdefault(run.session_id, []).extend(events_of(part, outcome))

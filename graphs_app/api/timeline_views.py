@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
+from django.db.models.fields.json import KT
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -13,7 +14,7 @@ from graphs_app import definitions, run_log, selectors
 from graphs_app.api.attempt_shapes import AttemptShape
 from graphs_app.api.serializers import NodeRunShape, TokensShape
 from graphs_app.errors import CheckpointNotFound
-from graphs_app.models import NodeAttempt, NodeRun
+from graphs_app.models import NodeAttempt
 from sessions_app.api.base import ApiView, caller, counted, read
 from sessions_app.limits import policies
 
@@ -32,6 +33,9 @@ class StepShape(serializers.Serializer[Any]):
     node_id = serializers.CharField()
     tool = serializers.CharField()
     status = serializers.CharField()
+    error_code = serializers.CharField(
+        allow_null=True, help_text="What kind of error it failed with; node_cancelled when its run's end stopped it."
+    )
     attempt = serializers.IntegerField()
     started_at = serializers.DateTimeField(allow_null=True)
     finished_at = serializers.DateTimeField(allow_null=True)
@@ -58,14 +62,15 @@ class Timeline(ApiView):
         asked = read(TimelineAsked, request.query_params)
         edges = definitions.edges_of(run)
         rows = selectors.node_runs_of(run).filter(activation__gte=asked["start"]).order_by("activation")
-        found = list(rows.defer("writes", "text", "error")[: asked["limit"] + 1])
+        rows = rows.defer("writes", "text", "error").annotate(error_code=KT("error__code"))
+        found = list(rows[: asked["limit"] + 1])
         shown = found[: asked["limit"]]
         attempts = run_log.attempts_of(run, shown)
         steps = [_step(row, edges, attempts.get(row.activation, ())) for row in shown]
         return Response({"steps": steps, "more": len(found) > asked["limit"]})
 
 
-def _step(row: NodeRun, edges: tuple[tuple[str, str], ...], earlier: Sequence[NodeAttempt]) -> dict[str, Any]:
+def _step(row: Any, edges: tuple[tuple[str, str], ...], earlier: Sequence[NodeAttempt]) -> dict[str, Any]:
     return {
         "id": row.pk,
         "activation": row.activation,
@@ -73,6 +78,7 @@ def _step(row: NodeRun, edges: tuple[tuple[str, str], ...], earlier: Sequence[No
         "node_id": row.node_id,
         "tool": row.tool,
         "status": row.status,
+        "error_code": row.error_code,
         "attempt": row.attempt,
         "started_at": row.started_at,
         "finished_at": row.finished_at,

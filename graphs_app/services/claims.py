@@ -164,10 +164,10 @@ def fail_run(*, run: Run, error: dict[str, Any]) -> bool:
             status=RunStatus.FAILED, error=error, finished_at=Now(), lease_owner="", lease_until=None
         )
         if ended:
-            aftermath.end_below([run.pk])
+            stopped = aftermath.end_all_of(run.pk)
             wakeups.wake_on_commit(run)
             if run.session_id is not None and run.parent_id is None:
-                append(run.session_id, [events.RunFailed(run=run.pk, error=error)])
+                append(run.session_id, [*stopped, events.RunFailed(run=run.pk, error=error)])
     return bool(ended)
 
 

@@ -1,6 +1,6 @@
 """What people do with runs: start, cancel, answer, fork and retry them. What a worker does is in claims."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -37,6 +37,7 @@ from graphs_app.quotas import forget_bytes
 from graphs_app.services import claims, graphs, parking
 from sessions_app import permissions
 from sessions_app.errors import FieldProblem
+from sessions_app.events import Event
 from sessions_app.limits import quotas
 from sessions_app.models import User, new_id
 from sessions_app.permissions import Action
@@ -163,27 +164,27 @@ def cancel_run(*, run: Run) -> Run:
         locked = Run.objects.select_for_update().get(pk=run.pk)
         if locked.status in TERMINAL:
             raise RunFinished(f"Run {str(run.pk)!r} is {locked.status} already; there is nothing to cancel.")
-        told: list[Any] = []
+        told: list[Event] = []
         if locked.cancel_requested_at is None:
             Run.objects.filter(pk=run.pk).update(cancel_requested_at=Now())
             told.append(events.RunCancelRequested(run=run.pk))
-        if _end_idle(locked):
-            told.append(events.RunCancelled(run=run.pk))
+        told += _end_idle(locked)
         if told and locked.session_id is not None:
             append(locked.session_id, told)
     run.refresh_from_db()
     return run
 
 
-def _end_idle(run: Run) -> bool:
-    """Whether nobody worked on it, so that it is over now."""
+def _end_idle(run: Run) -> Sequence[Event]:
+    """Ends a run that nobody works on; returns what its session is to be told of that."""
     ended = Run.objects.filter(IDLE, pk=run.pk).update(
         status=RunStatus.CANCELLED, finished_at=Now(), lease_owner="", lease_until=None, wake_at=None
     )
-    if ended:
-        aftermath.end_below([run.pk])
-        wakeups.wake_on_commit(run)
-    return bool(ended)
+    if not ended:
+        return ()
+    stopped = aftermath.end_all_of(run.pk)
+    wakeups.wake_on_commit(run)
+    return [*stopped, events.RunCancelled(run=run.pk)]
 
 
 def resume_run(*, user: User | None, run: Run, interrupt_id: UUID, value: Any) -> Run:
@@ -297,9 +298,9 @@ def _fail_idle(root: Run, interrupt: Interrupt) -> None:
     Run.objects.filter(pk=root.pk).update(
         status=RunStatus.FAILED, error=error, finished_at=Now(), lease_owner="", lease_until=None, wake_at=None
     )
-    aftermath.end_below([root.pk])
+    stopped = aftermath.end_all_of(root.pk)
     if root.session_id is not None:
-        append(root.session_id, [events.RunFailed(run=root.pk, error=error)])
+        append(root.session_id, [*stopped, events.RunFailed(run=root.pk, error=error)])
 
 
 def release_run(*, run: Run) -> bool:

@@ -208,7 +208,7 @@ def test_a_parked_run_is_cancelled_at_once_with_all_below_it(here: worker.Worker
     assert (below.status, below.wake_at is not None) == (RunStatus.RUNNING, True)
     assert runs.cancel_run(run=run).status == RunStatus.CANCELLED
     assert set(Run.objects.values_list("status", "wake_at")) == {(RunStatus.CANCELLED, None)}
-    assert cast.types_of(session)[-2:] == ["run.cancel_requested", "run.cancelled"]
+    assert cast.types_of(session)[-3:] == ["run.cancel_requested", "node.failed", "run.cancelled"]
     assert parking.wake_due() == 0
 
 

@@ -37,3 +37,17 @@ def test_what_is_not_there_or_not_ones_own_is_not_found(api: APIClient, ada: Use
     eve.force_authenticate(User.objects.create(username="eve"))
     for path in ("timeline", "steps/0"):
         assert eve.get(f"/v1/runs/{run.pk}/{path}").status_code == 404
+
+
+def test_a_step_that_its_runs_end_stopped_says_so(api: APIClient, ada: User, here: Worker) -> None:
+    run = cast.execute(
+        cast.start(ada, cast.line("Ask", cast.node("ask", "ask_human", {"question": "?", "write": "n"})))
+    )
+    [step] = api.get(f"/v1/runs/{run.pk}/timeline").json()["steps"]
+    assert (step["status"], step["error_code"]) == ("started", None)
+    assert api.post(f"/v1/runs/{run.pk}/cancel").json()["status"] == "cancelled"
+    [step] = api.get(f"/v1/runs/{run.pk}/timeline").json()["steps"]
+    assert (step["status"], step["error_code"]) == ("failed", "node_cancelled")
+    assert step["finished_at"] is not None
+    [node_run] = api.get(f"/v1/runs/{run.pk}/node-runs").json()["results"]
+    assert (node_run["status"], node_run["error"]["code"]) == ("failed", "node_cancelled")
