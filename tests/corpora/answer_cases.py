@@ -33,6 +33,7 @@ requests = 2                    # answers that were asked for
 says = "…"                      # in the checks, in what was sent back to the model, or in the failure
 '''
 
+import sys
 import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -46,26 +47,26 @@ BASE = (
 )
 
 
-KINDS = (
-    "refused parameters",
-    "roles",
-    "event streams",
-    "answers that are no stream",
-    "errors in words",
-    "ends of answers",
-    "counts of tokens",
-    "content in parts",
-    "room for thoughts",
-    "thoughts in the content",
-    "lines left out",
-    "parts of a text",
-    "fences in Markdown",
-    "indented fences",
-    "patches as text",
-    "places of hunks",
-    "files that are no programs",
-)
-"""Of what the cases are the samples, in the order of docs/models.md."""
+KINDS = {
+    "refused parameters": "sent again without it, renamed or smaller, and remembered",
+    "roles": "sent again with the roles that the model's template takes, and remembered",
+    "event streams": "read by the HTML standard, with what servers leave out or add",
+    "answers that are no stream": "taken where it is an answer; else told in its words",
+    "errors in words": "asked again, later, or not, by status, code and words",
+    "ends of answers": "a stop, a cut at the limit, or no answer at all",
+    "counts of tokens": "taken where they can be true, else estimated",
+    "content in parts": "text is the answer, thoughts are thoughts",
+    "room for thoughts": "given by name, by what was counted, or after a limit that was spent",
+    "thoughts in the content": "cut off up to the last mark of their end",
+    "lines left out": "merged where that is certain, else sent back once and shown on the hunk",
+    "parts of a text": "merged by definitions where that is certain, else asked for again",
+    "fences in Markdown": "paired from the outside",
+    "indented fences": "read without their indentation",
+    "patches as text": "applied exactly, or refused",
+    "places of hunks": "found by content and section; of several none is guessed",
+    "files that are no programs": "held to their kind by a parser, or the check says that there is none",
+}
+"""Of what the cases are the samples, in the order of docs/models.md, and what comes of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +96,22 @@ class AnswerCase:
 
 def cases(part: str) -> list[AnswerCase]:
     """All that have this part, client or product, by name."""
-    read = (AnswerCase(path.stem, **tomllib.loads(path.read_text())) for path in sorted(FOLDER.glob("*.toml")))
-    return [case for case in read if getattr(case, part) is not None]
+    return [case for case in every_case() if getattr(case, part) is not None]
+
+
+def every_case() -> list[AnswerCase]:
+    return [AnswerCase(path.stem, **tomllib.loads(path.read_text())) for path in sorted(FOLDER.glob("*.toml"))]
+
+
+def table() -> str:
+    """The table of docs/models.md."""
+    every = every_case()
+    rows = ["| what was odd | files | what comes of it | seen at |", "| --- | --- | --- | --- |"]
+    for kind, comes in KINDS.items():
+        of_kind = [case for case in every if case.kind == kind]
+        seen = sorted({one for case in of_kind for one in case.seen}, key=str.lower)
+        rows.append(f"| {kind} | {len(of_kind)} | {comes} | {', '.join(seen)} |")
+    return "\n".join(rows)
 
 
 def _behaviour(response: dict[str, Any]) -> Behaviour:
@@ -109,3 +124,7 @@ def _behaviour(response: dict[str, Any]) -> Behaviour:
     elif raw is not None:
         response["body"] = raw
     return Behaviour(**response)
+
+
+if __name__ == "__main__":
+    sys.stdout.write(table() + "\n")
