@@ -16,7 +16,7 @@ from unidiff.patch import PatchSet
 
 from refine_app.diffs.errors import DiffDoesNotApply
 from refine_app.diffs.lines import split_lines
-from refine_app.diffs.placing import place, places_of
+from refine_app.diffs.placing import heads_of, place, places_of
 
 Form = Literal["diff", "search_replace", "patch"]
 DIFF_INFO = ("diff", "patch", "udiff")
@@ -104,7 +104,8 @@ def _start_of(edit: Edit, lines: Sequence[str], at: int, answer: str) -> int:
         return place(edit.old, lines, at=at, claimed=edit.claimed, section=edit.section, edit=edit.name, answer=answer)
     if edit.claimed is not None and at <= edit.claimed <= len(lines):
         return edit.claimed
-    heads = [number for number in range(at, len(lines)) if edit.section and lines[number].strip() == edit.section]
+    last = edit.section.split("\n")[-1].strip()
+    heads = [number for number in heads_of(edit.section, lines) if number >= at and lines[number].strip() == last]
     if len(heads) == 1:
         return heads[0] + 1
     if not lines:
@@ -243,7 +244,7 @@ def _of_patch(text: str) -> Iterator[Edit]:
                 section = ""
             block = []
             if line.startswith("@@"):
-                section = _section(line) or section
+                section = f"{section}\n{_section(line)}".strip("\n")
         elif line[:1] in ("+", "-", " ", ""):
             block.append(line)
         else:

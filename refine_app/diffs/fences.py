@@ -43,7 +43,10 @@ def read_outer_fence(text: str) -> Fence | None:
     size, indent = len(opening[2]), len(opening[1])
     same = [(at, found) for at, found in marks if found[2][0] == opening[2][0] and len(found[2]) >= size]
     last, closing = same[-1]
-    code = "".join(f"{_unindented(line, indent)}\n" for line in lines[first + 1 : last])
+    inside = lines[first + 1 : last]
+    if inside and inside[0].strip() and _indentation(inside[0]) < indent:
+        indent = 0
+    code = "".join(f"{_unindented(line, indent)}\n" for line in inside)
     if last == first or closing[3] or len(same) % 2 or any(found[3] for _, found in same[2:-1:2]):
         return None
     return Fence(opening[3], code, first, last, closed=True)
@@ -67,7 +70,9 @@ class FenceReader:
         self._partial = ""
         self._line = -1
         self._fence = ""
-        self._indent = 0
+        self._indent = self._indent_of_code = 0
+        self._is_first = True
+        """Whether no line of the block has had words yet."""
         self._info = ""
         self._start = 0
         self._depth = 0
@@ -102,12 +107,17 @@ class FenceReader:
             opening = _FENCE.match(line.rstrip("\r"))
             if opening is not None:
                 self._indent, self._fence, self._info = len(opening[1]), opening[2], opening[3]
-                self._start, self._depth = self._line, 0
+                self._start, self._depth, self._indent_of_code = self._line, 0, self._indent
+                self._is_first = True
             return ""
         if self._ends(line):
             self._close(self._line, closed=True)
             return ""
-        line = _unindented(line, self._indent)
+        if self._is_first and line.strip():
+            self._is_first = False
+            if _indentation(line) < self._indent:
+                self._indent_of_code = 0  # the fence is indented, its code is not
+        line = _unindented(line, self._indent_of_code)
         self._code.append(line + "\n")
         return "" if self._done else line + "\n"
 
@@ -168,6 +178,10 @@ class LiveFence:
         return "".join(added)
 
 
+def _indentation(line: str) -> int:
+    return len(line) - len(line.lstrip(" \t"))
+
+
 def _unindented(line: str, indent: int) -> str:
     """A line of a block in a list item, without the item's indentation."""
-    return line[min(indent, len(line) - len(line.lstrip(" \t"))) :]
+    return line[min(indent, _indentation(line)) :]

@@ -58,11 +58,18 @@ def place(
 
 def _in_section(found: Sequence[int], lines: Sequence[str], section: str) -> list[int]:
     """Those whose nearest line above of the section's kind is the section's own: the first below each such line."""
-    wanted = section.strip()
-    if not wanted:
-        return []
-    heads = [number for number, line in enumerate(lines) if line.strip() == wanted] or [
-        number for number, line in enumerate(lines) if wanted in line
-    ]
-    below = {min((one for one in found if one >= head), default=-1) for head in heads}
+    below = {min((one for one in found if one >= head), default=-1) for head in heads_of(section, lines)}
     return sorted(below - {-1})
+
+
+def heads_of(section: str, lines: Sequence[str]) -> list[int]:
+    """The lines that a section names; one of several lines names a class, then a method of it, and so on."""
+    heads: list[int] | None = None
+    for wanted in filter(None, map(str.strip, section.split("\n"))):
+        named = [number for number, line in enumerate(lines) if line.strip() == wanted] or [
+            number for number, line in enumerate(lines) if wanted in line
+        ]
+        if heads is not None:
+            named = sorted({min((one for one in named if one > head), default=-1) for head in heads} - {-1})
+        heads = named
+    return heads or []
