@@ -254,8 +254,8 @@ MODEL_ENDPOINT_THINKING_TOKENS: int | None = env.int("MODEL_ENDPOINT_THINKING_TO
 MODEL_ENDPOINT_REASONING_EFFORT: str = env.str("MODEL_ENDPOINT_REASONING_EFFORT", default="")
 TAVILY_API_KEY: str = env.str("TAVILY_API_KEY", default="")
 TAVILY_URL: str = env.str("TAVILY_URL", default="https://api.tavily.com/search")
-# Such as https://html.duckduckgo.com/html/; it is asked where there is no key of Tavily.
-DUCKDUCKGO_URL: str = env.str("DUCKDUCKGO_URL", default="")
+# It needs no key, and is asked where there is none of Tavily; empty: agents search nowhere.
+DUCKDUCKGO_URL: str = env.str("DUCKDUCKGO_URL", default="https://html.duckduckgo.com/html/")
 API_RATE_LIMIT_PER_MINUTE: int = env.int("API_RATE_LIMIT_PER_MINUTE", default=60)
 PRIVATE_ENDPOINTS_ALLOWED: bool = env.bool("PRIVATE_ENDPOINTS_ALLOWED", default=False)
 MODEL_TIMEOUT_S: float = env.float("MODEL_TIMEOUT_S", default=120.0)

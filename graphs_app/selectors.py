@@ -91,6 +91,13 @@ def drawn_in(session_id: UUID) -> str | None:
     return found.values_list("graph__slug", flat=True).first()
 
 
+def only_graph_of(user: User) -> str | None:
+    """The slug of the one graph that the person has made; None where there is none, or one of several."""
+    own = Graph.objects.filter(created_by=user, built_in=False, deleted_at=None)
+    found = list(own.values_list("slug", flat=True)[:2])
+    return found[0] if len(found) == 1 else None
+
+
 def version_for(user: User | UUID | None, key: str, number: int | None) -> GraphVersion | None:
     """A version of a graph that the person can see, the current one without a number; without its definition.
 

@@ -41,11 +41,12 @@ def _tools() -> Iterable[Tool]:
 
 
 def _effects() -> Mapping[str, Any]:
-    from refine_app.services import handing_over, ledger, proposals, stuck
+    from refine_app.services import handing_over, ledger, messages, proposals, stuck
 
     return {
         proposals.EFFECT: proposals.create_proposal,
         ledger.EFFECT: ledger.record_model_call,
+        messages.EFFECT: messages.agent_says,
         handing_over.EFFECT: handing_over.hand_over,
         stuck.EFFECT: stuck.roll_back,
     }

@@ -58,13 +58,14 @@ class GraphNotExpected(RefineError):
 
 
 class GraphNeeded(RefineError):
-    """Raised when a redesign is asked for without a graph, in a session in which none is drawn."""
+    """Raised when a redesign is asked for without a graph, and nothing tells which one."""
 
     code = "graph_needed"
 
     def __init__(self, session: UUID) -> None:
         super().__init__(
-            f"Which graph is to be redesigned? Give its slug or id as graph; none is drawn in session {str(session)!r}."
+            f"Which graph is to be redesigned? Give its slug or id as graph; none is drawn in "
+            f"session {str(session)!r}, and you have not made exactly one."
         )
 
 

@@ -96,8 +96,24 @@ class RunRolledBack(Event):
     reason: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageCreated(Event):
+    """Something was said in the session: a task by a person, or an agent's answer to one."""
+
+    type: ClassVar[str] = "message.created"
+    role: str
+    """user or agent."""
+    by: str
+    by_id: UUID | None = None
+    """Of a person."""
+    text: str
+    cut: bool = False
+    """Whether there was more; the task's result has it all."""
+
+
 CATALOGUE: tuple[type[Event], ...] = (
     BudgetExceeded,
+    MessageCreated,
     RunRolledBack,
     DiffUpdated,
     ProposalCreated,

@@ -31,6 +31,7 @@ os.environ.update(
     DJANGO_SETTINGS_MODULE="agentsite.settings",
     ENV_FILE=os.devnull,
     VAR_DIR=_var_dir,
+    DUCKDUCKGO_URL="",  # nothing leaves this machine
     SECRET_KEY="a-key-for-tests-only-which-is-long-enough-to-pass-0123456789",
 )
 django.setup()  # here, so that the conftest of a folder may import models

@@ -10,6 +10,7 @@ from graphs_app import selectors
 from graphs_app.api.attempt_shapes import WholeAttemptShape
 from graphs_app.dispatch import HIGHEST_PRIORITY
 from graphs_app.models import TERMINAL, Durability, Graph, GraphVersion, NodeRun, Run, RunStatus
+from graphs_app.services.runs import PRIVATE
 from sessions_app.api.base import API_VERSION
 
 
@@ -193,6 +194,8 @@ class RunShape(serializers.ModelSerializer[Run]):
         known: dict[UUID, selectors.Totals] = self.context.get("totals", {})
         self._totals = known.get(instance.pk) or selectors.totals_of([instance])[instance.pk]
         shown: dict[str, Any] = super().to_representation(instance)
+        if PRIVATE in (shown.get("metadata") or {}):
+            shown["metadata"] = {key: value for key, value in shown["metadata"].items() if key != PRIVATE}
         return shown
 
     def get_cost_usd(self, run: Run) -> str | None:

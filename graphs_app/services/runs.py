@@ -45,6 +45,8 @@ from sessions_app.services.events import append
 from sessions_app.services.locks import lock_session
 
 PRIORITIES = range(dispatch.HIGHEST_PRIORITY + 1)
+PRIVATE = "private"
+"""A key of a run's metadata that its session is not told of, such as the address that it was asked from."""
 
 
 def start_run(
@@ -122,9 +124,8 @@ def queue_successor(run: Run, version: GraphVersion) -> None:
 
 def _tell_queued(run: Run, version: GraphVersion) -> None:
     if run.session_id is not None:
-        queued = events.RunQueued(
-            run=run.pk, graph=version.graph.slug, graph_version=version.number, metadata=run.metadata
-        )
+        told = {key: value for key, value in run.metadata.items() if key != PRIVATE}
+        queued = events.RunQueued(run=run.pk, graph=version.graph.slug, graph_version=version.number, metadata=told)
         append(run.session_id, [queued])
 
 

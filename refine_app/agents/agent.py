@@ -45,14 +45,20 @@ class AgentOutput:
         }
 
 
-class Agent(Protocol):
-    """Answers tasks of one kind. It has no tools beyond the model: it runs nothing and changes nothing."""
+class Described(Protocol):
+    """What people and the router are told of an agent."""
 
     @property
     def name(self) -> str: ...
     @property
-    def responsibilities(self) -> str:
-        """What the router is told of it."""
+    def responsibilities(self) -> str: ...
+    @property
+    def tools(self) -> Sequence[str]:
+        """All that it may use beside its model, by the names of agents.toolbox."""
+
+
+class Agent(Described, Protocol):
+    """Answers tasks of one kind. It runs nothing and changes nothing."""
 
     async def run(self, context: ToolContext, task: str, state: Mapping[str, Any]) -> AgentOutput: ...
 
@@ -64,6 +70,7 @@ class PromptedAgent:
     name: str
     responsibilities: str
     prompt: str
+    tools: Sequence[str] = ()
 
     async def run(self, context: ToolContext, task: str, state: Mapping[str, Any]) -> AgentOutput:
         values = {"task": task, "history": str(state.get("history_text") or "Nothing was asked before.")}

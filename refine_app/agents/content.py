@@ -1,13 +1,14 @@
 """ContentAgent: writes and improves long texts, on what the web says where a search is configured."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from graphs_app.engine.registry import ToolContext
 from refine_app.agents.agent import MAX_TOKENS, AgentOutput, Citation, code_language_of
+from refine_app.agents.toolbox import WEB_SEARCH, Toolbox
 from refine_app.tools.replies import ask_for_data, ask_prompt
-from refine_app.tools.searching import NEED, in_words, look_up
+from refine_app.tools.searching import NEED, in_words
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,10 +19,12 @@ class ContentAgent:
     responsibilities: str = (
         "Writes and improves long texts: articles, summaries, documentation, letters, explanations of what is no code."
     )
+    tools: Sequence[str] = (WEB_SEARCH,)
 
     async def run(self, context: ToolContext, task: str, state: Mapping[str, Any]) -> AgentOutput:
         need = await ask_for_data(context, "build_research", {"task": task}, NEED, agent=self.name)
-        results, problem = await look_up(need["query"] or task) if need["needs_search"] else ((), "")
+        tools = Toolbox(self.name, self.tools)
+        results, problem = await tools.search(need["query"] or task) if need["needs_search"] else ((), "")
         values = {
             "task": task,
             "history": str(state.get("history_text") or "Nothing was asked before."),

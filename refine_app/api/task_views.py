@@ -48,6 +48,13 @@ class TaskTokensShape(serializers.Serializer[Any]):
     completion = serializers.IntegerField()
 
 
+class TaskMetadataShape(serializers.Serializer[Any]):
+    ip = serializers.CharField(help_text="The network that the task was sent from.")
+    user_agent = serializers.CharField(allow_blank=True)
+    request_id = serializers.CharField()
+    environment = serializers.CharField()
+
+
 class TaskShape(serializers.Serializer[Any]):
     task_id = serializers.UUIDField()
     session_id = serializers.UUIDField(allow_null=True)
@@ -66,6 +73,7 @@ class TaskShape(serializers.Serializer[Any]):
     error = TaskErrorShape(allow_null=True)
     tokens = TaskTokensShape()
     cost_usd = serializers.CharField(allow_null=True)
+    metadata = TaskMetadataShape(allow_null=True, help_text="For who asked, and for staff.")
 
 
 class TaskFilter(serializers.Serializer[Any]):
@@ -111,13 +119,16 @@ class Execute(ApiView):
 
 @counted(POST=(policies.TASKS, policies.RUNS))
 class SubmitQuery(ApiView):
-    @extend_schema(request=QueryAsked, responses={202: RunIdAnswer}, parameters=[KEY], summary="The same, in one field")
+    @extend_schema(
+        request=QueryAsked,
+        responses={202: RunIdAnswer},
+        parameters=[KEY],
+        summary="Research, plan, check, code and finish",
+    )
     @idempotent
     def post(self, request: Request) -> Response:
         query = read(QueryAsked, request.data)["query"]
-        run = tasks.execute_task(
-            user=caller(request), task=query, session_id=None, metadata=_about(request), now=timezone.now()
-        )
+        run = tasks.submit_query(user=caller(request), query=query, metadata=_about(request), now=timezone.now())
         return Response({"run_id": str(run.pk)}, 202, headers={"Location": f"/v1/runs/{run.pk}"})
 
 
@@ -128,14 +139,38 @@ class Tasks(ApiView):
     def get(self, request: Request) -> Response:
         asked = read(TaskFilter, request.query_params)
         agent = asked.pop("agent_type")
-        page = self.paginate_queryset(tasks.tasks_of(user=caller(request), agent=agent, **asked)) or []
-        return self.get_paginated_response(TaskShape([tasks.described(run) for run in page], many=True).data)
+        user = caller(request)
+        page = self.paginate_queryset(tasks.tasks_of(user=user, agent=agent, **asked)) or []
+        return self.get_paginated_response(TaskShape([tasks.described(run, user) for run in page], many=True).data)
 
 
 class TaskDetail(ApiView):
     @extend_schema(responses=TaskShape, summary="One task with its result or its error")
     def get(self, request: Request, task_id: UUID) -> Response:
-        return Response(TaskShape(tasks.described(tasks.find_task(user=caller(request), task_id=task_id))).data)
+        user = caller(request)
+        return Response(TaskShape(tasks.described(tasks.find_task(user=user, task_id=task_id), user)).data)
+
+
+class AgentToolShape(serializers.Serializer[Any]):
+    name = serializers.CharField()
+    description = serializers.CharField()
+
+
+class AgentShape(serializers.Serializer[Any]):
+    name = serializers.CharField()
+    responsibilities = serializers.CharField()
+    graph = serializers.CharField(help_text="The graph that it works in.")
+    tools = AgentToolShape(many=True, help_text="All that it may use beside its model.")
+
+
+class AgentsShape(serializers.Serializer[Any]):
+    results = AgentShape(many=True)
+
+
+class Agents(ApiView):
+    @extend_schema(responses=AgentsShape, summary="The agents, what they are for, and the tools that they may use")
+    def get(self, request: Request) -> Response:
+        return Response(AgentsShape({"results": tasks.described_agents()}).data)
 
 
 def _about(request: Request) -> dict[str, Any]:
@@ -143,6 +178,6 @@ def _about(request: Request) -> dict[str, Any]:
     return {
         "ip": addresses.of_request(request._request)[:60],
         "user_agent": str(request.headers.get("User-Agent", ""))[:300],
-        "request_id": str(request.headers.get("X-Request-ID", ""))[:100],
+        "request_id": getattr(request._request, "request_id", ""),  # by middleware.RequestId
         "environment": settings.ENVIRONMENT,
     }

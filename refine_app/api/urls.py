@@ -36,6 +36,7 @@ urlpatterns = [
     path("prompts/<slug:name>/diff", prompt_views.PromptDiff.as_view(), name="prompt-diff"),
     path("prompts/<slug:name>/uses", prompt_views.PromptUses.as_view(), name="prompt-uses"),
     path("prompts/<slug:name>/render", prompt_views.PromptRender.as_view(), name="prompt-render"),
+    path("agents", task_views.Agents.as_view(), name="agents"),
     path("agent/execute", task_views.Execute.as_view(), name="agent-execute"),
     path("tasks", task_views.Tasks.as_view(), name="tasks"),
     path("tasks/<uuid:task_id>", task_views.TaskDetail.as_view(), name="task"),

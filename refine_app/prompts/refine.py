@@ -89,7 +89,8 @@ def describe_history(turns: Sequence[Mapping[str, Any]]) -> str:
 def _describe_turn(turn: Mapping[str, Any]) -> str:
     lines = [f"Request{' (the one that this follows)' if turn.get('is_parent') else ''}: {turn.get('instruction', '')}"]
     if turn.get("summary"):
-        lines.append(f"Answer: {turn['summary']}")
+        by = f" by {turn['agent']}" if turn.get("agent") else ""
+        lines.append(f"Answer{by}: {turn['summary']}")
     if turn.get("error"):
         lines.append(f"It failed: {turn['error']}")
     for status, word in (("accepted", "Accepted"), ("rejected", "Rejected"), ("conflicted", "No longer fitted")):

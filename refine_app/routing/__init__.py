@@ -1,5 +1,5 @@
 """Which graph serves what a person asks for."""
 
-from refine_app.routing.rules import MEANINGS, WITHOUT_TEXT, Route, choose_intent
+from refine_app.routing.rules import MEANINGS, WITHOUT_TEXT, IntentName, Route, choose_intent
 
-__all__ = ["MEANINGS", "WITHOUT_TEXT", "Route", "choose_intent"]
+__all__ = ["MEANINGS", "WITHOUT_TEXT", "IntentName", "Route", "choose_intent"]

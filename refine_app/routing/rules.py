@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-IntentName = Literal["refine_code", "code_review", "refine_prompt", "build", "ask"]
+IntentName = Literal["refine_code", "code_review", "refine_prompt", "build", "ask", "redesign_graph"]
 
 MEANINGS: Mapping[IntentName, str] = {
     "refine_code": "change the document as asked: fix, refactor, speed up, document, extend; the person reviews a diff",
@@ -16,9 +16,10 @@ MEANINGS: Mapping[IntentName, str] = {
     "refine_prompt": "the document is a prompt for a language model, and is to be made better",
     "ask": "answer a question about the document or its subject, without changing anything",
     "build": "make something new out of a description: plan it, and write its files",
+    "redesign_graph": "change how the graph (the workflow of agents) is built, so that it is faster, cheaper or safer",
 }
 """What can be chosen, in words for a model."""
-WITHOUT_TEXT: tuple[IntentName, ...] = ("build", "ask")
+WITHOUT_TEXT: tuple[IntentName, ...] = ("build", "ask", "redesign_graph")
 """What needs no document."""
 
 _CHANGE = re.compile(
@@ -45,6 +46,18 @@ _BUILD = re.compile(
     r"bot|library|package|game|cli|tool|program) (that|which|for|to|with)\b|\bfrom scratch\b",
     re.IGNORECASE,
 )
+_GRAPH = (
+    r"(?:\w+ ){0,4}?(?:graph|workflow|pipeline of agents)\b"
+    r"(?= *(?:$|[.,;:!?\n]|(?:so|to|for|and|that|which|with|by)\b))"
+)
+_REDESIGN = re.compile(
+    r"\b(?:re-?design|re-?structure|re-?arrange|re-?organi[sz]e|re-?wire|parallelis\w+|paralleliz\w+) " + _GRAPH,
+    re.IGNORECASE,
+)
+_CHANGE_GRAPH = re.compile(
+    r"\b(?:make|optimi[sz]e|speed up|simplify|improve|tidy|shorten|change|rework) (?:up )?" + _GRAPH, re.IGNORECASE
+)
+"""Such words are as well about a graph in the code, unless there is one to redesign."""
 _QUESTION = re.compile(
     r"^\s*(why|how (does|do|is|are|come)|where|when|who|which|explain|what (does|do|happens)|is (it|this|there)|"
     r"does (it|this)|can (it|this))\b",
@@ -62,8 +75,13 @@ class Route:
     """Whether the words say so, and not only the rule for what is left."""
 
 
-def choose_intent(instruction: str, language: str = "", *, is_empty: bool = False) -> Route:
-    """refine_code unless the words ask for a look only: a change can be rejected, a missing one must be asked again."""
+def choose_intent(instruction: str, language: str = "", *, is_empty: bool = False, has_graph: bool = False) -> Route:
+    """refine_code unless the words ask for a look only: a change can be rejected, a missing one must be asked again.
+
+    has_graph says that a graph is named, or drawn in the session.
+    """
+    if redesign := _REDESIGN.search(instruction) or (has_graph and _CHANGE_GRAPH.search(instruction)):
+        return Route("redesign_graph", f"{redesign[0].strip()!r} asks for another graph")
     if (prompt := _PROMPT.search(instruction)) and language in _PROSE:
         return Route("refine_prompt", f"{prompt[0]!r} is asked about, and the document is no code")
     if is_empty and (build := _BUILD.search(instruction)):

@@ -1,12 +1,14 @@
 """Requests: what a person asks for becomes a run on the document as it is now, with all that was said before."""
 
+from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from django.db import transaction
 
-from graphs_app.selectors import drawn_in
+from graphs_app.errors import GraphNotFound
+from graphs_app.selectors import drawn_in, only_graph_of
 from graphs_app.selectors import graph_for as graph_of
 from graphs_app.services import runs
 from refine_app.errors import (
@@ -19,7 +21,7 @@ from refine_app.errors import (
     UnknownIntent,
 )
 from refine_app.models import Intent, Request
-from refine_app.routing import WITHOUT_TEXT, Route, choose_intent
+from refine_app.routing import WITHOUT_TEXT, IntentName, Route, choose_intent
 from refine_app.services import endpoints
 from refine_app.services.history import session_history
 from refine_app.tools.languages import LANGUAGES, detect_language
@@ -65,30 +67,31 @@ def make_request(
     instruction = _checked_instruction(instruction)
     if intent not in ASKABLE:
         raise UnknownIntent(intent, ASKABLE)
-    redesigned = _graph_to_redesign(user, session_id, intent, graph)
+    if graph and intent not in (AUTO, Intent.REDESIGN_GRAPH):
+        raise GraphNotExpected(graph=graph, intent=intent)
+    named = graph_of(user, graph).slug if graph else None
     with transaction.atomic():
         document = lock_document_of(session_id)
         session = document.session
         require_active(session, Action.EDIT)
         parent = _find_parent(session, parent_id)
-        is_empty = not document.text.strip("\ufeff \t\r\n\f\v")
-        chosen, reason = _route(intent, instruction, routing_language(session, document.text), is_empty=is_empty)
-        if is_empty and chosen not in (AUTO, Intent.REDESIGN_GRAPH, *WITHOUT_TEXT):
-            raise EmptyDocument(session.pk)
+        drawn = named or (_drawn_in(user, session_id) if intent in (AUTO, Intent.REDESIGN_GRAPH) else None)
+        route = _route(intent, instruction, document, named=named, has_graph=drawn is not None)
+        chosen = Intent(route.intent) if route.is_clear else AUTO
         request = _start(
             Request(
                 id=new_id(),
                 session=session,
                 user=user,
                 intent=chosen,
-                routing_reason=reason,
+                routing_reason=route.reason,
                 instruction=instruction,
                 parent=parent,
                 document=document,
                 base_revision=documents.keep_locked_revision(document).number,
                 created_at=now,
             ),
-            graph=redesigned,
+            graph=_graph_to_redesign(user, session_id, drawn) if chosen == Intent.REDESIGN_GRAPH else drawn,
             now=now,
         )
         sessions.touch(session=session, now=now)
@@ -123,26 +126,38 @@ def graph_for(*, intent: str, instruction: str, language: str, is_empty: bool) -
     return GRAPHS[Intent(intent)]
 
 
-def _route(intent: str, instruction: str, language: str, *, is_empty: bool) -> tuple[str, str]:
-    """The intent and why; auto where the words leave it open and a model can be asked."""
+def _route(intent: str, instruction: str, document: Document, *, named: str | None, has_graph: bool) -> Route:
+    """The intent and why; not clear where the words leave it open and a model can be asked. Raises EmptyDocument."""
+    is_empty = not document.text.strip("\ufeff \t\r\n\f\v")
     if intent != AUTO:
-        return intent, ASKED_FOR
-    route: Route = choose_intent(instruction, language, is_empty=is_empty)
-    if not route.is_clear and endpoints.is_one_callable():
-        return AUTO, OPEN_REASON
-    return route.intent, route.reason
+        route = Route(cast(IntentName, intent), ASKED_FOR)
+    elif named is not None:
+        route = Route("redesign_graph", f"the graph {named!r} is named, and only a redesign takes one")
+    else:
+        language = routing_language(document.session, document.text)
+        route = choose_intent(instruction, language, is_empty=is_empty, has_graph=has_graph)
+        if not route.is_clear and endpoints.is_one_callable():
+            return Route(route.intent, OPEN_REASON, is_clear=False)
+    if is_empty and route.intent not in WITHOUT_TEXT:
+        raise EmptyDocument(document.session_id)
+    return replace(route, is_clear=True)
 
 
-def _graph_to_redesign(user: User, session_id: UUID, intent: str, graph: str | None) -> str | None:
-    """The slug of the graph that is named, else of the one that is drawn in the session; only for a redesign."""
-    if intent != Intent.REDESIGN_GRAPH:
-        if graph:
-            raise GraphNotExpected(graph=graph, intent=intent)
+def _drawn_in(user: User, session_id: UUID) -> str | None:
+    """The slug of the graph that is drawn in the session; None where the person cannot see it."""
+    drawn = drawn_in(session_id)
+    try:
+        return None if drawn is None else graph_of(user, drawn).slug
+    except GraphNotFound:
         return None
-    named = graph or drawn_in(session_id)
-    if named is None:
+
+
+def _graph_to_redesign(user: User, session_id: UUID, drawn: str | None) -> str:
+    """The graph that is named or drawn in the session, else the person's only one. Raises GraphNeeded."""
+    slug = drawn or only_graph_of(user)
+    if slug is None:
         raise GraphNeeded(session_id)
-    return graph_of(user, named).slug
+    return slug
 
 
 def _start(request: Request, *, graph: str | None, now: datetime) -> Request:

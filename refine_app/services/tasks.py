@@ -6,19 +6,23 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Avg, Count, F, QuerySet
+from django.db.models import Avg, Count, F, Q, QuerySet
 from django.db.models.fields.json import KeyTextTransform
 
 from graphs_app.models import Run, RunStatus
 from graphs_app.services import runs
 from refine_app.errors import InstructionEmpty, InstructionTooLong
+from refine_app.services import messages
+from refine_app.services.history import session_history
 from refine_app.services.requests import INSTRUCTION_MAX
 from sessions_app.errors import NotFound
 from sessions_app.models import Session, User
 from sessions_app.permissions import Action, require
 from sessions_app.services import sessions, texts
+from sessions_app.services.events import append
 
 GRAPH = "task_router"
+STEPS_GRAPH = "build"
 TITLE_MAX = 60
 EARLIER_TASKS = 10
 STATUS = {
@@ -33,39 +37,80 @@ STATUS = {
 
 def execute_task(*, user: User, task: str, session_id: UUID | None, metadata: Mapping[str, Any], now: datetime) -> Run:
     """Queues a task, in a session of its own where none is named. Raises what make_request raises."""
-    text = task.strip()
+    text = _checked(task, "/task")
+    with transaction.atomic():
+        session = _session_for(user=user, text=text, session_id=session_id, now=now)
+        state = {"task": text, "history": _history(session)}
+        return _start(user=user, graph=GRAPH, session=session, text=text, state=state, metadata=metadata, now=now)
+
+
+def submit_query(*, user: User, query: str, metadata: Mapping[str, Any], now: datetime) -> Run:
+    """Queues a run of the five steps from research to the finished answer, in a session of its own."""
+    text = _checked(query, "/query")
+    with transaction.atomic():
+        session = _session_for(user=user, text=text, session_id=None, now=now)
+        state = {"task": text, "instruction": text, "history": []}
+        return _start(user=user, graph=STEPS_GRAPH, session=session, text=text, state=state, metadata=metadata, now=now)
+
+
+def _checked(given: str, pointer: str) -> str:
+    text = given.strip()
     if not text:
         raise InstructionEmpty()
     if len(text) > INSTRUCTION_MAX:
         raise InstructionTooLong(length=len(text), limit=INSTRUCTION_MAX)
-    texts.check(text, pointer="/task")
-    with transaction.atomic():
-        if session_id is None:
-            session = sessions.create(user=user, title=text[:TITLE_MAX], language="text", now=now)
-        else:
-            session = require(user, session_id, Action.EDIT).session
-            sessions.touch(session=session, now=now)
-        return runs.start_run(
-            user=user,
-            graph=GRAPH,
-            session_id=session.pk,
-            initial_state={"task": text, "history": _history(session)},
-            metadata={"task": text, **metadata},
-            now=now,
-        )
+    texts.check(text, pointer=pointer)
+    return text
+
+
+def _session_for(*, user: User, text: str, session_id: UUID | None, now: datetime) -> Session:
+    if session_id is None:
+        return sessions.create(user=user, title=text[:TITLE_MAX], language="text", now=now)
+    session = require(user, session_id, Action.EDIT).session
+    sessions.touch(session=session, now=now)
+    return session
+
+
+def _start(
+    *,
+    user: User,
+    graph: str,
+    session: Session,
+    text: str,
+    state: dict[str, Any],
+    metadata: Mapping[str, Any],
+    now: datetime,
+) -> Run:
+    """Starts the run, and writes what was asked into the session's log."""
+    run = runs.start_run(
+        user=user,
+        graph=graph,
+        session_id=session.pk,
+        initial_state=state,
+        metadata={"task": text, runs.PRIVATE: dict(metadata)},
+        now=now,
+    )
+    append(session.pk, [messages.person_says(user=user, text=text, run=run.pk)])
+    return run
 
 
 def _history(session: Session) -> list[dict[str, Any]]:
-    """The session's last tasks and what was answered, oldest first."""
-    done = Run.objects.filter(session=session, graph_version__graph__slug=GRAPH, status=RunStatus.COMPLETED)
+    """What was asked in the session before and what came of it, tasks and requests, each oldest first."""
+    ended = (RunStatus.COMPLETED, RunStatus.FAILED)
+    done = Run.objects.filter(session=session, graph_version__graph__slug=GRAPH, status__in=ended)
     earlier = list(done.order_by("-created_at")[:EARLIER_TASKS])
-    return [
-        {
-            "instruction": str(run.metadata.get("task", ""))[:2000],
-            "summary": str(((run.state or {}).get("result") or {}).get("summary", ""))[:1000],
-        }
-        for run in reversed(earlier)
-    ]
+    requests = session_history(session_id=session.pk, parent_id=None)
+    return [*requests, *(_turn(run) for run in reversed(earlier))]
+
+
+def _turn(run: Run) -> dict[str, Any]:
+    result = (run.state or {}).get("result") or {}
+    return {
+        "instruction": str(run.metadata.get("task", ""))[:2000],
+        "agent": str(result.get("agent_name", "")),
+        "summary": str(result.get("summary", ""))[:1000],
+        "error": str((run.error or {}).get("message", ""))[:1000],
+    }
 
 
 def tasks_of(
@@ -83,7 +128,7 @@ def tasks_of(
     if status:
         found = found.filter(status__in=[name for name, shown in STATUS.items() if shown == status])
     if agent:
-        found = found.filter(state__selected_agent=agent)
+        found = found.filter(Q(state__selected_agent=agent) | Q(state__classification__agent_name=agent))
     if since is not None:
         found = found.filter(created_at__gte=since)
     if until is not None:
@@ -98,11 +143,13 @@ def find_task(*, user: User, task_id: UUID) -> Run:
     return run
 
 
-def described(run: Run) -> dict[str, Any]:
-    """A task as its interface promises it."""
+def described(run: Run, viewer: User) -> dict[str, Any]:
+    """A task as its interface promises it; where it came from is for the person who asked, and for staff."""
     state = run.state or {}
     result = state.get("result")
-    agent = state.get("selected_agent")
+    # A routing that failed has chosen as well; it was not followed.
+    proposed = state.get("classification") or {}
+    agent = state.get("selected_agent") or proposed.get("agent_name")
     return {
         "task_id": str(run.pk),
         "session_id": str(run.session_id) if run.session_id else None,
@@ -110,8 +157,8 @@ def described(run: Run) -> dict[str, Any]:
         "status": STATUS[RunStatus(run.status)],
         "agent_type": agent,
         "selected_agent": agent,
-        "peer_routing_reason": state.get("peer_routing_reason"),
-        "confidence": state.get("confidence"),
+        "peer_routing_reason": state.get("peer_routing_reason", proposed.get("reasoning")),
+        "confidence": state.get("confidence", proposed.get("confidence")),
         "created_at": run.created_at,
         "queued_at": run.created_at,
         "started_at": run.started_at,
@@ -121,7 +168,15 @@ def described(run: Run) -> dict[str, Any]:
         "error": _error(run),
         "tokens": {"prompt": run.prompt_tokens, "completion": run.completion_tokens},
         "cost_usd": None if run.cost_usd is None else f"{run.cost_usd:f}",
+        "metadata": _metadata(run, viewer),
     }
+
+
+def _metadata(run: Run, viewer: User) -> dict[str, Any] | None:
+    if run.user_id != viewer.pk and not viewer.is_staff:
+        return None
+    found: dict[str, Any] = run.metadata.get(runs.PRIVATE, {})
+    return found
 
 
 def _error(run: Run) -> dict[str, str] | None:
@@ -163,3 +218,24 @@ def _by_agent(tasks: QuerySet[Run]) -> dict[str, int]:
     """Of the tasks for which an agent was chosen, whatever became of them."""
     chosen = tasks.order_by().annotate(agent=KeyTextTransform("selected_agent", "state")).values_list("agent")
     return {agent: count for agent, count in chosen.annotate(count=Count("pk")).order_by("agent") if agent}
+
+
+def described_agents() -> list[dict[str, Any]]:
+    """Every agent with the list of its tools: those that tasks are routed to, then those of the five steps."""
+    # What does the work is loaded by who asks for it: most processes need not.
+    from refine_app.agents.agent import Described
+    from refine_app.agents.registry import agents
+    from refine_app.agents.toolbox import DESCRIPTIONS
+    from refine_app.tools.building import RESEARCHER, STEPS
+
+    routed: list[tuple[str, Described]] = [(GRAPH, agent) for agent in agents().values()]
+    of_steps: list[tuple[str, Described]] = [(STEPS_GRAPH, agent) for agent in (RESEARCHER, *STEPS.values())]
+    return [
+        {
+            "name": agent.name,
+            "responsibilities": agent.responsibilities,
+            "graph": graph,
+            "tools": [{"name": name, "description": DESCRIPTIONS[name]} for name in agent.tools],
+        }
+        for graph, agent in [*routed, *of_steps]
+    ]

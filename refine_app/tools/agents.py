@@ -25,7 +25,8 @@ CLASSIFICATION = {
 async def classify_task(context: ToolContext, state: Mapping[str, Any]) -> Json:
     """Asks the model which agent a task is for; the prompt is made out of the registry of agents."""
     listed = [{"name": one.name, "responsibilities": one.responsibilities} for one in agents().values()]
-    values = {"agents": listed, "task": str(state["task"])}
+    history = describe_history(state.get("history") or ())
+    values = {"agents": listed, "task": str(state["task"]), "history": history}
     data = await ask_for_data(context, "classify_task", values, CLASSIFICATION, agent="PeerAgent")
     return {"classification": data}
 
@@ -52,6 +53,8 @@ async def run_agent(context: ToolContext, state: Mapping[str, Any]) -> Json:
     agent = agents()[str(state["selected_agent"])]
     known = dict(state) | {"history_text": describe_history(state.get("history") or ())}
     output = await agent.run(context, str(state["task"]), known)
+    if not context.dry_run:
+        context.effect("message.create", {"agent": agent.name, "text": output.content})
     return {"result": output.as_json()}
 
 

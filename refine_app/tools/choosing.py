@@ -7,6 +7,7 @@ from typing import Any
 from graphs_app.engine.checkpoint import Json
 from graphs_app.engine.registry import ToolContext
 from refine_app.model_clients.errors import BudgetExhausted, ModelError
+from refine_app.prompts.refine import describe_history
 from refine_app.routing import MEANINGS, WITHOUT_TEXT, choose_intent
 from refine_app.tools.asking import has_model
 from refine_app.tools.errors import InvalidOutput
@@ -22,12 +23,16 @@ async def choose_what_to_do(context: ToolContext, state: Mapping[str, Any]) -> J
     code, language = str(state.get("code") or ""), str(state.get("language") or "")
     instruction = str(state["instruction"])
     is_empty = not code.strip()
-    route = choose_intent(instruction, language, is_empty=is_empty)
+    has_graph = bool(state.get("graph"))
+    route = choose_intent(instruction, language, is_empty=is_empty, has_graph=has_graph)
     if route.is_clear or not await has_model(context):
         return _chosen(route.intent, route.reason, "rules")
-    possible = [name for name in MEANINGS if name in WITHOUT_TEXT or not is_empty]
+    possible = [
+        name for name in MEANINGS if (name in WITHOUT_TEXT or not is_empty) and (name != "redesign_graph" or has_graph)
+    ]
+    history = describe_history(state.get("history") or ())
     try:
-        found = await _asked(context, instruction, _described(code, language), possible)
+        found = await _asked(context, instruction, _described(code, language), history, possible)
     except BudgetExhausted:
         raise
     except InvalidOutput as error:
@@ -51,7 +56,9 @@ async def hand_over(context: ToolContext, state: Mapping[str, Any]) -> Json:
     return {"summary": f"Handed over to {chosen['intent']}.", "handed_over": chosen}
 
 
-async def _asked(context: ToolContext, instruction: str, document: str, possible: Sequence[str]) -> dict[str, Any]:
+async def _asked(
+    context: ToolContext, instruction: str, document: str, history: str, possible: Sequence[str]
+) -> dict[str, Any]:
     schema = {
         "type": "object",
         "properties": {
@@ -64,6 +71,7 @@ async def _asked(context: ToolContext, instruction: str, document: str, possible
     values = {
         "intents": [{"name": name, "description": MEANINGS[name]} for name in MEANINGS if name in possible],
         "document": document,
+        "history": history,
         "instruction": instruction,
     }
     return await ask_for_data(context, "choose_intent", values, schema, agent="intent")

@@ -38,6 +38,23 @@ async def ask_prompt(
     return await ask_model(context, question, on_text)
 
 
+async def ask_again(
+    context: ToolContext,
+    name: str,
+    values: Mapping[str, Any],
+    *,
+    agent: str,
+    reply: Reply,
+    problem: str,
+    max_tokens: int = 2000,
+    on_text: Callable[[str], None] | None = None,
+) -> Reply:
+    """The same prompt once more, with the last reply and what is wrong with it."""
+    question = await _question(context, name, values, agent=agent, max_tokens=max_tokens)
+    messages = (*question.messages, Message("assistant", reply.text[:MAX_ANSWER_TOKENS]), Message("user", problem))
+    return await ask_model(context, replace(question, messages=messages), on_text)
+
+
 async def ask_for_data(
     context: ToolContext,
     name: str,

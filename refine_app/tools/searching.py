@@ -16,13 +16,18 @@ NEED = {
 }
 
 
+HOW_TO_SEARCH = (
+    "no web search is configured; whoever runs this site sets TAVILY_API_KEY, or DUCKDUCKGO_URL, which is left empty"
+)
+
+
 async def look_up(query: str) -> tuple[Sequence[Found], str]:
     """What a search finds, and else why there is nothing, for the model to say."""
     search = configured_search()
     if search is None:
         return (), (
-            f"This needs knowledge from outside ({query[:200]!r}), and no web search is configured; treat what may "
-            "have changed as unknown, and say so."
+            f"This needs knowledge from outside ({query[:200]!r}), and {HOW_TO_SEARCH}. Treat what may have changed as "
+            "unknown, and say so."
         )
     try:
         found = await search.search(query)

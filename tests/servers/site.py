@@ -175,6 +175,7 @@ def build(*, scaled: bool = False, environment: dict[str, str] | None = None, li
         "PYTHONUNBUFFERED": "1",
         "PYTHONFAULTHANDLER": "1",
         "PYTHONPATH": str(ROOT),
+        "DUCKDUCKGO_URL": "",  # nothing leaves this machine
         "SERVE_RESTARTS": "no",  # what a test kills is the site itself, and stays dead
         "SECRET_KEY": "a-key-for-the-site-under-test-which-is-long-enough-0123456789",
         **limits,

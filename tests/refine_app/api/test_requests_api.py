@@ -7,6 +7,7 @@ from rest_framework.test import APIClient
 from graphs_app.models import Run, RunStatus
 from refine_app.models import Request
 from sessions_app.models import User
+from tests.graphs_app.cast import keep, line, node
 from tests.refine_app.cast import BOTH_ENDS_CHANGED, Cast, make_cast
 
 pytestmark = pytest.mark.django_db
@@ -61,6 +62,23 @@ def test_the_intent_may_be_left_to_the_router(cast: Cast, ana: APIClient) -> Non
     assert "'review' asks for a review" in shown["routing_reason"]
 
 
+def test_a_redesign_may_be_left_to_the_router_too(cast: Cast, ana: APIClient) -> None:
+    named = ask(ana, cast, {"intent": "auto", "instruction": "Do something", "graph": "code_review"}).json()
+    assert (named["intent"], named["run"]["initial_state"]["graph"]) == ("redesign_graph", "code_review")
+    keep(cast.ana, line("Mine", node("a", "set_state", {"values": {"n": 1}})))
+    own = ask(ana, cast, {"instruction": "Redesign my graph so it is faster"}).json()
+    assert (own["intent"], own["run"]["initial_state"]["graph"]) == ("redesign_graph", "mine")
+    assert "'Redesign my graph' asks for another graph" in own["routing_reason"]
+
+
+@pytest.mark.parametrize(
+    "instruction", ["Optimize the graph traversal in walk()", "Redesign the graph class", "Fix it"]
+)
+def test_words_about_a_graph_in_the_code_ask_for_no_redesign(cast: Cast, ana: APIClient, instruction: str) -> None:
+    keep(cast.ana, line("Mine", node("a", "set_state", {"values": {"n": 1}})))
+    assert ask(ana, cast, {"instruction": instruction}).json()["intent"] == "refine_code"
+
+
 def test_the_same_key_starts_one_run(cast: Cast, ana: APIClient) -> None:
     body = {"intent": "refine_code", "instruction": "use words"}
     first = ask(ana, cast, body, **{"Idempotency-Key": "k1"})
@@ -80,7 +98,9 @@ def test_the_same_key_starts_one_run(cast: Cast, ana: APIClient) -> None:
         ({"instruction": "x", "intent": "make_coffee"}, 422, "unknown_intent"),
         ({"instruction": "x", "parent": str(uuid4())}, 422, "parent_not_in_session"),
         ({"instruction": "x", "parent": "me"}, 422, "invalid"),
-        ({"instruction": "x", "graph": "code_review"}, 422, "graph_not_expected"),
+        ({"instruction": "x", "intent": "ask", "graph": "code_review"}, 422, "graph_not_expected"),
+        ({"instruction": "x", "graph": "no_such_graph"}, 404, "graph_not_found"),
+        ({"instruction": "Redesign my graph so it is faster"}, 422, "graph_needed"),
         ({"instruction": ["x"]}, 422, "invalid"),
         ({"instruction": "a\0b"}, 422, "invalid_text"),
     ],

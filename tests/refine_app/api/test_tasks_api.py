@@ -12,6 +12,7 @@ from rest_framework.test import APIClient
 from graphs_app import worker
 from graphs_app.models import Run
 from graphs_app.services import execution, runs
+from refine_app.agents.toolbox import Toolbox, ToolNotAllowed
 from refine_app.models import Endpoint, ModelCall
 from refine_app.services.built_in_graphs import install_built_in_graphs
 from sessions_app.models import Session, User
@@ -83,7 +84,7 @@ def test_a_task_is_accepted_in_a_session_of_its_own(ana: APIClient) -> None:
     )
     assert Session.objects.filter(pk=accepted["session_id"], members__user__username="ana").exists()
     run = Run.objects.get(pk=accepted["task_id"])
-    assert {"ip", "user_agent", "request_id", "environment"} <= run.metadata.keys()
+    assert run.metadata["task"] == "Write hello world"
 
 
 def test_a_task_is_done_and_told_with_its_agent_its_tokens_and_its_cost(ana: APIClient, model: ModelServer) -> None:
@@ -116,12 +117,64 @@ def test_a_follow_up_in_the_session_knows_what_was_done(ana: APIClient, model: M
     assert "heliotrope" in model.requests[-1].text
 
 
-def test_a_task_that_nobody_is_responsible_for_has_failed_with_its_type(ana: APIClient, model: ModelServer) -> None:
-    model.then(chosen("unknown"))
+def test_the_router_is_told_what_was_asked_before_and_who_answered(ana: APIClient, model: ModelServer) -> None:
+    model.then(chosen("ContentAgent"), need(), Behaviour(answer="Moss grows slowly on the north side."))
+    first = execute(ana, "Write about moss").json()
+    work(first["task_id"])
+    model.then(chosen("ContentAgent"), need(), Behaviour(answer="Moss grows."))
+    second = execute(ana, "make it shorter", session_id=first["session_id"]).json()
+    work(second["task_id"])
+    routed = model.requests[3].text
+    assert "Request: Write about moss" in routed
+    assert "Answer by ContentAgent: Moss grows slowly" in routed
+
+
+def need(search: str = "") -> Behaviour:
+    return Behaviour(answer=json.dumps({"needs_search": bool(search), "query": search, "known": "nothing"}))
+
+
+@pytest.mark.parametrize(("agent", "confidence"), [("unknown", 0.9), ("CodeAgent", 0.3)])
+def test_a_routing_that_failed_keeps_what_was_chosen_and_why(
+    ana: APIClient, model: ModelServer, agent: str, confidence: float
+) -> None:
+    choice = {"agent_name": agent, "confidence": confidence, "reasoning": "It could be anything."}
+    model.then(Behaviour(answer=json.dumps(choice)))
     task_id = execute(ana).json()["task_id"]
     work(task_id)
     task = ana.get(f"/v1/tasks/{task_id}").json()
     assert (task["status"], task["error"]["type"], task["result"]) == ("failed", "UNKNOWN_TASK_TYPE", None)
+    assert (task["selected_agent"], task["agent_type"]) == (agent, agent)
+    assert (task["confidence"], task["peer_routing_reason"]) == (confidence, "It could be anything.")
+    assert [one["task_id"] for one in ana.get(f"/v1/tasks?agent_type={agent}").json()["results"]] == [task_id]
+
+
+def test_a_task_and_its_answer_are_messages_of_their_session(cast: Cast, ana: APIClient, model: ModelServer) -> None:
+    model.then(chosen("CodeAgent"), Behaviour(answer="Sure: print(1)"))
+    task = execute(ana, session_id=str(cast.session.pk)).json()
+    work(task["task_id"])
+    log = ana.get(f"/v1/sessions/{cast.session.pk}/events").json()["results"]
+    said = [(event["data"]["role"], event["data"]["by"], event["data"]["text"], event["run"]) for event in log
+            if event["type"] == "message.created"]  # fmt: skip
+    assert said == [
+        ("user", "Ana", "Write hello world", task["task_id"]),
+        ("agent", "CodeAgent", "Sure: print(1)", task["task_id"]),
+    ]
+
+
+def test_a_task_tells_who_asked_where_it_came_from_and_nobody_else(cast: Cast, ana: APIClient) -> None:
+    sent = {"User-Agent": "curl/8", "X-Request-ID": "asked-once-0001"}
+    path, task = "/v1/agent/execute", {"task": "Write hello world", "session_id": str(cast.session.pk)}
+    given = ana.post(path, task, format="json", headers=sent).json()["task_id"]
+    made = execute(ana, session_id=str(cast.session.pk)).json()["task_id"]
+    assert ana.get(f"/v1/tasks/{given}").json()["metadata"] == {
+        "ip": "127.0.0.1", "user_agent": "curl/8", "request_id": "asked-once-0001", "environment": "development",
+    }  # fmt: skip
+    assert len(ana.get(f"/v1/tasks/{made}").json()["metadata"]["request_id"]) == 32
+    ben = signed_in(cast.ben)
+    assert ben.get(f"/v1/tasks/{given}").json()["metadata"] is None
+    told = [ben.get(f"/v1/runs/{given}"), ben.get(f"/v1/sessions/{cast.session.pk}/events")]
+    assert [answer.status_code for answer in told] == [200, 200]
+    assert all("127.0.0.1" not in answer.content.decode() for answer in told)
 
 
 def test_tasks_are_listed_by_status_agent_and_date_and_only_ones_own(
@@ -154,10 +207,71 @@ def test_an_empty_task_and_a_session_of_others_are_refused(cast: Cast, ana: APIC
     assert Run.objects.count() == 0
 
 
-def test_a_query_is_the_same_in_one_field(ana: APIClient) -> None:
-    answer = ana.post("/runs", {"query": "Write hello world"}, format="json")
+FILES = "Here:\n\n`app.py`\n```python\nprint('counted')\n```\n\nstyle.css\n```css\np { color: red; }\n```\n"
+
+
+def steps(code: str = FILES, *, search: str = "") -> list[Behaviour]:
+    return [need(search), *(Behaviour(answer=text) for text in ("1. plan", "notes", code, "Done: run app.py."))]
+
+
+def test_a_query_goes_through_the_five_steps(ana: APIClient, model: ModelServer) -> None:
+    model.then(*steps(search="counters"))
+    answer = ana.post("/runs", {"query": "Build a counter"}, format="json")
     assert answer.status_code == 202
-    assert Run.objects.get().pk == Run.objects.get(pk=answer.json()["run_id"]).pk
+    run_id = answer.json()["run_id"]
+    work(run_id)
+    run = ana.get(f"/v1/runs/{run_id}").json()
+    assert (run["graph"], run["status"], run["state"]["answer"]) == ("build", "completed", "Done: run app.py.")
+    ran = ana.get(f"/v1/runs/{run_id}/node-runs").json()["results"]
+    assert [one["node_id"] for one in ran] == ["researcher", "planner", "executor", "coder", "finalizer"]
+    assert [one["path"] for one in run["state"]["files"]] == ["app.py", "style.css"]
+    assert "sets TAVILY_API_KEY, or DUCKDUCKGO_URL" in run["state"]["search_problem"]
+    assert run["session"] is not None
+
+
+@pytest.mark.parametrize("text", ["", "old = 1\n"])
+def test_what_is_built_becomes_a_proposal(cast: Cast, ana: APIClient, model: ModelServer, text: str) -> None:
+    cast.write(text)
+    model.then(*steps())
+    path = f"/v1/sessions/{cast.session.pk}"
+    asked = ana.post(f"{path}/requests", {"intent": "build", "instruction": "a counter"}, format="json").json()
+    work(asked["run"]["id"])
+    [proposal] = ana.get(f"{path}/proposals").json()["results"]
+    assert proposal["summary"].startswith("Writes app.py. The document holds one file, so the others are in")
+    assert {check["detail"]: check["verdict"] for check in proposal["checks"]}["app.py parses"] == "passed"
+    assert ana.post(f"/v1/proposals/{proposal['id']}/accept", {}, format="json").status_code == 200
+    assert ana.get(f"{path}/document").json()["text"] == "print('counted')\n"
+
+
+@pytest.mark.parametrize(
+    ("bad", "problem"),
+    [
+        ("I would write a counter.", "There is no file in it"),
+        ("app.py\n```python\nprint(", "ends in the middle of a file"),
+        ("app.py\n```python\nprint(\n```\n", "app.py does not parse"),
+    ],
+)
+def test_an_answer_without_usable_files_is_sent_back_once(
+    ana: APIClient, model: ModelServer, bad: str, problem: str
+) -> None:
+    model.then(*steps(bad)[:4], Behaviour(answer=FILES), Behaviour(answer="Done."))
+    run_id = ana.post("/runs", {"query": "Build a counter"}, format="json").json()["run_id"]
+    work(run_id)
+    assert ana.get(f"/v1/runs/{run_id}").json()["state"]["files"][0]["path"] == "app.py"
+    assert problem in model.requests[4].text
+
+
+def test_every_agent_is_told_with_the_tools_that_it_may_use(ana: APIClient) -> None:
+    told = {one["name"]: [tool["name"] for tool in one["tools"]] for one in ana.get("/v1/agents").json()["results"]}
+    assert told == {
+        "CodeAgent": [], "ContentAgent": ["web_search"], "RefactorAgent": [], "TestAgent": [],
+        "Researcher": ["web_search"], "Planner": [], "Executor": [], "Coder": ["check_syntax"], "Finalizer": [],
+    }  # fmt: skip
+
+
+async def test_an_agent_gets_no_tool_that_is_not_on_its_list() -> None:
+    with pytest.raises(ToolNotAllowed, match="Planner may not use 'web_search'; its tools: none"):
+        await Toolbox("Planner", ()).search("anything")
 
 
 def test_who_starts_too_many_tasks_is_told_to_wait(ana: APIClient, settings: Settings) -> None:
