@@ -4,7 +4,7 @@ django-environ takes "2O" for 2 and "ture" for no, which an operator would find 
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import environ
@@ -48,6 +48,13 @@ class Environment(environ.Env):  # type: ignore[misc]  # the library comes witho
         except ValueError as error:
             raise ImproperlyConfigured(f"{var}={text!r}: {error}.") from None
         return text
+
+    def one_of(self, var: str, choices: Sequence[str], *, default: str) -> str:
+        """One of a few words, in either case."""
+        found: str = self.str(var, default=default).strip().lower()
+        if found not in choices:
+            raise ImproperlyConfigured(f"{var}={found!r} has to be one of {', '.join(choices)}.")
+        return found
 
     def port(self, var: str, *, default: int) -> int:
         """A TCP port; 0 lets the system choose one."""

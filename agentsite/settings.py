@@ -246,12 +246,25 @@ MODEL_ENDPOINT_URL: str = env.str("MODEL_ENDPOINT_URL", default="")
 MODEL_ENDPOINT_MODEL: str = env.str("MODEL_ENDPOINT_MODEL", default="")
 MODEL_ENDPOINT_TOKEN: str = env.str("MODEL_ENDPOINT_TOKEN", default="")
 MODEL_ENDPOINT_CONTEXT: int = env.int("MODEL_ENDPOINT_CONTEXT", default=32_000)
+MODEL_ENDPOINT_TIER: str = env.one_of("MODEL_ENDPOINT_TIER", ("fast", "balanced", "strong"), default="balanced")
 # Dollars for a million tokens; not known where they are left out.
 MODEL_ENDPOINT_INPUT_USD: float | None = env.float("MODEL_ENDPOINT_INPUT_USD", default=None)
 MODEL_ENDPOINT_OUTPUT_USD: float | None = env.float("MODEL_ENDPOINT_OUTPUT_USD", default=None)
 # Room for a model's thoughts beyond its answer, in tokens; learnt from its answers where it is left out.
 MODEL_ENDPOINT_THINKING_TOKENS: int | None = env.int("MODEL_ENDPOINT_THINKING_TOKENS", default=None)
 MODEL_ENDPOINT_REASONING_EFFORT: str = env.str("MODEL_ENDPOINT_REASONING_EFFORT", default="")
+# Keys of the endpoints that come with the product; each is off without its own.
+GROQ_API_KEY: str = env.str("GROQ_API_KEY", default="")
+GROQ_MODEL: str = env.str("GROQ_MODEL", default="")
+GROQ_RATE_LIMIT: int | None = env.int("GROQ_RATE_LIMIT", default=None)
+OPENAI_API_KEY: str = env.str("OPENAI_API_KEY", default="")
+DEEPSEEK_API_KEY: str = env.str("DEEPSEEK_API_KEY", default="")
+MISTRAL_API_KEY: str = env.str("MISTRAL_API_KEY", default="")
+GEMINI_API_KEY: str = env.str("GEMINI_API_KEY", default="")
+# Which model agents ask by their role: an endpoint's name, a model of one, or any model of the server that is there.
+LLM_PEER_MODEL: str = env.str("LLM_PEER_MODEL", default="")
+LLM_CONTENT_MODEL: str = env.str("LLM_CONTENT_MODEL", default="")
+LLM_CODE_MODEL: str = env.str("LLM_CODE_MODEL", default="")
 TAVILY_API_KEY: str = env.str("TAVILY_API_KEY", default="")
 TAVILY_URL: str = env.str("TAVILY_URL", default="https://api.tavily.com/search")
 # It needs no key, and is asked where there is none of Tavily; empty: agents search nowhere.

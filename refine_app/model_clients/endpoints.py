@@ -51,7 +51,9 @@ class EndpointSpec:
     allow_private: bool = False
     """Whether its URL may lead into this network: the operator gave it, or lets staff do so."""
     is_default: bool = False
-    """Configured in the environment: it goes before all others where no node wishes otherwise."""
+    """Configured in the environment: it goes before others where no node wishes otherwise, and the task is not hard."""
+    role: str = ""
+    """The role of agents that settings choose it for; empty where it is for all."""
     thinking_tokens: int | None = None
     """Room for thoughts as the operator set it; None: as much as is learnt."""
     reasoning_effort: str = ""

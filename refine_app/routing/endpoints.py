@@ -25,6 +25,8 @@ class Needs:
     """The node's wish by name; empty for none."""
     tier: str = ""
     """The node's wish by tier; empty for the one that the complexity asks for."""
+    role: str = ""
+    """The part that the agent plays; empty for none."""
     budget_left: Decimal | None = None
     """In dollars; None where no budget is in force."""
     avoid: frozenset[str] = field(default_factory=frozenset)
@@ -61,6 +63,7 @@ def rank(endpoints: Sequence[EndpointSpec], needs: Needs) -> list[Choice]:
     Raises ContextTooLong when the text fits none, and EndpointUnavailable when there is none, or none that the budget
     allows; callers who can do without a model ask `endpoints` first.
     """
+    endpoints = _of_role(endpoints, needs.role)
     if not endpoints:
         raise EndpointUnavailable("No model endpoint is configured.", retryable=False)
     room = needs.prompt_tokens + needs.max_tokens
@@ -77,6 +80,12 @@ def rank(endpoints: Sequence[EndpointSpec], needs: Needs) -> list[Choice]:
     wished = needs.tier or TIER_OF[needs.complexity]
     ordered = sorted(payable, key=lambda endpoint: _place(endpoint, needs, wished))
     return [Choice(endpoint, _reason(endpoint, needs, wished)) for endpoint in ordered]
+
+
+def _of_role(endpoints: Sequence[EndpointSpec], role: str) -> list[EndpointSpec]:
+    """Without what is there for other roles; what is there for this one takes the place of its endpoint."""
+    own = {one.slug: one for one in endpoints if role and one.role == role}
+    return [*own.values(), *(one for one in endpoints if not one.role and one.slug not in own)]
 
 
 def _is_payable(endpoint: EndpointSpec, needs: Needs) -> bool:
@@ -111,8 +120,10 @@ def _place(endpoint: EndpointSpec, needs: Needs, tier: str) -> tuple[Any, ...]:
         endpoint.slug in needs.avoid,
         too_dear,
         endpoint.slug != needs.endpoint if needs.endpoint else False,
-        not endpoint.is_default if not needs.tier else False,
+        not endpoint.role,
+        not (endpoint.is_default or _is_strong_enough(endpoint, needs)) if not needs.tier else False,
         abs(TIERS.index(endpoint.tier) - TIERS.index(tier)),
+        not endpoint.is_default,
         min(endpoint.failures, 5),
         (endpoint.latency_ms or 0) > SLOW_MS,
         cost if cost is not None else Decimal(0),
@@ -121,10 +132,17 @@ def _place(endpoint: EndpointSpec, needs: Needs, tier: str) -> tuple[Any, ...]:
     )
 
 
+def _is_strong_enough(endpoint: EndpointSpec, needs: Needs) -> bool:
+    """A hard task goes past the default to a strong endpoint, where there is one."""
+    return needs.complexity == "high" and endpoint.tier == TIER_OF["high"]
+
+
 def _reason(endpoint: EndpointSpec, needs: Needs, tier: str) -> str:
     said = []
     if needs.endpoint:
         said.append("the node asks for it" if endpoint.slug == needs.endpoint else f"instead of {needs.endpoint!r}")
+    elif endpoint.role:
+        said.append(f"the settings choose {endpoint.model} for the role {endpoint.role}")
     elif needs.tier:
         said.append(f"the node asks for tier {needs.tier}, it is {endpoint.tier}")
     else:

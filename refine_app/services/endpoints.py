@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -21,11 +22,13 @@ from refine_app.model_clients.endpoints import EndpointSpec
 from refine_app.model_clients.quirks import Quirks
 from refine_app.models import Endpoint, EndpointState, Kind, Tier
 from refine_app.safety.addresses import url_problem
+from refine_app.services import role_models
 from sessions_app.errors import NotAllowed, NotFound
 from sessions_app.models import User
 
 ENVIRONMENT = "environment"
 HUGGING_FACE = "huggingface"
+GROQ = "groq"
 SECRET_NAME = re.compile(r"[A-Z][A-Z0-9_]{0,80}(_API_KEY|_TOKEN)")
 """Only names that can be nothing but a model's token: no endpoint can be made to send the site's own secrets."""
 HUGGING_FACE_HOSTS = ("huggingface.co", "hf.co", "hf.space", "huggingface.cloud")
@@ -96,6 +99,7 @@ def given_endpoints() -> Sequence[Endpoint]:
         settings.MODEL_IDLE_TIMEOUT_S,
         settings.MODEL_ENDPOINT_THINKING_TOKENS,
         settings.MODEL_ENDPOINT_REASONING_EFFORT,
+        settings.MODEL_ENDPOINT_TIER,
     )
 
 
@@ -112,6 +116,7 @@ def _given(
     idle_timeout_s: float,
     thinking_tokens: int | None,
     reasoning_effort: str,
+    tier: str,
 ) -> Sequence[Endpoint]:
     patience = {"timeout_s": timeout_s, "idle_timeout_s": idle_timeout_s}
     given = []
@@ -123,6 +128,7 @@ def _given(
                 kind=Kind.OPENAI_COMPATIBLE,
                 model=model,
                 url=url,
+                tier=tier,
                 context_tokens=context,
                 input_usd=_price(input_usd),
                 output_usd=_price(output_usd),
@@ -151,12 +157,24 @@ def _given(
 def known_endpoints() -> list[Known]:
     """All endpoints: the environment's first, then the database's by name."""
     given = given_endpoints()
-    rows = list(Endpoint.objects.exclude(slug__in=[one.slug for one in given]))
+    rows = [as_set(row) for row in Endpoint.objects.exclude(slug__in=[one.slug for one in given])]
     states = {state.slug: state for state in EndpointState.objects.all()}
     return [
         Known(one, states.get(one.slug) or EndpointState(slug=one.slug), at < len(given), why_off(one))
         for at, one in enumerate([*given, *rows])
     ]
+
+
+def as_set(endpoint: Endpoint) -> Endpoint:
+    """A ready-made endpoint as the environment sets it: GROQ_MODEL and GROQ_RATE_LIMIT."""
+    if endpoint.slug != GROQ or not endpoint.built_in or not (settings.GROQ_MODEL or settings.GROQ_RATE_LIMIT):
+        return endpoint
+    found = copy(endpoint)
+    if settings.GROQ_MODEL and found.model != settings.GROQ_MODEL:
+        found.model = settings.GROQ_MODEL
+        found.input_usd = found.output_usd = None  # the prices are those of another model
+    found.requests_per_minute = settings.GROQ_RATE_LIMIT or found.requests_per_minute
+    return found
 
 
 def find_endpoint(slug: str) -> Known:
@@ -171,13 +189,15 @@ def callable_specs(now: datetime) -> list[EndpointSpec]:
     """Every endpoint that can be called, as callers see it."""
     given = given_endpoints()
     taken = {one.slug for one in given}
-    rows = [row for row in map(_endpoint_of, ledger_rows.endpoint_rows()) if row.slug not in taken]
+    found = (as_set(_endpoint_of(row)) for row in ledger_rows.endpoint_rows())
+    rows = [row for row in found if row.slug not in taken]
     states = ledger_rows.states()
-    return [
+    specs = [
         Known(one, states.get(one.slug, partial(EndpointState, slug=one.slug))(), at < len(given), "").spec(now)
         for at, one in enumerate([*given, *rows])
         if not why_off(one)
     ]
+    return [*specs, *role_models.for_roles(specs)]
 
 
 @lru_cache(maxsize=256)
@@ -208,10 +228,12 @@ def why_off(endpoint: Endpoint) -> str:
 def secret_of(endpoint: Endpoint) -> str:
     """The endpoint's token, read when it is needed; it is kept nowhere."""
     name = endpoint.secret
+    if not SECRET_NAME.fullmatch(name):
+        return ""
     if name in ("HF_TOKEN", "MODEL_ENDPOINT_TOKEN"):
         value: str = getattr(settings, name)
         return value
-    return os.environ.get(name, "") if SECRET_NAME.fullmatch(name) else ""
+    return os.environ.get(name, "") or str(getattr(settings, name, ""))
 
 
 def server_of(endpoint: Endpoint) -> str:
@@ -249,7 +271,7 @@ def update_endpoint(*, user: User, slug: str, fields: Mapping[str, Any]) -> Know
     known = find_endpoint(slug)
     if known.is_given:
         raise EndpointIsGiven(slug)
-    endpoint = known.endpoint
+    endpoint = Endpoint.objects.get(slug=slug)  # without what the environment sets beside it
     for name in FIELDS:
         if name in fields and name != "slug":
             setattr(endpoint, name, fields[name])

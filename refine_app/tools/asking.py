@@ -45,6 +45,7 @@ from refine_app.model_clients.errors import (
 from refine_app.model_clients.quirks import Quirks
 from refine_app.model_clients.tokens import count_tokens, estimate
 from refine_app.routing.endpoints import Choice, Complexity, Needs
+from refine_app.routing.roles import role_of
 from refine_app.tools.budget_end import ask_a_person, decided
 
 EFFECT = "model_call.record"
@@ -142,6 +143,7 @@ def _needs(context: ToolContext, question: Question) -> Needs:
         why_complexity=question.why_complexity,
         endpoint="" if wish == "auto" else wish,
         tier="" if tier == "auto" else tier,
+        role=role_of(question.agent or str(context.config.get("agent") or "")) or "",
     )
 
 

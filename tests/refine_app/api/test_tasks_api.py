@@ -269,6 +269,50 @@ def test_every_agent_is_told_with_the_tools_that_it_may_use(ana: APIClient) -> N
     }  # fmt: skip
 
 
+def test_settings_choose_a_model_by_role(ana: APIClient, model: ModelServer, settings: Settings) -> None:
+    settings.MODEL_ENDPOINT_URL, settings.MODEL_ENDPOINT_MODEL = model.url, "usual"
+    settings.LLM_PEER_MODEL, settings.LLM_CODE_MODEL, settings.LLM_CONTENT_MODEL = "small", "coder", "mine"
+    model.then(chosen("CodeAgent"), Behaviour(answer="print(1)"))
+    work(execute(ana).json()["task_id"])
+    model.then(chosen("ContentAgent"), need(), Behaviour(answer="Moss."))
+    work(execute(ana).json()["task_id"])
+    assert [request.body["model"] for request in model.requests] == ["small", "coder", "small", "stand-in", "stand-in"]
+    told = ModelCall.objects.filter(agent="CodeAgent").get()
+    assert (told.endpoint, told.model, told.cost_usd) == ("environment", "coder", None)
+    assert "the settings choose coder for the role code" in told.reason
+
+
+def test_a_hard_task_is_asked_of_a_strong_endpoint_beside_the_default(
+    cast: Cast, ana: APIClient, model: ModelServer, settings: Settings
+) -> None:
+    settings.MODEL_ENDPOINT_URL, settings.MODEL_ENDPOINT_MODEL = model.url, "usual"
+    Endpoint.objects.filter(slug="mine").update(tier="strong")
+    cast.write("x = 1\n" * 700)
+    path = f"/v1/sessions/{cast.session.pk}/requests"
+    for text, model_asked in (("x = 1\n" * 700, "stand-in"), ("x = 1\n", "usual")):
+        cast.write(text)
+        model.requests.clear()
+        model.then(Behaviour(answer="It is x."))
+        asked = ana.post(path, {"intent": "ask", "instruction": "What is x?"}, format="json").json()
+        work(asked["run"]["id"])
+        assert [request.body["model"] for request in model.requests] == [model_asked]
+
+
+def test_groq_and_openai_are_switched_on_by_their_keys(ana: APIClient, model: ModelServer, settings: Settings) -> None:
+    Endpoint.objects.all().delete()
+    for slug, key in (("groq", "GROQ_API_KEY"), ("openai", "OPENAI_API_KEY")):
+        Endpoint.objects.create(slug=slug, model="its-own", url=model.url, secret=key, built_in=True)
+    assert [one["available"] for one in ana.get("/v1/endpoints").json()["results"]] == [False, False]
+    settings.GROQ_API_KEY, settings.GROQ_MODEL, settings.GROQ_RATE_LIMIT = "gsk-1", "mixtral-8x7b-32768", 1
+    settings.OPENAI_API_KEY = "sk-2"
+    groq, openai = ana.get("/v1/endpoints").json()["results"]
+    assert (groq["model"], groq["requests_per_minute"], openai["model"]) == ("mixtral-8x7b-32768", 1, "its-own")
+    model.then(chosen("CodeAgent"), Behaviour(answer="print(1)"))
+    work(execute(ana).json()["task_id"])
+    sent = [(request.body["model"], request.headers["authorization"]) for request in model.requests]
+    assert sent == [("mixtral-8x7b-32768", "Bearer gsk-1"), ("its-own", "Bearer sk-2")]
+
+
 async def test_an_agent_gets_no_tool_that_is_not_on_its_list() -> None:
     with pytest.raises(ToolNotAllowed, match="Planner may not use 'web_search'; its tools: none"):
         await Toolbox("Planner", ()).search("anything")

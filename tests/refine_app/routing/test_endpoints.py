@@ -54,8 +54,25 @@ def test_the_nodes_wish_counts_before_the_complexity() -> None:
 
 def test_what_the_environment_names_is_the_default_where_no_tier_is_wished() -> None:
     default = spec("environment", "balanced", None, is_default=True)
-    assert order(*ALL, default, complexity="high")[0] == "environment"
+    assert order(*ALL, default, complexity="medium")[0] == "environment"
+    assert order(*ALL, default, complexity="low")[0] == "environment"
     assert order(*ALL, default, tier="strong")[0] == "strong"
+
+
+def test_a_hard_task_goes_past_the_default_to_a_strong_endpoint_where_there_is_one() -> None:
+    default = spec("environment", "balanced", None, is_default=True)
+    assert order(*ALL, default, complexity="high")[:2] == ["strong", "environment"]
+    assert order(FAST, BALANCED, default, complexity="high")[0] == "environment"
+    strong_default = spec("environment", "strong", None, is_default=True)
+    assert order(*ALL, strong_default, complexity="high")[0] == "environment"
+
+
+def test_what_settings_choose_for_a_role_is_for_that_role_alone() -> None:
+    for_code = spec("fast", "fast", None, role="code")
+    assert order(*ALL, for_code, complexity="high", role="code") == ["fast", "strong", "balanced"]
+    assert order(*ALL, for_code, tier="strong", role="code")[0] == "fast"
+    assert order(*ALL, for_code, endpoint="balanced", role="code")[0] == "balanced"
+    assert order(*ALL, for_code, complexity="high", role="peer") == ["strong", "balanced", "fast"]
 
 
 def test_what_the_text_does_not_fit_is_left_out() -> None:
