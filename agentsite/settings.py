@@ -381,6 +381,10 @@ SPECTACULAR_SETTINGS = {
     "DESCRIPTION": "Sessions, documents, requests, runs, proposals and graphs over HTTP.",
     "VERSION": "1",
     "SERVE_INCLUDE_SCHEMA": False,
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "agentsite.openapi.complete",
+    ],
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",

@@ -4,10 +4,12 @@ from typing import Any
 
 from rest_framework import serializers
 
+from graphs_app.api.serializers import StateField
+
 
 class ExecutionAsked(serializers.Serializer[Any]):
     graph_id = serializers.CharField(max_length=80)
-    initial_state = serializers.JSONField(required=False, default=dict)
+    initial_state = StateField(required=False, default=dict)
 
 
 class GraphIdShape(serializers.Serializer[Any]):

@@ -17,12 +17,22 @@ from sessions_app.api.base import KEY, ApiView, caller, counted, read
 from sessions_app.api.idempotency import idempotent
 from sessions_app.limits import policies
 
+FORMS = {
+    "application/json": OpenApiTypes.OBJECT,
+    "image/svg+xml": OpenApiTypes.STR,
+    "text/plain": OpenApiTypes.STR,
+    "text/x-python": OpenApiTypes.STR,
+    "image/png": OpenApiTypes.BINARY,
+    "application/zip": OpenApiTypes.BINARY,
+}
+"""What a file can be, and how it reads."""
+
 
 @counted(GET=policies.COMPUTING)
 class Export(ApiView):
     @extend_schema(
         parameters=[shapes.ExportAsked],
-        responses={(200, "*/*"): OpenApiTypes.BINARY},
+        responses={(200, kind): shown for kind, shown in FORMS.items()},
         summary="A version as SVG, PNG, Mermaid, JSON, a Python module, LangGraph's drawing, or a zip of files for git",
     )
     def get(self, request: Request, key: str) -> HttpResponse:

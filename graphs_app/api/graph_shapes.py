@@ -85,6 +85,14 @@ class ToolShape(serializers.Serializer[Any]):
     effects = serializers.BooleanField()
 
 
+class ToolListShape(serializers.Serializer[Any]):
+    """All of them: there is one page."""
+
+    results = ToolShape(many=True)
+    next = serializers.CharField(allow_null=True)
+    previous = serializers.CharField(allow_null=True)
+
+
 # What is asked -------------------------------------------------------------------------------------
 
 

@@ -114,7 +114,9 @@ class PlannedLayout(ApiView):
 
 class Tools(ApiView):
     @extend_schema(
-        responses=graph_shapes.ToolShape(many=True), summary="The tools that nodes can use, with their JSON Schemas"
+        operation_id="v1_tools_list",
+        responses=graph_shapes.ToolListShape,
+        summary="The tools that nodes can use, with their JSON Schemas",
     )
     def get(self, request: Request) -> Response:
         shown = [graph_shapes.ToolShape(tool).data for tool in REGISTRY]

@@ -3,6 +3,7 @@
 from typing import Any
 from uuid import UUID
 
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
@@ -306,8 +307,13 @@ class CheckpointStateShape(CheckpointShape):
 # What is asked -------------------------------------------------------------------------------------
 
 
+@extend_schema_field(OpenApiTypes.OBJECT)
+class StateField(serializers.JSONField):
+    """The values of a state, by their keys; the engine says of each what is wrong with it."""
+
+
 class StateAsked(serializers.Serializer[Any]):
-    initial_state = serializers.JSONField(required=False, default=dict)
+    initial_state = StateField(required=False, default=dict)
 
 
 class RunAsked(StateAsked):
@@ -343,11 +349,11 @@ class AnswerAsked(serializers.Serializer[Any]):
 
 class ForkAsked(serializers.Serializer[Any]):
     checkpoint = serializers.IntegerField(min_value=0, max_value=2**31 - 1)
-    state = serializers.JSONField(required=False, default=dict)
+    state = StateField(required=False, default=dict)
 
 
 class AloneAsked(serializers.Serializer[Any]):
-    state = serializers.JSONField(required=False, default=dict, help_text="Values of the saved input to set anew.")
+    state = StateField(required=False, default=dict, help_text="Values of the saved input to set anew.")
     version = serializers.IntegerField(
         required=False,
         allow_null=True,

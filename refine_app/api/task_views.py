@@ -77,8 +77,8 @@ class TaskShape(serializers.Serializer[Any]):
 
 
 class TaskFilter(serializers.Serializer[Any]):
-    status = serializers.ChoiceField(choices=["", "queued", "processing", "completed", "failed"], default="")
-    agent_type = serializers.CharField(required=False, allow_blank=True, default="", max_length=100)
+    status = serializers.ChoiceField(choices=["queued", "processing", "completed", "failed"], default="")
+    agent_type = serializers.CharField(required=False, default="", max_length=100)
     since = serializers.DateTimeField(required=False, allow_null=True, default=None)
     until = serializers.DateTimeField(required=False, allow_null=True, default=None)
 
