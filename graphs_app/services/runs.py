@@ -10,7 +10,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models.functions import Now
 
-from graphs_app import aftermath, definitions, dispatch, events, selectors, time_limits, wakeups
+from graphs_app import aftermath, definitions, dispatch, entry_needs, events, selectors, time_limits, wakeups
 from graphs_app.engine.checkpoint import ENTRY_BYTES
 from graphs_app.engine.errors import StateTooLarge, WritesInvalid
 from graphs_app.engine.schema import CheckTooCostly, SchemaUnusable, mismatches
@@ -70,12 +70,15 @@ def start_run(
 
     One that is followed wakes who waits for it by waiting.woken_by(). is_permitted says that permissions.require() has
     been asked already, for the same person and session.
-    Raises GraphNotFound, InvalidState, RunTimeTooLong, and what permissions.require raises for a session.
+    Raises GraphNotFound, InvalidState (also when the entry cannot run on it), RunTimeTooLong, and what
+    permissions.require raises for a session.
     """
     time_limits.check_run(timeout_s)
     if session_id is not None and user is not None and not is_permitted:
         permissions.require(user, session_id, Action.EDIT)
     graph_version = graphs.version_to_run(graph=graph, number=version, user_id=user.pk if user else None)
+    state = checked_state(initial_state, "/initial_state")
+    entry_needs.require(definitions.load(graph_version.pk), state, "/initial_state")
     run = Run(
         id=new_id(),
         session_id=session_id,
@@ -83,7 +86,7 @@ def start_run(
         graph_version=graph_version,
         priority=min(max(priority, 0), dispatch.HIGHEST_PRIORITY),
         durability=durability,
-        initial_state=checked_state(initial_state, "/initial_state"),
+        initial_state=state,
         timeout_s=timeout_s,
         budget_usd=budget_usd,
         dry_run=dry_run,
