@@ -27,6 +27,7 @@ from graphs_app.engine import validate
 from graphs_app.engine.registry import REGISTRY
 from graphs_app.errors import RunFinished
 from graphs_app.following import Follower
+from graphs_app.management.told_once import ToldOnce, quiet_log
 from graphs_app.models import Interrupt, InterruptStatus, Run, RunStatus
 from graphs_app.services import execution, graphs, runs
 from sessions_app import strict_json
@@ -59,15 +60,17 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true", dest="as_json", help="Print the whole run as JSON.")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        self._progress = ToldOnce(self.stderr.write)
         state = self._json(options["input"]) if options["input"] else {}
         answers = self._answers(options["answer"])
         try:
-            with tidily() as stop:
+            with quiet_log(options["verbosity"]), tidily() as stop:
                 self._run(state, answers, stop, options)
         except DomainError as error:
-            for problem in error.errors:
+            untold = [problem for problem in error.errors if problem["message"] not in error.message]
+            for problem in untold:
                 self.stderr.write(shown(f"{problem['pointer'] or '/'}: {problem['message']}"))
-            self._fail(error.message, UNUSABLE)
+            self._fail(f"{error.message}{_places(error)}", UNUSABLE)
         except (OperationalError, ProgrammingError) as error:
             self._fail(f"The database cannot be used ({error}); has `manage.py migrate` been run?", UNUSABLE)
 
@@ -75,6 +78,7 @@ class Command(BaseCommand):
         try:
             user = _operator()
             slug = self._slug(options["graph"], user)
+            self._check_answers(answers, slug, user)
             if stop.is_told():
                 self._fail("Stopped; no run was started.", stop.exit_code)
             run = runs.start_run(user=user, graph=slug, initial_state=state)
@@ -116,6 +120,20 @@ class Command(BaseCommand):
                 value = text
             answers.setdefault(node_id, []).append(value)
         return answers
+
+    def _check_answers(self, answers: dict[str, list[Any]], slug: str, user: User) -> None:
+        """An answer for a node that neither the graph nor a sub-graph of it has would never be given."""
+        if not answers:
+            return
+        nodes = _nodes_of(slug, user)
+        unknown = [node_id for node_id in answers if node_id not in nodes]
+        if unknown:
+            asking = sorted(node_id for node_id, tool in nodes.items() if tool == "ask_human")
+            those = (
+                f"those that ask are {', '.join(map(repr, asking))}" if asking else "none of its nodes asks a person"
+            )
+            names = ", ".join(map(repr, unknown))
+            self._fail(f"--answer names {names}, and graph {slug!r} has no such node; {those}.", UNUSABLE)
 
     def _json(self, path: Path) -> Any:
         try:
@@ -180,13 +198,16 @@ class Command(BaseCommand):
     def _tell(self, frame: dict[str, Any]) -> None:
         match frame["event"]:
             case "node_start":
-                self.stderr.write(shown(f"{frame['node']} ({frame['tool']}) …"))
+                self._progress.say(shown(f"{frame['node']} ({frame['tool']}) …"))
             case "node_complete":
-                error = f": {frame['error']['message']}" if frame["error"] else ""
-                took = f"{frame['duration_ms'] or 0:.0f} ms"
-                self.stderr.write(shown(f"{frame['node']} {frame['status']} in {took}{error}"))
+                line = shown(f"{frame['node']} {frame['status']} in {frame['duration_ms'] or 0:.0f} ms")
+                if frame["error"]:
+                    self._progress.failed(line, shown(frame["error"]["message"]))
+                else:
+                    self._progress.say(line)
 
     def _show(self, run: Run, *, as_json: bool) -> None:
+        self._progress.end(shown(str((run.error or {}).get("message", ""))))
         if as_json:
             told: Any = {
                 "run_id": str(run.pk),
@@ -210,11 +231,33 @@ class Command(BaseCommand):
         raise CommandError(shown(message), returncode=code)
 
 
+def _places(error: DomainError) -> str:
+    """Where that is, of which the error's message tells only what."""
+    told = [one["pointer"] for one in error.errors if one["pointer"] and one["message"] in error.message]
+    return f" (at {', '.join(told)})" if told else ""
+
+
 def _cancel(run: Run) -> None:
     with suppress(RunFinished):
         runs.cancel_run(run=run)
     if (here := worker.known()) is not None:
         here.cancel(run.pk)
+
+
+def _nodes_of(slug: str, user: User) -> dict[str, str]:
+    """The tool of each node of a graph and of the sub-graphs that it uses, by the node's id."""
+    nodes: dict[str, str] = {}
+    seen: set[str] = set()
+    to_see = [slug]
+    while to_see:
+        key = to_see.pop()
+        if key in seen:
+            continue
+        seen.add(key)
+        definition = graphs.version_to_run(graph=key, user_id=user.pk).definition
+        nodes |= {node["node_id"]: node["tool"] for node in definition["nodes"]}
+        to_see += snapshots.used_sub_graphs(definition)
+    return nodes
 
 
 def _operator() -> User:

@@ -22,6 +22,7 @@ from graphs_app import selectors
 from graphs_app.models import TERMINAL, Run, RunStatus
 from graphs_app.services.operating import ACTIONS, Action
 from sessions_app.invisible_characters import shown
+from sessions_app.plurals import counted
 
 LEFT_ALONE, UNKNOWN = 1, 2
 OPEN = [status for status in RunStatus.values if status not in TERMINAL]
@@ -70,7 +71,10 @@ class Command(BaseCommand):
             left_alone += not acted
             self.stdout.write(f"{run.pk} {action.done}" if acted else f"{run.pk} left alone: {action.otherwise}")
         if left_alone:
-            raise CommandError(f"{left_alone} of {len(found)} runs were left alone.", returncode=LEFT_ALONE)
+            raise CommandError(
+                f"{left_alone} of {counted(len(found), 'run')} {'was' if left_alone == 1 else 'were'} left alone.",
+                returncode=LEFT_ALONE,
+            )
 
 
 def _as_json(run: Run) -> str:

@@ -17,6 +17,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import OperationalError, ProgrammingError
 from django.utils import timezone
 
+from graphs_app.management.told_once import ToldOnce, quiet_log
 from graphs_app.models import Run, RunStatus
 from refine_app.diffs.unified import make_diff
 from refine_app.management.one_shot import Asked, ask, operator, temporary_session
@@ -26,6 +27,7 @@ from refine_app.services.requests import ASKABLE, AUTO
 from refine_app.tools.languages import detect_language
 from sessions_app.errors import DomainError
 from sessions_app.invisible_characters import shown
+from sessions_app.plurals import counted
 from sessions_app.services import documents
 from sessions_app.stopping import Stop, tidily
 
@@ -46,11 +48,13 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true", dest="as_json", help="Print one JSON object to stdout.")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        self._progress = ToldOnce(self.stderr.write)
         file: Path = options["file"]
         text = self._read(file)
         language = detect_language(text, declared=options["language"], filename=file.name)
         try:
             with (
+                quiet_log(options["verbosity"]),
                 tidily() as stop,
                 temporary_session(title=shown(file.name), language=language, text=text) as session,
             ):
@@ -70,6 +74,7 @@ class Command(BaseCommand):
 
     def _work(self, asked: Asked, file: Path, text: str, options: dict[str, Any]) -> None:
         run = asked.run_to_its_end()
+        self._progress.end(shown(str((run.error or {}).get("message", ""))))
         self._end_if(not asked.stop.pass_no_return(), asked.stop)
         proposal = asked.proposal()
         diff = make_diff(text, proposal.new_text, filename=_shown_name(file)).patch if proposal else ""
@@ -100,15 +105,12 @@ class Command(BaseCommand):
         data = frame["data"]
         match frame["type"]:
             case "node.completed":
-                line = f"  done    {data['node_id']} ({data['duration_ms'] / 1000:.1f} s)"
+                self._progress.say(shown(f"  done    {data['node_id']} ({data['duration_ms'] / 1000:.1f} s)"))
             case "node.failed" | "node.retried":
-                line = f"  failed  {data['node_id']}, attempt {data['attempt']}: {data['error'].get('message', '')}"
+                line = shown(f"  failed  {data['node_id']}, attempt {data['attempt']}")
+                self._progress.failed(line, shown(data["error"].get("message", "")))
             case "proposal.created":
-                line = f"{data['hunks']} hunk(s): {data['summary']}"
-            case _:
-                return
-        line = shown(line)
-        self.stderr.write(self.style.NOTICE(line) if frame["type"] == "node.failed" else line)
+                self._progress.say(shown(f"{counted(data['hunks'], 'hunk')}: {data['summary']}"))
 
     def _show(self, run: Run, proposal: Proposal | None, diff: str, options: dict[str, Any]) -> None:
         if proposal is None:

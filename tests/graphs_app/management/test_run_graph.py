@@ -9,7 +9,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from graphs_app import worker
-from graphs_app.models import Graph
+from graphs_app.models import Graph, Run
 from tests.graphs_app import cast
 from tests.graphs_app.cast import line, node
 from tests.graphs_app.engine.test_patterns import INDEX, PATTERNS
@@ -72,6 +72,32 @@ def test_questions_are_answered_in_turn_by_what_was_given(here: worker.Worker, t
     assert code == 2
     assert "'many' is not of type 'integer'" in err
     assert run_graph(graph, "--answer", "4")[0] == 2
+
+
+def test_an_answer_for_a_node_that_is_not_there_is_refused_with_those_that_ask(
+    here: worker.Worker, tmp_path: Path
+) -> None:
+    ask = node("ask", "ask_human", {"question": "Well?", "write": "x"})
+    code, out, err = run_graph(keep(tmp_path, "ask.json", line("Ask", ask)), "--answer", "aks=1")
+    assert (code, out) == (2, "")
+    assert "'aks'" in err
+    assert "those that ask are 'ask'" in err
+    assert Run.objects.count() == 0
+
+
+def test_a_sub_graphs_node_may_be_answered(here: worker.Worker, tmp_path: Path) -> None:
+    keep(tmp_path, "inner.json", line("Inner", node("ask", "ask_human", {"question": "Well?", "write": "x"})))
+    outer = keep(tmp_path, "outer.json", line("Outer", node("below", "graph", {"graph": "inner"})))
+    code, _, err = run_graph(outer, "--answer", "ask=1")
+    assert code == 0, err
+
+
+def test_an_error_is_told_once(here: worker.Worker, tmp_path: Path) -> None:
+    bad = keep(tmp_path, "bad.json", line("Bad", node("bad", "fail", {"message": "no luck"})))
+    _, _, err = run_graph(bad, "--follow")
+    assert err.count("no luck") == 1
+    _, _, err = run_graph(keep(tmp_path, "unsound.json", line("Unsound", node("a", "no_such_tool"))))
+    assert err.count("'no_such_tool'") == 1
 
 
 def test_a_question_whose_time_is_nearly_over_is_waited_for(here: worker.Worker, tmp_path: Path) -> None:
