@@ -17,6 +17,7 @@ from contextlib import suppress
 from types import FrameType
 
 from sessions_app import stopping
+from sessions_app.plurals import counted
 
 CHILD = "SERVE_SUPERVISOR_FD"
 """In the child's environment: the socket on which it says that it answers, and which ends when its parent does."""
@@ -55,7 +56,9 @@ def supervise(command: Sequence[str], *, sleep: Callable[[float], object] | None
         failed = 0 if answered else failed + 1
         how = f"with status {code}" if code >= 0 else f"by {signal.Signals(-code).name}"
         if failed >= GIVE_UP_AFTER:
-            _tell(f"The site ended {how} and does not start again after {failed} attempts; see the log above.")
+            _tell(
+                f"The site ended {how} and does not start again after {counted(failed, 'attempt')}; see the log above."
+            )
             return code if code >= 0 else 128 - code
         wait_s = min(WAIT_MAX_S, 0.25 * 2 ** (quick - 1))
         _tell(f"The site ended {how}; see the log above. It starts again in {wait_s:g} s, nothing stored is lost.")

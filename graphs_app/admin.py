@@ -22,6 +22,7 @@ from graphs_app.models import (
 from graphs_app.services import operating
 from sessions_app.admin import ReadOnlyAdmin, link_to, link_to_list
 from sessions_app.models import SessionEvent
+from sessions_app.plurals import counted
 
 
 def as_json(value: Any) -> SafeString | str:
@@ -209,7 +210,7 @@ class RunAdmin(ReadOnlyAdmin[Run]):
         action = operating.ACTIONS[name]
         done, asked = sum(action.act(run) for run in chosen), chosen.count()
         if done:
-            self.message_user(request, f"{done} of {asked} runs {action.done}.", messages.SUCCESS)
+            self.message_user(request, f"{done} of {counted(asked, 'run')} {action.done}.", messages.SUCCESS)
         if done < asked:
             self.message_user(request, f"{asked - done} left alone: {action.otherwise}.", messages.WARNING)
 

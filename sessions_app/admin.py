@@ -33,6 +33,7 @@ from sessions_app.models import (
     Ticket,
     User,
 )
+from sessions_app.plurals import counted
 from sessions_app.services import lifetimes, sessions
 
 M = TypeVar("M", bound=Model)
@@ -150,7 +151,7 @@ class SessionAdmin(admin.ModelAdmin[Session]):
 
     def _tell(self, request: HttpRequest, what: str, done: int, asked: int) -> None:
         if done:
-            self.message_user(request, f"{done} of {asked} sessions {what}.", messages.SUCCESS)
+            self.message_user(request, f"{done} of {counted(asked, 'session')} {what}.", messages.SUCCESS)
         if done < asked:
             self.message_user(request, f"{asked - done} had expired before: nothing done.", messages.WARNING)
 

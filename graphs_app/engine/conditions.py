@@ -29,6 +29,7 @@ from graphs_app.engine.operations import (
     unequal,
 )
 from graphs_app.engine.tokens import HINTS, Token, number, string, tokenize
+from sessions_app.plurals import counted
 
 MAX_LENGTH = 4000
 MAX_DEPTH = 40
@@ -270,7 +271,7 @@ class _Parser:
         items = self._items(")")
         self.depth -= 1
         if len(items) != wanted:
-            raise ConditionInvalid(f"{name.text}() takes {wanted} argument(s), not {len(items)}", name.column)
+            raise ConditionInvalid(f"{name.text}() takes {counted(wanted, 'argument')}, not {len(items)}", name.column)
         meter, column = self.meter, name.column
         return lambda state: function([item(state) for item in items], meter, column)
 

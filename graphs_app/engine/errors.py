@@ -7,6 +7,8 @@ else is raised by the engine while a run goes on; `error_json` is the form in wh
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from sessions_app.plurals import counted
+
 if TYPE_CHECKING:
     from graphs_app.engine.validate import Problem
 
@@ -31,7 +33,7 @@ class DefinitionInvalid(EngineError):
     def __init__(self, problems: "Sequence[Problem]") -> None:
         self.problems = tuple(problems)
         first = f": {self.problems[0].pointer} {self.problems[0].message}" if self.problems else ""
-        super().__init__(f"The graph's definition has {len(self.problems)} problem(s){first}")
+        super().__init__(f"The graph's definition has {counted(len(self.problems), 'problem')}{first}")
 
 
 class ConditionInvalid(EngineError):

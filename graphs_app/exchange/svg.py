@@ -6,6 +6,7 @@ from xml.sax.saxutils import escape, quoteattr
 
 from graphs_app.layout import arrange, texts
 from graphs_app.layout.sizes import BOLD, LABEL_HEIGHT, LABEL_SIZE, NAME_SIZE, TOOL_SIZE, label_size, node_name
+from sessions_app.plurals import counted
 
 MARGIN = 32.0
 ROUND = 10.0
@@ -72,7 +73,7 @@ def described(definition: Mapping[str, Any]) -> str:
         for edge in edges[:200]
     ]
     more = f"; and {len(edges) - 200} more" if len(edges) > 200 else ""
-    start = f"{len(definition['nodes'])} nodes, starting with {definition.get('entry_node')}"
+    start = f"{counted(len(definition['nodes']), 'node')}, starting with {definition.get('entry_node')}"
     return f"{start}. Edges: {'; '.join(ways) or 'none'}{more}."
 
 

@@ -7,6 +7,7 @@ from graphs_app.engine.compiled import ERRORS_KEY
 from graphs_app.redesign.access import asks_model, meet, names_in
 from graphs_app.redesign.changes import Change, ChangeDoesNotApply, Ground, listed
 from graphs_app.redesign.wiring import is_conditional
+from sessions_app.plurals import counted
 
 RETRY = {"max_attempts": 3}
 
@@ -22,7 +23,11 @@ class TriesAgain:
             failures = known.failures if known else 0
             asks = asks_model(ground.registry.get(node["tool"]))
             if self._fault(ground, node_id) is None and (asks or failures):
-                why = f"It failed {failures} times in {known.runs} past runs" if known and failures else ""
+                why = (
+                    f"It failed {counted(failures, 'time')} in {counted(known.runs, 'past run')}"
+                    if known and failures
+                    else ""
+                )
                 why = why or "It asks a model, whose server may be busy or waking up"
                 title = f"Give '{node_id}' three attempts"
                 yield Change(
@@ -57,7 +62,8 @@ class GoesOn:
                 continue
             keys = listed(sorted(ground.access(node_id).writes or ())) if ground.access(node_id).writes else "nothing"
             why = (
-                f"It failed {known.failures} times in {known.runs} past runs, and nothing after it needs {keys}: the "
+                f"It failed {counted(known.failures, 'time')} in {counted(known.runs, 'past run')}, "
+                f"and nothing after it needs {keys}: the "
                 "error is noted in 'errors', and the run goes on."
             )
             yield Change(self.kind, {"node": node_id}, f"Go on when '{node_id}' fails", why, [node_id])

@@ -20,6 +20,7 @@ from graphs_app.redesign.removals import ChangesNothing, NeverRead, NeverTaken, 
 from graphs_app.redesign.suggested import KIND, LeftOut, Suggested, fault_of, named_in
 from graphs_app.redesign.tidying import Tidy
 from graphs_app.redesign.wiring import Json
+from sessions_app.plurals import counted
 
 RULES: tuple[Rule, ...] = (
     Unreachable(),
@@ -139,7 +140,7 @@ def source(found: Estimate, past: Past) -> str:
     """Where an estimate's durations come from, in words."""
     if not found.measured:
         return "No past run has measured these nodes: durations are defaults of their tools' kinds."
-    runs = f"{past.runs} past run{'' if past.runs == 1 else 's'}"
+    runs = counted(past.runs, "past run")
     if found.measured >= found.nodes:
         return f"Durations are means of {runs}."
     return f"Durations of {found.measured} of {found.nodes} nodes are means of {runs}, the others defaults."

@@ -26,6 +26,7 @@ from sessions_app.errors import FieldProblem
 from sessions_app.limits import quotas
 from sessions_app.models import User
 from sessions_app.permissions import Action
+from sessions_app.plurals import counted
 from sessions_app.services import events
 
 MOST_SEMVER, MOST_TITLE, MOST_NOTE = 64, 200, 10_000
@@ -73,7 +74,7 @@ def checked_definition(definition: Any, user: User | None, name: str = "") -> di
     problems = problems_of(definition=definition, user=user, name=name)
     if problems:
         raise InvalidGraph(
-            f"The graph has {len(problems)} problem(s); the first: {problems[0]['message']}", errors=problems
+            f"The graph has {counted(len(problems), 'problem')}; the first: {problems[0]['message']}", errors=problems
         )
     kept: dict[str, Any] = storable(definition)
     return kept

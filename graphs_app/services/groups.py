@@ -8,6 +8,7 @@ from graphs_app.errors import CannotGroup, InvalidGraph
 from graphs_app.models import Graph
 from graphs_app.services import graphs
 from sessions_app.models import User
+from sessions_app.plurals import counted
 
 
 def group_nodes(
@@ -45,5 +46,6 @@ def _require_valid(user: User, definition: dict[str, Any]) -> None:
     problems = graphs.problems_of(definition=definition, user=user)
     if problems:
         raise InvalidGraph(
-            f"The graph has {len(problems)} problem(s) to be mended first: {problems[0]['message']}", errors=problems
+            f"The graph has {counted(len(problems), 'problem')} to be mended first: {problems[0]['message']}",
+            errors=problems,
         )

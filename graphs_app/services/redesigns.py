@@ -26,6 +26,7 @@ from graphs_app.redesign.planning import BY_KIND, MENDED
 from graphs_app.services import graphs, versions
 from graphs_app.services.past_runs import past_from, past_json, past_of
 from sessions_app.models import User
+from sessions_app.plurals import counted
 
 MOST_NODES = 1000
 LAYOUT_KINDS = frozenset({"tidy"})
@@ -50,7 +51,8 @@ def planned(*, user: User | None, graph: Graph, suggestions: Suggestions | None 
     problems = [one for one in graphs.problems_of(definition=definition, user=user) if one["code"] not in MENDED]
     if problems:
         raise InvalidGraph(
-            f"Graph {graph.slug!r} has {len(problems)} problem(s), and is redesigned when they are mended; the first: "
+            f"Graph {graph.slug!r} has {counted(len(problems), 'problem')}, and is redesigned when nothing is "
+            "wrong with it; the first: "
             f"{problems[0]['message']}",
             errors=problems,
         )

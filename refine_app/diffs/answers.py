@@ -25,6 +25,7 @@ from refine_app.diffs.lines import line_ending, number_lines, split_lines
 from refine_app.diffs.outline import PLACEHOLDER, Outline, asks_for_less, losses
 from refine_app.diffs.parts import Block, is_part, merge_parts
 from refine_app.diffs.thoughts import without_thoughts
+from sessions_app.plurals import counted
 
 MAX_ANSWER = 4_000_000
 MAX_SUMMARY = 2_000
@@ -191,12 +192,12 @@ def _by_length(reading: Reading) -> Answer:
         return _answer(reading, whole[0])
     if len(texts) == 1:
         raise AmbiguousAnswer(
-            f"The answer has {_size(texts[0])} lines where the document has {size}; give the whole new text in one "
-            "fenced block, also what stays as it is.",
+            f"The answer has {counted(_size(texts[0]), 'line')} where the document has {size}; give the whole new text "
+            "in one fenced block, also what stays as it is.",
             reading.answer,
         )
     raise AmbiguousAnswer(
-        f"The answer gives {len(texts)} blocks; give the whole new text in one fenced block.", reading.answer
+        f"The answer gives {counted(len(texts), 'block')}; give the whole new text in one fenced block.", reading.answer
     )
 
 
@@ -344,8 +345,8 @@ def _refuse_remarks_in_place_of_lines(new_text: str, reading: Reading) -> None:
         lost = [line for line in removed if line.strip() and not PLACEHOLDER.match(line)]
         if len(lost) >= LOST:
             raise ElidedAnswer(
-                f"The answer has only {remarks[0].strip()[:120]!r} where the document has {len(lost)} lines of code, "
-                f"from {lost[0].strip()[:120]!r} on; write every line.",
+                f"The answer has only {remarks[0].strip()[:120]!r} where the document has "
+                f"{counted(len(lost), 'line')} of code, from {lost[0].strip()[:120]!r} on; write every line.",
                 reading.answer,
             )
 

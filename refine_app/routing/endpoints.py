@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from refine_app.model_clients.endpoints import TIERS, EndpointSpec
 from refine_app.model_clients.errors import ContextTooLong, EndpointUnavailable
+from sessions_app.plurals import counted
 
 Complexity = Literal["low", "medium", "high"]
 TIER_OF: dict[Complexity, str] = {"low": "fast", "medium": "balanced", "high": "strong"}
@@ -49,7 +50,7 @@ def complexity_of(state: Mapping[str, Any]) -> tuple[Complexity, str]:
     report = state.get("complexity_report") or {}
     worst = int(report.get("max") or 0) if isinstance(report, Mapping) else 0
     parts = len(state.get("functions") or ())
-    found = f"{lines} lines, {parts} functions, complexity {worst}"
+    found = f"{counted(lines, 'line')}, {counted(parts, 'function')}, complexity {worst}"
     if lines > 600 or worst > 20 or parts > 60:
         return "high", found
     if lines > 80 or worst > 8 or parts > 8:

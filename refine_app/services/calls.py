@@ -30,6 +30,7 @@ from refine_app.routing.endpoints import rank
 from refine_app.services import budgets, endpoints, rooms, stuck
 from refine_app.services.call_texts import KeptPrompt, kept_prompt, kept_text
 from refine_app.services.rooms import MINUTE, STARTED
+from sessions_app.plurals import counted
 
 COMPLETED = "completed"
 LOST = "lost"
@@ -203,7 +204,7 @@ def _hold_to_endpoint(planned: Planned, now: datetime) -> None:
     breaker = endpoints.breaker_of(state)
     if not breaker.let_through(now.timestamp()):
         wait_s = breaker.wait_s(now.timestamp())
-        why = "an operator opened it" if state.forced else f"{state.failures} calls in a row failed"
+        why = "an operator opened it" if state.forced else f"{counted(state.failures, 'call')} in a row failed"
         raise EndpointResting(
             f"{slug!r} rests for another {wait_s:.0f} s: {why}. Last: {state.last_error[:200]}", retry_after_s=wait_s
         )
@@ -216,11 +217,14 @@ def _hold_to_limits(planned: Planned, now: datetime) -> None:
     if limits.max_concurrency is not None:
         going_on = rooms.under_way(limits, now)
         if going_on >= limits.max_concurrency:
-            raise EndpointBusy(f"{slug!r} has {going_on} calls under way, as many as it may.", retry_after_s=1.0)
+            raise EndpointBusy(
+                f"{slug!r} has {counted(going_on, 'call')} under way, as many as it may.", retry_after_s=1.0
+            )
     lately = rooms.lately(limits, now)
     if limits.requests_per_minute is not None and lately.count() >= limits.requests_per_minute:
+        times = counted(limits.requests_per_minute, "time")
         raise EndpointBusy(
-            f"{slug!r} was called {limits.requests_per_minute} times within a minute, as often as it may.",
+            f"{slug!r} was called {times} within a minute, as often as it may.",
             retry_after_s=_until_free(lately, now),
         )
     if limits.tokens_per_minute is not None:

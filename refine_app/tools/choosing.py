@@ -12,6 +12,7 @@ from refine_app.routing import MEANINGS, WITHOUT_TEXT, choose_intent
 from refine_app.tools.asking import has_model
 from refine_app.tools.errors import InvalidOutput
 from refine_app.tools.replies import ask_for_data
+from sessions_app.plurals import counted
 
 logger = logging.getLogger(__name__)
 
@@ -81,7 +82,7 @@ def _described(code: str, language: str) -> str:
     """What the document is, without a word of it: what somebody wrote into it has no say in what is done with it."""
     if not code.strip():
         return "it is empty"
-    return f"{code.count(chr(10)) + 1} lines of {language or 'text'}"
+    return f"{counted(code.count(chr(10)) + 1, 'line')} of {language or 'text'}"
 
 
 def _by_rules(intent: str, reason: str, possible: Sequence[str], why: str) -> Json:

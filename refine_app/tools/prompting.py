@@ -10,6 +10,7 @@ from graphs_app.engine.registry import ToolContext
 from refine_app.model_clients.client import Message
 from refine_app.tools.asking import Question, ask_model, has_model
 from refine_app.tools.replies import ask_for_data
+from sessions_app.plurals import counted
 
 MAX_SAMPLES = 3
 SAMPLE_TOKENS = 800
@@ -87,7 +88,7 @@ async def compare_prompts(context: ToolContext, state: Mapping[str, Any]) -> Jso
     judged = await ask_for_data(context, "compare_prompts", {"pairs": pairs}, JUDGEMENT, agent="judge")
     verdict = "failed" if judged["better"] == "first" else "passed"
     words = {"first": "the original did better", "second": "the new one did better", "same": "both did as well"}
-    detail = f"on {len(samples)} sample(s) {words[judged['better']]}: {judged['reason']}"
+    detail = f"on {counted(len(samples), 'sample')} {words[judged['better']]}: {judged['reason']}"
     return {"checks": [*checks, {"name": "samples", "verdict": verdict, "detail": detail}], "comparison": judged}
 
 

@@ -9,6 +9,7 @@ from graphs_app.engine.registry import ToolContext
 from refine_app.tools.analysis import analyse
 from refine_app.tools.findings import MAX_ISSUES, find_issues
 from refine_app.tools.languages import detect_language
+from sessions_app.plurals import counted
 
 COMPLEX = 10
 """A function more complex than this is hard to test."""
@@ -85,7 +86,7 @@ def complexity_issues(report: Mapping[str, Any] | None) -> list[dict[str, Any]]:
         name = function["name"]
         for code, value, limit, words in (
             ("complex", function["complexity"], COMPLEX, f"{name!r} has a complexity of {function['complexity']}"),
-            ("long", function["length"], LONG, f"{name!r} has {function['length']} lines"),
+            ("long", function["length"], LONG, f"{name!r} has {counted(function['length'], 'line')}"),
             ("parameters", function["parameters"], MANY_PARAMETERS, f"{name!r} takes {function['parameters']} values"),
         ):
             if value > limit:
@@ -148,8 +149,8 @@ def _summary(state: Mapping[str, Any], suggestions: Sequence[Mapping[str, Any]])
     )
     functions = len(state.get("functions") or ())
     most = (state.get("complexity_report") or {}).get("max")
-    text = f"{functions} functions and types"
+    text = counted(functions, "function or type", "functions and types")
     text += f", complexity at most {most}" if most is not None else ""
-    text += f"; {found or 'no issues'}; {len(suggestions)} suggestions."
+    text += f"; {found or 'no issues'}; {counted(len(suggestions), 'suggestion')}."
     skipped = state.get("skipped") or ()
     return text + (f" Not done: {'; '.join(skipped)}." if skipped else "")

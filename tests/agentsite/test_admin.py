@@ -189,7 +189,7 @@ def test_the_way_leads_from_a_session_to_its_runs_node_runs_and_events(operator:
 
 
 def test_a_run_is_cancelled_by_the_service(operator: Client, run: Run) -> None:
-    assert "1 of 1 runs asked to cancel" in act(operator, "cancel", run)
+    assert "1 of 1 run asked to cancel" in act(operator, "cancel", run)
     run.refresh_from_db()
     assert run.status == RunStatus.CANCELLED
     assert SessionEvent.objects.filter(run=run.pk, type="run.cancelled").exists()
@@ -198,7 +198,7 @@ def test_a_run_is_cancelled_by_the_service(operator: Client, run: Run) -> None:
 
 def test_a_run_is_requeued(operator: Client, run: Run) -> None:
     Run.objects.filter(pk=run.pk).update(status=RunStatus.RUNNING, lease_owner="gone", lease_until=timezone.now())
-    assert "1 of 1 runs queued again" in act(operator, "requeue", run)
+    assert "1 of 1 run queued again" in act(operator, "requeue", run)
     run.refresh_from_db()
     assert (run.status, run.lease_owner) == (RunStatus.QUEUED, "")
 
@@ -207,7 +207,7 @@ def test_a_lease_is_released(operator: Client, run: Run) -> None:
     Run.objects.filter(pk=run.pk).update(
         status=RunStatus.RUNNING, lease_owner="gone", lease_until=timezone.now() + timedelta(hours=1), lease_epoch=1
     )
-    assert "1 of 1 runs given back" in act(operator, "release_lease", run)
+    assert "1 of 1 run given back" in act(operator, "release_lease", run)
     run.refresh_from_db()
     assert (run.status, run.lease_owner) == (RunStatus.QUEUED, "")
 
@@ -221,14 +221,14 @@ def test_what_has_ended_is_not_brought_back_by_releasing_its_lease(operator: Cli
 
 def test_a_session_is_extended_by_an_operator_who_is_no_member(operator: Client, session: Session) -> None:
     Session.objects.filter(pk=session.pk).update(expires_at=timezone.now() + timedelta(minutes=1))
-    assert "1 of 1 sessions extended" in act(operator, "extend", session)
+    assert "1 of 1 session extended" in act(operator, "extend", session)
     session.refresh_from_db()
     assert session.expires_at > timezone.now() + timedelta(hours=1)
     assert SessionEvent.objects.filter(session=session, type="session.extended").exists()
 
 
 def test_a_session_is_expired_once(operator: Client, session: Session) -> None:
-    assert "1 of 1 sessions expired" in act(operator, "expire", session)
+    assert "1 of 1 session expired" in act(operator, "expire", session)
     session.refresh_from_db()
     assert session.status == SessionStatus.EXPIRED
     assert "nothing done" in act(operator, "expire", session)

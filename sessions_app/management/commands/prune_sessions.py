@@ -7,6 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandParser
 
 from sessions_app.clock import database_now
+from sessions_app.plurals import counted
 from sessions_app.services import lifetimes
 from sessions_app.tasks import tell
 
@@ -34,6 +35,6 @@ class Command(BaseCommand):
             return
         would = "would be " if options["dry_run"] else ""
         for name, ids in found.items():
-            self.stdout.write(f"{len(ids)} sessions {would}{name}")
+            self.stdout.write(f"{counted(len(ids), 'session')} {would}{name}")
             for session_id in ids:
                 self.stdout.write(f"  {session_id}")

@@ -188,6 +188,6 @@ def test_the_command_expires_and_prunes(cast_at_noon: Cast) -> None:
     idle = sessions.create(user=cast_at_noon.ana, now=after(days=39))
     out = StringIO()
     call_command("prune_sessions", stdout=out)
-    assert "1 sessions expired" in out.getvalue()
-    assert "1 sessions pruned" in out.getvalue()
+    assert "1 session expired" in out.getvalue()
+    assert "1 session pruned" in out.getvalue()
     assert list(Session.objects.values_list("pk", "status")) == [(idle.pk, "expired")]
