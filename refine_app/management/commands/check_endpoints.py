@@ -35,7 +35,7 @@ class Command(BaseCommand):
             raise SystemExit(1)
 
     def _line(self, probe: Probe) -> str:
+        quirks = f"; {shown(probe.quirks)}" if probe.quirks else ""
         if probe.ok:
-            quirks = f"; {shown(probe.quirks)}" if probe.quirks else ""
             return f"{self.style.SUCCESS('ok  ')} {probe.slug:<14} {probe.model}, {probe.latency_ms:.0f} ms{quirks}"
-        return f"{self.style.ERROR('FAIL')} {probe.slug:<14} {probe.status}: {shown(probe.reason)}"
+        return f"{self.style.ERROR('FAIL')} {probe.slug:<14} {probe.status}: {shown(probe.reason)}{quirks}"
