@@ -69,8 +69,8 @@ PICKY: dict[str, Refuses] = {
         "max_tokens", "Unsupported parameter: 'max_tokens'. Use 'max_completion_tokens' instead."
     ),
     "at most 12 tokens": beyond(12, "max_tokens is too large: this model supports at most 12 completion tokens"),
-    "a context of 30 tokens": beyond(
-        10, "This model's maximum context length is 30 tokens. However, your request has 20 input tokens."
+    "a context of 60 tokens": beyond(
+        50, "This model's maximum context length is 60 tokens. However, your request has 10 input tokens."
     ),
     "no system role: its words go into the first user message": with_roles(
         "System role not supported", "system", "user"
@@ -92,6 +92,7 @@ def picky(refuses: Refuses) -> Callable[[Request], Behaviour]:
 def test_each_quirk_is_found_told_in_one_line_and_asked_for_no_more(
     server: ModelServer, capsys: pytest.CaptureFixture[str], told: str
 ) -> None:
+    Endpoint.objects.update(thinking_tokens=100)
     server.chooses = picky(PICKY[told])
     call_command("check_endpoints", "one")
     lines = capsys.readouterr().out.splitlines()
