@@ -26,7 +26,7 @@ const STEP = 20;
 const SUB_GRAPHS = ["graph", "map"];
 const SPACE = "http://www.w3.org/2000/svg";
 /** @type {Record<string, string>} */
-const STATUS_ICONS = { started: "loader-circle", completed: "circle-check", failed: "circle-x", skipped: "skip-forward", waiting: "hourglass", retried: "repeat" };
+const STATUS_ICONS = { started: "loader-circle", completed: "circle-check", failed: "circle-x", skipped: "skip-forward", waiting: "hourglass", retried: "repeat", stopped: "circle-slash" };
 
 /** @param {string} tag @param {Record<string, any>} [attributes] @param {...(Node | string)} children @returns {any} */
 export function s(tag, attributes = {}, ...children) {

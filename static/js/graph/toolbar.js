@@ -2,6 +2,7 @@
 /** The bar over the canvas: add, undo, tidy, zoom, search, export. */
 
 import { button, fill, h, icon } from "../ui/dom.js";
+import { shownTheme } from "../ui/theme.js";
 
 const FORMS = [["svg", "SVG"], ["png", "PNG"], ["mermaid", "Mermaid"], ["json", "JSON"], ["python", "Python module"], ["langgraph", "LangGraph's drawing"], ["files", "Files for git"]];
 
@@ -26,10 +27,9 @@ export function buildToolbar(root, { canvas, model, editable, commands, exportPa
       },
     },
   });
-  const theme = () => (getComputedStyle(document.documentElement).colorScheme.includes("dark") && document.documentElement.dataset.theme === "dark" ? "dark" : "light");
   const exporting = exportPath && h("details", { class: "menu" }, h("summary", { class: "button quiet small" }, icon("download"), h("span", { class: "bar-word" }, "Export")),
     h("div", { class: "menu-items card" }, FORMS.map(([form, label]) =>
-      h("a", { class: "button quiet", href: `${exportPath}?as=${form}`, download: "", on: { click: (/** @type {any} */ event) => (event.currentTarget.href = `${exportPath}?as=${form}&theme=${theme()}`) } }, label))));
+      h("a", { class: "button quiet", href: `${exportPath}?as=${form}`, download: "", on: { click: (/** @type {any} */ event) => (event.currentTarget.href = `${exportPath}?as=${form}&theme=${shownTheme()}`) } }, label))));
   fill(root,
     editable && button("Node", () => commands.add(""), { icon: "plus", class: "small", "aria-label": "Add a node" }), undo, redo,
     editable && small("Tidy: draw anew without pins", "wand-sparkles", commands.tidy),

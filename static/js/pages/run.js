@@ -5,6 +5,7 @@ import { Canvas } from "../graph/canvas.js";
 import { asked, askedBy } from "../graph/dialogs.js";
 import { modelCalls } from "../graph/model_calls.js";
 import { startPanels } from "../graph/panels.js";
+import { OVER, shownStatus } from "../graph/step_status.js";
 import { Timeline } from "../graph/timeline.js";
 import { buildToolbar } from "../graph/toolbar.js";
 import { get, post } from "../net/api.js";
@@ -18,7 +19,6 @@ import { startShell } from "./shell.js";
 const data = pageData("page");
 const { definition, layout } = data;
 const path = `/v1/runs/${data.run}`;
-const OVER = ["completed", "failed", "cancelled"];
 const LOOK_MS = 300;
 /** While events tell of what happens, what only a look brings (costs, checkpoints) may come a little later. */
 const LOOK_WHEN_TOLD_MS = 1500;
@@ -32,6 +32,8 @@ const steps = new Map();
 let run = /** @type {any} */ (null);
 let filter = "";
 let opened = -1;
+/** What of the opened step its panel shows; another means that it is read anew. */
+let openedAs = "";
 let lastStatus = "";
 let [begun, newest] = [0, 0];
 let isTold = false;
@@ -63,11 +65,11 @@ function keep(step) {
 const HEARD = { "node.started": "started", "node.retried": "started", "node.completed": "completed", "node.failed": "failed" };
 
 /** Takes what an event tells of a step, without asking for more. @param {any} frame @returns {boolean} whether it tells of one */
-function heard({ type, at, data: { node_run, node_id, tool, activation, attempt, duration_ms = null, edges = [], tokens } }) {
+function heard({ type, at, data: { node_run, node_id, tool, activation, attempt, duration_ms = null, edges = [], tokens, error } }) {
   const status = HEARD[type];
   if (!status || activation === undefined) return false;
   const known = steps.get(activation);
-  keep({ id: node_run, activation, number: known?.number ?? null, node_id, tool, status, attempt, duration_ms, edges,
+  keep({ id: node_run, activation, number: known?.number ?? null, node_id, tool, status, error_code: error?.code ?? null, attempt, duration_ms, edges,
     started_at: known?.started_at ?? (status === "started" ? at : null), tokens: tokens ?? known?.tokens ?? { prompt: 0, completion: 0 }, cost_usd: known?.cost_usd ?? null, heard: true });
   if (!drawing) requestAnimationFrame(() => ((drawing = false), show()));
   drawing = true;
@@ -123,6 +125,7 @@ function show() {
   showGraph();
   showTimeline();
   showActions();
+  followOpened();
   if (run.error) byId("notices").dataset.error ??= (fill(byId("notices"), h("div", { class: "banner bad", role: "alert" }, icon("circle-alert"), h("div", { class: "words" }, h("strong", null, run.error.node_id ? `Node ${run.error.node_id} failed` : "The run failed"), run.error.message))), "shown");
 }
 
@@ -144,7 +147,7 @@ function showGraph() {
     definition.nodes.map((/** @type {any} */ node) => {
       const own = byNode.get(node.node_id) ?? [];
       const last = own.at(-1);
-      const status = waiting.has(node.node_id) ? "waiting" : last?.status ?? (over ? "skipped" : undefined);
+      const status = waiting.has(node.node_id) ? "waiting" : (last && shownStatus(last, run.status)) ?? (over ? "skipped" : undefined);
       return { key: node.node_id, node_id: node.node_id, label: node.label || node.node_id, tool: node.tool, entry: node.node_id === definition.entry_node, status, detail: told(own) };
     }),
     layout.edges.map((/** @type {any} */ edge, /** @type {number} */ at) => {
@@ -164,19 +167,22 @@ function told(own) {
   return [own.length > 1 && `${own.length}×`, own.length && duration(took), attempt > 1 && `try ${attempt}`, tokens > 0 && `${tokens} tok`, cost > 0 && `$${cost.toFixed(4)}`].filter(Boolean).join(" · ");
 }
 
+/** By itself: what the run's end stopped did not fail. @param {import("../graph/timeline.js").Step} step */
+const hasFailed = (step) => shownStatus(step, run.status) === "failed";
+
 function showTimeline() {
   const all = [...steps.values()].sort((one, other) => one.activation - other.activation);
-  const shown = all.filter((step) => !filter || (filter === "failed" ? step.status === "failed" || step.attempt > 1 : step.node_id === filter));
+  const shown = all.filter((step) => !filter || (filter === "failed" ? hasFailed(step) || step.attempt > 1 : step.node_id === filter));
   const start = new Date(run.started_at ?? run.created_at).getTime();
-  timeline.show(shown, { start, end: Math.max(start + 1, run.finished_at ? new Date(run.finished_at).getTime() : Date.now()) });
-  byId("first-failure").hidden = !all.some((step) => step.status === "failed");
+  timeline.show(shown.map((step) => ({ ...step, status: shownStatus(step, run.status) })), { start, end: Math.max(start + 1, run.finished_at ? new Date(run.finished_at).getTime() : Date.now()) });
+  byId("first-failure").hidden = !all.some(hasFailed);
 }
 
 const select = /** @type {HTMLSelectElement} */ (byId("filter"));
 select.append(...definition.nodes.map((/** @type {any} */ node) => h("option", { value: node.node_id }, node.node_id)));
 select.addEventListener("change", () => ((filter = select.value), showTimeline()));
 byId("first-failure").addEventListener("click", () => {
-  const first = [...steps.values()].find((step) => step.status === "failed");
+  const first = [...steps.values()].find(hasFailed);
   if (first) openStep(first);
 });
 
@@ -188,17 +194,33 @@ function openNode(nodeId) {
 }
 
 /** @param {import("../graph/timeline.js").Step} step */
-async function openStep(step) {
+function openStep(step) {
   opened = step.activation;
   timeline.select(step.activation);
   canvas.select([step.node_id], { reveal: true });
   panels.show("details", "if hidden");
+  return readOpened();
+}
+
+/** What makes the opened step's panel stale: how far the step is, and whether its run is over. @param {import("../graph/timeline.js").Step} step */
+const standing = (step) => JSON.stringify([step.activation, step.attempt, step.status, step.number, OVER.includes(run.status)]);
+
+/** Keeps the panel of the opened step true while the run goes on. */
+function followOpened() {
+  const step = steps.get(opened);
+  if (step && standing(step) !== openedAs) readOpened();
+}
+
+async function readOpened() {
+  const step = steps.get(opened);
+  if (!step) return;
+  openedAs = standing(step);
   try {
     const whole = await get(`${path}/steps/${step.activation}`);
     // Only what asked a model, or may yet, has calls to show.
     const asks = whole.endpoint || whole.tokens.prompt > 0 || whole.status !== "completed";
     const calls = asks ? (await get(`${path}/node-runs/${step.id}/model-calls`)).model_calls : [];
-    if (opened === step.activation) showStep(step, whole, calls);
+    if (opened === step.activation && openedAs === standing(steps.get(opened) ?? step)) showStep(step, whole, calls);
   } catch (error) {
     failed("The step could not be read", error);
   }
@@ -209,7 +231,7 @@ function showStep(step, whole, calls) {
   const json = (/** @type {any} */ value) => h("pre", { class: "value", tabindex: "0" }, value === null ? "nothing" : JSON.stringify(value, null, 2));
   const fact = (/** @type {string} */ name, /** @type {any} */ value) => (value ? [h("dt", null, name), h("dd", null, value)] : []);
   fill(byId("details"), h("h3", { tabindex: "-1", id: "step-title" }, whole.node_id),
-    h("dl", { class: "facts" }, fact("Status", whole.status), fact("Tool", whole.tool), fact("Attempt", String(whole.attempt)), fact("Took", whole.duration_ms !== null && duration(whole.duration_ms)),
+    h("dl", { class: "facts" }, fact("Status", shownStatus({ status: whole.status, error_code: whole.error?.code }, run.status)), fact("Tool", whole.tool), fact("Attempt", String(whole.attempt)), fact("Took", whole.duration_ms !== null && duration(whole.duration_ms)),
       fact("Endpoint", whole.endpoint), fact("Tokens", whole.tokens.prompt + whole.tokens.completion > 0 && `${whole.tokens.prompt} in, ${whole.tokens.completion} out`),
       fact("Cost", whole.endpoint && (whole.cost_usd === null ? "unknown" : `$${whole.cost_usd}`)), fact("Checkpoint", whole.number && String(whole.number)), fact("Went on to", step.edges.map(([, to]) => to).join(", "))),
     whole.error && [h("h4", null, "Error"), h("p", { class: "field-error" }, whole.error.message)],
@@ -271,6 +293,7 @@ async function retry() {
     /** @type {Record<string, string>} */
     const words = { reuse: "is reused", run_again: "runs again", drop: "is dropped", blocked: "is in the way" };
     const lines = plan.nodes.map((/** @type {any} */ node) => `${node.node_id} ${words[node.action]}${node.why ? `: ${node.why}` : ""}`);
+    opened = -1; // the plan stands in the panel now
     fill(byId("details"), h("h3", { id: "step-title", tabindex: "-1" }, `Retry on version ${plan.version}`),
       h("ul", { class: "stack tight" }, lines.map((/** @type {string} */ line) => h("li", null, line))),
       h("p", null, plan.starts.length ? `Starts with ${plan.starts.join(", ")}.` : "Nothing would start."),

@@ -10,6 +10,12 @@ const ICONS = { system: "monitor", light: "sun", dark: "moon" };
 /** @returns {typeof THEMES[number]} */
 const current = () => THEMES.find((theme) => theme === document.documentElement.dataset.theme) ?? "system";
 
+/** What is seen, also where the system decides. @returns {"light" | "dark"} */
+export function shownTheme() {
+  const theme = current();
+  return theme === "system" ? (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light") : theme;
+}
+
 /** @param {typeof THEMES[number]} theme */
 export function setTheme(theme) {
   document.documentElement.dataset.theme = theme;
