@@ -12,7 +12,7 @@ from tests.journeys.conftest import PHONE, OpenPage, Problems
 from tests.journeys.test_history import open_history
 from tests.journeys.test_questions import post
 from tests.model_server import Behaviour, ModelServer
-from tests.servers.site import Site, build, tear_down
+from tests.servers.site import Site, asking
 
 SAFE = "let access = 'user';\n// שלום 👩‍👩‍👧\nif (access != 'user') {\n  alert('an admin');\n}\n"
 EVIL = (
@@ -57,13 +57,8 @@ def model() -> Iterator[ModelServer]:
 
 @pytest.fixture(scope="module")
 def site(model: ModelServer) -> Iterator[Site]:
-    names = {"MODEL_ENDPOINT_URL": model.url, "MODEL_ENDPOINT_MODEL": "stand-in"}
-    site = build(environment=names | {"RUN_LEASE_S": "5"})
-    try:
-        site.start()
+    with asking(model.url) as site:
         yield site
-    finally:
-        tear_down(site)
 
 
 def ask(page: Page, site: Site) -> None:

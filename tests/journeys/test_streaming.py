@@ -14,7 +14,7 @@ from tests.journeys.conftest import OpenPage, Problems
 from tests.journeys.test_questions import post
 from tests.model_server import Behaviour, ModelServer
 from tests.refine_app.test_from_request_to_follow_up import Program, frames_until
-from tests.servers.site import Site, build, tear_down
+from tests.servers.site import Site, asking
 
 FUNCTIONS = 24
 CODE = "\n\n".join(
@@ -55,14 +55,8 @@ def model(one_model: ModelServer) -> ModelServer:
 @pytest.fixture(scope="module")
 def site(one_model: ModelServer) -> Iterator[Site]:
     """One for all of them: whoever kills it starts it again."""
-    names = {"MODEL_ENDPOINT_URL": one_model.url, "MODEL_ENDPOINT_MODEL": "stand-in"}
-    prices = {"MODEL_ENDPOINT_INPUT_USD": "1", "MODEL_ENDPOINT_OUTPUT_USD": "1"}
-    site = build(environment=names | prices | {"RUN_LEASE_S": "5"})
-    try:
-        site.start()
+    with asking(one_model.url, MODEL_ENDPOINT_INPUT_USD="1", MODEL_ENDPOINT_OUTPUT_USD="1") as site:
         yield site
-    finally:
-        tear_down(site)
 
 
 def ask(page: Page, site: Site) -> None:
@@ -124,6 +118,39 @@ def test_who_comes_in_mid_run_sees_what_was_written_and_stop_is_told_in_two_stag
     expect(page.get_by_role("button", name="Send")).to_be_visible()
     expect(page.locator(".stream")).to_be_visible()
     assert written(page) == text, "what was written stays to be read"
+    assert problems.found == []
+
+
+def test_a_refinement_that_is_stopped_or_fails_leaves_no_hunks_and_the_badge_counts_those_that_are_open(
+    site: Site, model: ModelServer, open_page: OpenPage, problems: Problems
+) -> None:
+    page = open_page()
+    ask(page, site)
+    steps.wait_for_outcome(page)
+    badge = page.locator('.bar [data-count="review"], [data-count="review"]').first
+    expect(badge).to_have_text(str(FUNCTIONS))
+
+    model.then(STALLED)
+    page.get_by_label("What do you want?").fill("Compare with None by identity, once more")
+    page.get_by_label("What kind of request").select_option("refine_code")
+    steps.send(page)
+    provisional = page.locator('.hunk[data-status="provisional"]')
+    expect(provisional.first).to_be_visible(timeout=steps.RUN_ENDS_MS)
+    expect(badge).to_have_text(str(FUNCTIONS))
+    page.get_by_role("button", name="Stop").click()
+    steps.wait_for_outcome(page, "cancelled")
+    expect(page.locator(".hunk")).to_have_count(0)
+    expect(page.locator(".review-extra")).to_contain_text(re.compile(r"stopped before it proposed.* (is|are) gone"))
+    expect(badge).to_have_text(str(FUNCTIONS))
+
+    model.then(Behaviour(chunk=32, hang_up_after=60))
+    model.default = Behaviour(status=503, headers={"Retry-After": "0"})
+    page.get_by_role("button", name="Ask again").last.click()
+    steps.wait_for_outcome(page, "failed")
+    expect(page.locator(".hunk")).to_have_count(0)
+    expect(page.locator(".review-extra")).to_contain_text("failed before it proposed")
+    page.get_by_role("button", name=f"Review the {FUNCTIONS} hunks of an earlier request").click()
+    expect(page.locator('.hunk[data-status="open"]')).to_have_count(FUNCTIONS)
     assert problems.found == []
 
 

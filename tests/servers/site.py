@@ -197,6 +197,18 @@ def build(*, scaled: bool = False, environment: dict[str, str] | None = None, li
 
 
 @contextmanager
+def asking(model_url: str, **environment: str) -> Iterator[Site]:
+    """A running site whose only model is the one at that URL."""
+    model = {"MODEL_ENDPOINT_URL": model_url, "MODEL_ENDPOINT_MODEL": "stand-in", "RUN_LEASE_S": "5"}
+    site = build(environment=model | environment)
+    try:
+        site.start()
+        yield site
+    finally:
+        tear_down(site)
+
+
+@contextmanager
 def alone(*, scaled: bool = False, limits: Mapping[str, str] = NO_LIMITS) -> Iterator[Site]:
     """A running site for a program that is not a test; what was started for it is stopped with it."""
     is_ours = shared.make_folder()

@@ -9,7 +9,7 @@ import { call, post } from "../net/api.js";
 import { Asking } from "../refine/asking.js";
 import { Composer } from "../refine/composer.js";
 import { Conversation } from "../refine/conversation.js";
-import { Deciding } from "../refine/deciding.js";
+import { Deciding, undecided } from "../refine/deciding.js";
 import { loadGrammar } from "../refine/hunk.js";
 import { isActive } from "../refine/reduce.js";
 import { ReviewPanel } from "../refine/review.js";
@@ -128,6 +128,7 @@ const review = new ReviewPanel(byId("review"), {
     editor.focus();
   },
   selected: (n) => remember({ hunk: String(n) }),
+  review: select,
 });
 
 const conversation = new Conversation(byId("conversation"), {
@@ -247,10 +248,12 @@ function draw(state = store.state, tick = false) {
     hasRequests: state.order.length > 0,
   });
   if (tick) return;
-  review.show({ run, request: run ? requestOf(run.id) : null, proposal, canDecide: mayEdit() && proposal?.status !== "superseded", language: state.session.language, busy: deciding.busy });
-  const open = proposal?.hunks.filter((/** @type {any} */ hunk) => hunk.status === "open").length ?? 0;
+  const waiting = undecided(state.proposals);
+  review.show({ run, request: run ? requestOf(run.id) : null, proposal, canDecide: mayEdit() && proposal?.status !== "superseded", language: state.session.language, busy: deciding.busy, elsewhere: waiting.findLast((each) => each.run !== run?.id) ?? null });
+  // Whichever run is shown: what waits to be decided waits on.
+  const open = waiting.reduce((sum, each) => sum + each.open, 0);
   views.count("review", open);
-  if (open && run && offered !== run.id) {
+  if (run && offered !== run.id && waiting.some((each) => each.run === run.id)) {
     // Also for who comes back after the run has ended: what waits for a decision is what they came for.
     offered = run.id;
     views.offerReview();

@@ -5,6 +5,15 @@ import { post } from "../net/api.js";
 import { announce } from "../ui/notices.js";
 import { newKey } from "./asking.js";
 
+/**
+ * The hunks that wait to be decided, of each run that proposed some.
+ * @param {Record<string, any>} proposals @returns {{run: string, open: number}[]}
+ */
+export const undecided = (proposals) =>
+  Object.values(proposals).filter(({ status }) => status === "open")
+    .map(({ run, hunks }) => ({ run, open: hunks.filter((/** @type {any} */ hunk) => hunk.status === "open").length }))
+    .filter(({ open }) => open > 0);
+
 export class Deciding {
   /**
    * @param {{store: import("./store.js").SessionStore, flush: () => Promise<void>, fail: import("./asking.js").Fail,

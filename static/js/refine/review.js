@@ -11,9 +11,10 @@ import { runTag } from "./steps.js";
 /**
  * @typedef {import("./reduce.js").RunView} RunView
  * @typedef {import("./reduce.js").HunkView} HunkView
- * @typedef {{run: RunView | null, request: any, proposal: any, canDecide: boolean, language: string, busy: Set<number | "all">}} Scene
+ * @typedef {{run: RunView | null, request: any, proposal: any, canDecide: boolean, language: string, busy: Set<number | "all">,
+ *   elsewhere: {run: string, open: number} | null}} Scene `elsewhere`: another run's hunks that wait to be decided
  * @typedef {{decide: (n: number, verdict: "accept" | "reject", reason?: string) => void,
- *   decideAll: (verdict: "accept" | "reject") => void, goTo: (line: number) => void, selected: (n: number) => void}} Actions
+ *   decideAll: (verdict: "accept" | "reject") => void, goTo: (line: number) => void, selected: (n: number) => void, review: (run: string) => void}} Actions
  */
 
 /** @type {Record<string, {icon: string, text: string, tone: string}>} */
@@ -26,6 +27,23 @@ const HUNK_STATES = {
 };
 
 const CHECKS = { passed: ["circle-check", "good"], failed: ["circle-x", "bad"], skipped: ["circle-slash", ""] };
+
+/**
+ * What is there to be reviewed: a proposal's hunks, or those that a run has come to so far. A run that ended without a
+ * proposal proposes nothing, however far it had come.
+ * @param {RunView} run @param {any} proposal @returns {HunkView[]}
+ */
+function hunksOf(run, proposal) {
+  if (proposal) return proposal.hunks;
+  return isActive(run) || run.proposal ? Object.values(run.draft ?? {}).sort((a, b) => a.n - b.n) : [];
+}
+
+/** What became of the changes that a run was still writing when it ended. @param {RunView} run */
+function goneWords(run) {
+  const count = Object.keys(run.draft ?? {}).length;
+  if (count === 0) return "";
+  return count === 1 ? " The change that it was writing is gone; its text is above." : ` The ${count} changes that it was writing are gone; its text is above.`;
+}
 
 export class ReviewPanel {
   /** @param {HTMLElement} root @param {Actions} actions */
@@ -66,7 +84,7 @@ export class ReviewPanel {
     for (const part of [this.head, this.checks, this.extra, this.list]) part.hidden = run === null;
     this.stream.hidden = true;
     if (!run) return;
-    const hunks = proposal ? proposal.hunks : Object.values(run.draft ?? {}).sort((a, b) => a.n - b.n);
+    const hunks = hunksOf(run, proposal);
     this.#showHead(scene, hunks);
     this.#showChecks(proposal);
     this.#showStream(run);
@@ -144,9 +162,9 @@ export class ReviewPanel {
   }
 
   /** @param {Scene} scene @param {HunkView[]} hunks */
-  #showExtra({ run, proposal }, hunks) {
+  #showExtra({ run, proposal, elsewhere }, hunks) {
     if (!run) return;
-    const signature = `${run.id}:${run.status}:${run.state !== null}:${hunks.length}:${proposal?.id}`;
+    const signature = `${run.id}:${run.status}:${run.state !== null}:${hunks.length}:${proposal?.id}:${elsewhere?.run}:${elsewhere?.open}`;
     if (this.drawnReport === signature) return;
     this.drawnReport = signature;
     const report = run.status !== "completed" || proposal ? null : reviewReport(run.state, this.actions.goTo);
@@ -157,9 +175,10 @@ export class ReviewPanel {
       report,
       waiting && h("div", { class: "empty small" }, icon("loader-circle", "spin"), h("p", null, "Working on it. Changes appear here as they are written.")),
       asks && h("div", { class: "empty small" }, icon("circle-help"), h("p", null, "The run waits for an answer. Its question is in the conversation.")),
-      run.status === "failed" && hunks.length === 0 && h("div", { class: "empty small" }, icon("circle-x"), h("p", null, "The run failed before it proposed anything. Your code is as it was; the conversation says why, and how to go on.")),
+      run.status === "failed" && hunks.length === 0 && h("div", { class: "empty small" }, icon("circle-x"), h("p", null, `The run failed before it proposed anything.${goneWords(run)} Your code is as it was; the conversation says why, and how to go on.`)),
       nothing && h("div", { class: "empty small" }, icon("check"), h("h3", null, "No changes proposed"), h("p", null, "The agent found nothing to change for this request.")),
-      run.status === "cancelled" && hunks.length === 0 && h("div", { class: "empty small" }, icon("circle-slash"), h("p", null, "The run was stopped before it proposed anything. Your code is as it was.")));
+      run.status === "cancelled" && hunks.length === 0 && h("div", { class: "empty small" }, icon("circle-slash"), h("p", null, `The run was stopped before it proposed anything.${goneWords(run)} Your code is as it was.`)),
+      elsewhere && !isActive(run) && hunks.length === 0 && h("div", { class: "empty small" }, button(`Review the ${elsewhere.open === 1 ? "hunk" : `${elsewhere.open} hunks`} of an earlier request`, () => this.actions.review(elsewhere.run), { icon: "file-diff" })));
   }
 
   /** @param {Scene} scene @param {HunkView[]} hunks */
