@@ -140,6 +140,8 @@ class Members(ApiView):
         request=shapes.MemberAsked,
         responses={202: shapes.InvitationShape},
         summary="Invite somebody by name; they join when they accept",
+        description="The answer is the same for every name: if there is such an account, it is invited. Guests have no "
+        "username; invite them by a link.",
     )
     def post(self, request: Request, session_id: UUID) -> Response:
         member(request, session_id, Action.MANAGE)

@@ -98,7 +98,11 @@ def test_who_is_invited_by_name_accepts_on_their_home_page_and_is_in(
     for name in ("nobody", guest_id(ben)):
         dialog.get_by_label("Username").fill(name)
         dialog.get_by_role("button", name="Invite", exact=True).click()
-        expect(dialog.get_by_text("Invitation sent. They join when they accept.")).to_be_visible()
+        expect(
+            dialog.get_by_text(
+                "If there is such an account, it is invited, and joins by accepting. Invite guests by a link."
+            )
+        ).to_be_visible()
         expect(dialog.get_by_text(f"{name}, invited as editor")).to_be_visible()
     dialog.get_by_role("button", name="Withdraw the invitation of nobody").click()
     expect(dialog.get_by_text("nobody, invited")).to_have_count(0)

@@ -1,6 +1,7 @@
 // @ts-check
 /** What a step asked models, and what they answered: each call closed until somebody opens it, its texts to be copied. */
 
+import { counted } from "../ui/plurals.js";
 import { button, h } from "../ui/dom.js";
 import { copy } from "../ui/notices.js";
 import { duration } from "../ui/time.js";
@@ -34,7 +35,7 @@ function one(call, at) {
 function facts({ reason, prompt_version, attempt, tokens_estimated, cost_usd, discarded }) {
   const fact = (/** @type {string} */ name, /** @type {string | false} */ value) => value && [h("dt", null, name), h("dd", null, value)];
   return h("dl", { class: "facts" }, fact("Why this one", reason), fact("Prompt", prompt_version), fact("Attempt", attempt > 1 && String(attempt)),
-    fact("Cost", cost_usd === null ? "unknown" : `$${cost_usd}`), fact("Tokens", tokens_estimated && "estimated"), fact("Thrown away", discarded > 0 && `${discarded} characters`));
+    fact("Cost", cost_usd === null ? "unknown" : `$${cost_usd}`), fact("Tokens", tokens_estimated && "estimated"), fact("Thrown away", discarded > 0 && counted(discarded, "character")));
 }
 
 /** @param {string} title @param {string} text */

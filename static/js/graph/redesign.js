@@ -1,6 +1,7 @@
 // @ts-check
 /** A redesign under review: its changes as a list beside the drawing, each with its reason, its evidence and a decision. */
 
+import { counted } from "../ui/plurals.js";
 import { get, post } from "../net/api.js";
 import { button, byId, fill, h, icon } from "../ui/dom.js";
 import { announce, errorBanner } from "../ui/notices.js";
@@ -181,8 +182,8 @@ export class Redesign {
     const { before, after } = evidence;
     const facts = [
       time(before.critical_path_ms) !== time(after.critical_path_ms) && `longest way ${time(before.critical_path_ms)} → ${time(after.critical_path_ms)}`,
-      before.steps !== after.steps && `${before.steps} → ${after.steps} steps`,
-      before.nodes !== after.nodes && `${before.nodes} → ${after.nodes} nodes`,
+      before.steps !== after.steps && `${before.steps} → ${counted(after.steps, "step")}`,
+      before.nodes !== after.nodes && `${before.nodes} → ${counted(after.nodes, "node")}`,
       before.cost_usd !== after.cost_usd && `cost ${money(before.cost_usd)} → ${money(after.cost_usd)}`,
       evidence.valid ? "valid" : "not yet valid",
     ].filter(Boolean).join(" · ");

@@ -1,6 +1,7 @@
 // @ts-check
 /** The page of one graph: the canvas and its outline twin, the details of what is selected, saving, publishing, running. */
 
+import { counted } from "../ui/plurals.js";
 import { Canvas } from "../graph/canvas.js";
 import { Details, defaults } from "../graph/details.js";
 import { asked } from "../graph/dialogs.js";
@@ -171,7 +172,7 @@ function show() {
   });
   canvas.show(nodes, edges, layout);
   outline.show(model, new Map([...problems].map(([key, all]) => [key, all.length])));
-  fill(byId("outline-count"), `${model.nodes.length} nodes, ${model.drawnEdges.length} edges`);
+  fill(byId("outline-count"), `${counted(model.nodes.length, "node")}, ${counted(model.drawnEdges.length, "edge")}`);
   details.show(model, selected.length === 1 ? selected[0] : "", (key) => problems.get(key) ?? []);
   showProblems(byId("problems"), problems, nameOf, (key) => (choose(key ? [key] : [], "outline"), open()));
   toolbar.refresh();

@@ -1,12 +1,13 @@
 // @ts-check
 /** The home page: answer invitations; extend, reopen and delete in place; a chosen file becomes the pasted code. */
 
-import { call, post } from "../net/api.js";
+import { call, get, post } from "../net/api.js";
 import { byId, fill } from "../ui/dom.js";
 import { announce, confirmed, errorBanner } from "../ui/notices.js";
 import { startShell } from "./shell.js";
 
 const notices = byId("notices");
+const LOOK_AGAIN_MS = 15_000;
 
 /** @type {Record<string, string>} by the ending of a file's name */
 const LANGUAGES = {
@@ -71,6 +72,21 @@ async function redraw() {
   byId("sessions-title").tabIndex = -1;
   shell.refresh();
 }
+
+/** Looks for invitations that have come or gone since the page was made. */
+async function lookForInvitations() {
+  const list = document.querySelector(".sessions");
+  if (document.hidden || !list || list.contains(document.activeElement)) return; // nobody's focus is taken away
+  const { results } = await get("/v1/me/invitations");
+  const shown = new Set([...document.querySelectorAll("[data-invitation]")].map((row) => row.getAttribute("data-invitation")));
+  const fresh = results.filter((/** @type {{id: string}} */ one) => !shown.has(one.id));
+  if (!fresh.length && results.length === shown.size) return;
+  await redraw();
+  if (fresh.length) announce(`You are invited to ${fresh.map((/** @type {{title: string}} */ one) => one.title).join(", ")}`);
+}
+
+// What cannot be read now is looked for again; the page stays as it is.
+setInterval(() => lookForInvitations().catch(() => {}), LOOK_AGAIN_MS);
 
 document.addEventListener("click", (event) => {
   const button = event.target instanceof Element ? event.target.closest("[data-act]") : null;

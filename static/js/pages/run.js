@@ -1,6 +1,7 @@
 // @ts-check
 /** A run on the graph version that it ran with: where it is, how it went, and one step with all that it saw and did. */
 
+import { counted } from "../ui/plurals.js";
 import { Canvas } from "../graph/canvas.js";
 import { asked, askedBy } from "../graph/dialogs.js";
 import { modelCalls } from "../graph/model_calls.js";
@@ -120,8 +121,8 @@ function show() {
   const [iconName, words, tone] = run.sleeps_until ? ["hourglass", run.waits_for.length ? `Waits for ${run.waits_for.map((/** @type {string} */ name) => name.replace(/^endpoint:/, "model ")).join(" or ")}` : `Sleeps until ${new Date(run.sleeps_until).toLocaleString()}`, "saving"] : STATUS[run.status];
   byId("status").dataset.state = tone;
   fill(byId("status"), icon(iconName), words);
-  fill(byId("facts"), [`version ${data.version.semver || data.version.version}`, run.duration_ms !== null && duration(run.duration_ms), `${[...steps.values()].filter((step) => step.status !== "skipped").length} steps`,
-    run.tokens.prompt + run.tokens.completion > 0 && `${run.tokens.prompt + run.tokens.completion} tokens`, run.cost_usd !== null ? `$${run.cost_usd}` : run.tokens.prompt + run.tokens.completion > 0 && "cost unknown"].filter(Boolean).join(" · "));
+  fill(byId("facts"), [`version ${data.version.semver || data.version.version}`, run.duration_ms !== null && duration(run.duration_ms), counted([...steps.values()].filter((step) => step.status !== "skipped").length, "step"),
+    run.tokens.prompt + run.tokens.completion > 0 && counted(run.tokens.prompt + run.tokens.completion, "token"), run.cost_usd !== null ? `$${run.cost_usd}` : run.tokens.prompt + run.tokens.completion > 0 && "cost unknown"].filter(Boolean).join(" · "));
   showGraph();
   showTimeline();
   showActions();

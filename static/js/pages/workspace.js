@@ -1,6 +1,7 @@
 // @ts-check
 /** The workspace: the document, the conversation about it, and the review of what agents propose. */
 
+import { counted } from "../ui/plurals.js";
 import { Editor } from "../collab/editor.js";
 import { SharedDocument } from "../collab/document.js";
 import { agentsIn, Proposals, proposalsInText } from "../collab/proposals.js";
@@ -206,7 +207,7 @@ function announceRuns() {
     said.set(run.id, status);
     if (first && !isActive(run)) continue;
     const words = { running: "The agent is working.", interrupted: "The agent asks you something.", failed: "The run failed.", cancelled: "The run was stopped.",
-      completed: proposal ? `Done. ${proposal.hunks.length} hunks to review.` : "Done." };
+      completed: proposal ? `Done. ${counted(proposal.hunks.length, "hunk")} to review.` : "Done." };
     announce(Reflect.get(words, status) ?? "");
   }
 }

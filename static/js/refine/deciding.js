@@ -1,6 +1,7 @@
 // @ts-check
 /** Accepting and rejecting hunks, one at a time or all at once. */
 
+import { counted } from "../ui/plurals.js";
 import { post } from "../net/api.js";
 import { announce } from "../ui/notices.js";
 import { newKey } from "./asking.js";
@@ -68,6 +69,6 @@ export class Deciding {
 function outcome(proposal, what) {
   const hunks = proposal?.hunks ?? [];
   const conflicted = hunks.filter((/** @type {any} */ hunk) => hunk.status === "conflicted").length;
-  if (what === "all") return conflicted ? `${conflicted} hunks no longer fit.` : "All hunks decided.";
+  if (what === "all") return conflicted ? `${counted(conflicted, "hunk no longer fits", "hunks no longer fit")}.` : "All hunks decided.";
   return `Hunk ${what}: ${hunks.find((/** @type {any} */ hunk) => hunk.n === what)?.status ?? "decided"}`;
 }

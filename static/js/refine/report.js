@@ -1,6 +1,7 @@
 // @ts-check
 /** What a code review found, from the run's state: functions, complexity, issues and suggestions. */
 
+import { counted } from "../ui/plurals.js";
 import { button, h } from "../ui/dom.js";
 
 /** @param {unknown} value @returns {any[]} */
@@ -82,7 +83,7 @@ export function reviewReport(state, goTo) {
   const issues = [...rows(state.issues ?? state.findings)].sort((a, b) => rank(a) - rank(b));
   const suggestions = rows(state.suggestions);
   return h("div", { class: "report" },
-    h("p", { class: "note" }, [`${functions.length} functions`, `${issues.length} issues`, `${suggestions.length} suggestions`, complexityWords(state.complexity)].filter(Boolean).join(" · ")),
+    h("p", { class: "note" }, [counted(functions.length, "function"), counted(issues.length, "issue"), counted(suggestions.length, "suggestion"), complexityWords(state.complexity)].filter(Boolean).join(" · ")),
     h("section", { "aria-label": "Issues" }, h("h3", null, "Issues"),
       issues.length ? h("ul", { class: "findings" }, issues.map((row) => findingRow(row, goTo))) : h("p", { class: "note" }, "No issues found.")),
     h("section", { "aria-label": "Suggestions" }, h("h3", null, "Suggestions"),

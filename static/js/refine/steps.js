@@ -1,6 +1,7 @@
 // @ts-check
 /** A run's progress: how far it is, its nodes with their state, and a word when no news comes. */
 
+import { counted } from "../ui/plurals.js";
 import { fill, h, icon } from "../ui/dom.js";
 import { duration, full } from "../ui/time.js";
 import { isActive, progressOf } from "./reduce.js";
@@ -98,9 +99,9 @@ export function runProgress(run, planned, now) {
   const nodes = run.order.map((id) => run.nodes[id]);
   const seen = new Set(nodes.map((node) => node.node_id));
   const summary = [
-    total !== null && (active || done > 0) ? `${done} of ${total} steps` : done > 0 ? `${done} ${done === 1 ? "step" : "steps"}` : "",
+    total !== null && (active || done > 0) ? `${done} of ${counted(total, "step")}` : done > 0 ? `${done} ${done === 1 ? "step" : "steps"}` : "",
     took !== null && duration(took),
-    run.tokens && run.tokens.prompt + run.tokens.completion > 0 && `${run.tokens.prompt + run.tokens.completion} tokens`,
+    run.tokens && run.tokens.prompt + run.tokens.completion > 0 && counted(run.tokens.prompt + run.tokens.completion, "token"),
     run.cost_usd && `$${run.cost_usd}`,
   ].filter(Boolean).join(" · ");
   // The monotonic clock counts from the page's opening, as does `news` while nothing has come yet.
