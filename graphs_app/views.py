@@ -44,6 +44,14 @@ def graph_list(request: HttpRequest) -> HttpResponse:
     return _list(request)
 
 
+@require_safe
+def to_graph_list(request: HttpRequest) -> HttpResponse:
+    """Where a browser looks for the list; /graphs/… belongs to programs, which find nothing here."""
+    if "text/html" not in request.headers.get("Accept", ""):
+        raise Http404
+    return HttpResponseRedirect(reverse("graphs-page"))
+
+
 def _list(request: HttpRequest, draft: dict[str, str] | None = None, status: int = 200) -> HttpResponse:
     user = _person(request)
     last = Run.objects.filter(graph_version__graph=OuterRef("pk"), parent=None).order_by("-created_at", "-id")

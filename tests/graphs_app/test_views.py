@@ -95,3 +95,14 @@ def test_members_of_its_session_find_the_graph_and_their_role(ada: User, graph: 
     told = browser(vic).get("/graph/sum/").context["data"]["session"]
     assert told == {"id": str(session.pk), "role": "viewer", "seeds": False, "last_seq": session.last_seq}
     assert browser(vic).get(f"/sessions/{session.pk}/").headers["Location"] == "/graph/sum/"
+
+
+@pytest.mark.django_db
+def test_a_browser_that_asks_for_graphs_comes_to_the_list_and_a_program_gets_a_problem() -> None:
+    client = Client()
+    for path in ("/graphs/", "/graphs"):
+        answer = client.get(path, headers={"Accept": "text/html,*/*;q=0.8"}, follow=True)
+        assert any(where == "/graph/" for where, _ in answer.redirect_chain), path
+    answer = client.get("/graphs/", headers={"Accept": "application/json"})
+    assert answer.status_code == 404
+    assert answer.headers["Content-Type"] == "application/problem+json"
