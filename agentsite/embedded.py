@@ -41,7 +41,7 @@ class EmbeddedCelery:
 
     def __init__(self) -> None:
         self.workers = [
-            _worker(runs_app, "runs", settings.MAX_CONCURRENT_RUNS),
+            _worker(runs_app, settings.CELERY_TASK_DEFAULT_QUEUE, settings.MAX_CONCURRENT_RUNS),
             _worker(_upkeep_app(), "upkeep", UPKEEP_THREADS),
         ]
         self.beat = Service(runs_app, max_interval=1, scheduler_cls="celery.beat:Scheduler", remote_control=False)  # type: ignore[arg-type,call-arg]  # the stubs know neither the name of a class nor this switch

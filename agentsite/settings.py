@@ -184,8 +184,12 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # for ever: a worker outlives its broker, however long that is away
 CELERY_BROKER_CHANNEL_ERROR_RETRY = True  # also one that is full, read-only, or has something else under a queue's name
-CELERY_TASK_DEFAULT_QUEUE = "runs"
-CELERY_TASK_QUEUES = {"runs": {"routing_key": "runs"}, "upkeep": {"routing_key": "upkeep"}}
+CELERY_TASK_DEFAULT_QUEUE = "agent_tasks"
+CELERY_TASK_QUEUES = {
+    "agent_tasks": {"routing_key": "agent_tasks"},
+    "runs": {"routing_key": "runs"},  # where releases before sent runs to
+    "upkeep": {"routing_key": "upkeep"},
+}
 CELERY_TASK_ROUTES = {
     "sessions_app.tasks.*": {"queue": "upkeep"},
     "refine_app.tasks.*": {"queue": "upkeep"},

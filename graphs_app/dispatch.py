@@ -21,7 +21,7 @@ from django.db import transaction
 
 logger = logging.getLogger(__name__)
 
-EXECUTE = "graphs_app.tasks.execute_run"
+EXECUTE = "process_task"
 HIGHEST_PRIORITY = 9
 BACKLOG = 10_000
 FLUSHED_WITHIN_S = 1.0
@@ -68,7 +68,13 @@ def _send_now(run_id: UUID, priority: int) -> None:
     if _broker is None:
         raise RuntimeError("Nobody has said by dispatch.through() how runs are sent")
     # Kombu's virtual transports (Redis, memory) take 0 for the most urgent.
-    _broker.app.send_task(EXECUTE, [str(run_id)], priority=HIGHEST_PRIORITY - priority, retry=False, ignore_result=True)
+    _broker.app.send_task(
+        EXECUTE,
+        kwargs={"task_id": str(run_id)},
+        priority=HIGHEST_PRIORITY - priority,
+        retry=False,
+        ignore_result=True,
+    )
 
 
 class Publisher:

@@ -171,7 +171,7 @@ def _run_id_in(message: Any, body: Any) -> UUID | None:
     if body is not None or message.headers.get("eta") or message.headers.get("expires"):
         return None
     match message.payload:
-        case [[str(run_id)], *_]:
+        case [[], {"task_id": str(run_id)}, *_] | [[str(run_id)], *_]:  # and of releases before
             try:
                 return UUID(run_id)
             except ValueError:

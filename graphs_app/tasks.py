@@ -25,9 +25,19 @@ class RunTask(Task):  # type: ignore[type-arg]  # only the stubs know its parame
     Strategy = "graphs_app.intake:strategy"
 
 
+@shared_task(name="process_task", base=RunTask)
+def process_task(task_id: str) -> None:
+    """Executes a run unless somebody else does, or did: a message that comes twice does nothing the second time."""
+    _execute(task_id)
+
+
 @shared_task(name="graphs_app.tasks.execute_run", base=RunTask)
 def execute_run(run_id: str) -> None:
-    """Executes a run unless somebody else does, or did: a message that comes twice does nothing the second time."""
+    """What messages of releases before are called."""
+    _execute(run_id)
+
+
+def _execute(run_id: str) -> None:
     try:
         known = UUID(run_id)
     except (ValueError, TypeError, AttributeError):

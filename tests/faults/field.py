@@ -87,7 +87,7 @@ class Field:
 
     def worker(self, name: str, *, sweeps: bool = False, **more: str) -> "subprocess.Popen[bytes]":
         """Starts a worker; one that sweeps has the beat with it. More is for its environment, such as CRASH_AT."""
-        command = [sys.executable, "-m", "tests.faults.worker", name, "runs,upkeep" if sweeps else "runs"]
+        command = [sys.executable, "-m", "tests.faults.worker", name, "agent_tasks,upkeep" if sweeps else "agent_tasks"]
         environment = self.environment | {"SERVES_PAGES": "no"} | more  # as the unit of a worker has it
         with (self.folder / f"{name}.log").open("ab") as log:
             process = subprocess.Popen(

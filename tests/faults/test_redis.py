@@ -68,8 +68,8 @@ GARBAGE = (
     b"{}",
     b'{"body": "x", "properties": {}}',
     b'{"body": "bm90IGpzb24=", "content-encoding": "utf-8", "content-type": "application/json", "headers": {"task": '
-    b'"graphs_app.tasks.execute_run", "id": "1"}, "properties": {"delivery_tag": "a", "body_encoding": "base64", '
-    b'"delivery_info": {"exchange": "", "routing_key": "runs"}}}',
+    b'"process_task", "id": "1"}, "properties": {"delivery_tag": "a", "body_encoding": "base64", '
+    b'"delivery_info": {"exchange": "", "routing_key": "agent_tasks"}}}',
     b"[" * 100_000,
 )
 """What somebody else might have written into the list of a queue."""
@@ -99,11 +99,11 @@ def letter(body: str, content_type: str, headers: dict[str, Any], tag: str) -> b
             "body": base64.b64encode(body.encode()).decode(),
             "content-encoding": "utf-8",
             "content-type": content_type,
-            "headers": {"task": "graphs_app.tasks.execute_run", "id": tag, "lang": "py", "argsrepr": ""} | headers,
+            "headers": {"task": "process_task", "id": tag, "lang": "py", "argsrepr": ""} | headers,
             "properties": {
                 "delivery_tag": tag,
                 "body_encoding": "base64",
-                "delivery_info": {"exchange": "", "routing_key": "runs"},
+                "delivery_info": {"exchange": "", "routing_key": "agent_tasks"},
             },
         }
     ).encode()
@@ -114,14 +114,14 @@ def test_a_message_that_is_none_is_set_aside_and_the_worker_lives(field: Field, 
     letters = [*GARBAGE, *(letter(*one, tag=f"tag-{at}") for at, one in enumerate(BODIES))]
     with redis.client() as client:
         for one in letters:
-            client.lpush("runs", one)
+            client.lpush("agent_tasks", one)
         client.lpush("upkeep", b"no JSON")
         client.lpush("upkeep", letter("[]", "application/json", {"task": "graphs_app.tasks.sweep_runs"}, tag="sweep"))
         # A worker of two places that forgot to free them would take no run after the first few.
         field.start(steps=2, runs=4)
         field.wait_for_the_end()
         field.check(steps=2)
-        wait_until(lambda: client.llen("runs") == client.hlen("unacked") == 0, "the end of all messages")
+        wait_until(lambda: client.llen("agent_tasks") == client.hlen("unacked") == 0, "the end of all messages")
         assert client.llen(redis_broker.DEAD_LETTERS) >= len(GARBAGE) - 1
     assert worker.poll() is None
 
@@ -130,11 +130,11 @@ def test_a_worker_outlives_a_queue_that_is_no_list_and_takes_runs_when_it_is_one
     field: Field, redis: OwnRedis
 ) -> None:
     with redis.client() as client:
-        client.set("runs", "no list")
+        client.set("agent_tasks", "no list")
         worker = field.worker("worker", sweeps=True, **HEALTHY)
         log = field.folder / "worker.log"
         wait_until(lambda: "ResponseError" in log.read_text(), "the worker's complaint")
-        client.delete("runs")
+        client.delete("agent_tasks")
     field.start(steps=2, runs=2)
     field.wait_for_the_end()
     field.check(steps=2)

@@ -2,12 +2,14 @@
 
 import threading
 import time
+from types import SimpleNamespace
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 
-from graphs_app import dispatch
+from agentsite.celery import app
+from graphs_app import dispatch, intake
 from graphs_app.dispatch import Publisher
 
 
@@ -70,3 +72,23 @@ def test_after_a_failure_the_broker_is_left_alone_for_a_while_and_then_used_agai
         time.sleep(0.02)
     assert publisher.flush(60)
     assert broker.taken == [last]
+
+
+def test_a_run_is_sent_as_the_task_process_task_on_the_queue_agent_tasks() -> None:
+    run = uuid4()
+    with app.connection_for_write() as link:
+        queue = app.amqp.queues["agent_tasks"](link.default_channel)
+        queue.declare()
+        queue.purge()
+        assert dispatch.send(run, priority=2)
+        assert dispatch._publisher is None or dispatch._publisher.flush(60)
+        message = queue.get(no_ack=True)
+    assert message.headers["task"] == "process_task"
+    assert message.payload[:2] == [[], {"task_id": str(run)}]
+    assert message.properties["priority"] == 7
+    assert intake._run_id_in(message, None) == run
+
+
+def test_a_message_of_a_release_before_is_taken_as_well() -> None:
+    run = uuid4()
+    assert intake._run_id_in(SimpleNamespace(headers={}, payload=[[str(run)], {}, {}]), None) == run

@@ -88,7 +88,7 @@ class Site:
             self.web = self._spawn("web", *self.command)
         self._wait()
 
-    def start_worker(self, name: str, *, queue: str = "runs", beat: bool = False) -> "subprocess.Popen[bytes]":
+    def start_worker(self, name: str, *, queue: str = "agent_tasks", beat: bool = False) -> "subprocess.Popen[bytes]":
         """One more worker process of the scaled-out form."""
         arguments = ["--queues", queue, "--hostname", f"{name}@%h", "--loglevel", "INFO"]
         if beat:

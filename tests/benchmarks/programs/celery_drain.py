@@ -84,7 +84,7 @@ def drain_bare(count: int) -> float:
         """What a run costs when there is no run."""
 
     for number in range(count):
-        app.send_task("bare.nothing", [str(number)], queue="runs", ignore_result=True)
+        app.send_task("bare.nothing", [str(number)], queue="agent_tasks", ignore_result=True)
     times: list[float] = []
     signals.task_postrun.connect(lambda **_: times.append(time.perf_counter()), weak=False)
     work(app, lambda: len(times) == count)
@@ -93,7 +93,7 @@ def drain_bare(count: int) -> float:
 
 def work(app: Celery, is_done: Callable[[], bool]) -> None:
     """A worker in this thread until all is done."""
-    worker = app.Worker(queues=["runs"], hostname="bench@localhost", loglevel="ERROR", without_gossip=True)
+    worker = app.Worker(queues=["agent_tasks"], hostname="bench@localhost", loglevel="ERROR", without_gossip=True)
 
     def watch() -> None:
         while not is_done():
