@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.journeys import steps
-from tests.journeys.conftest import OpenPage, Problems
+from tests.journeys.conftest import PHONE, OpenPage, Problems
 from tests.journeys.test_questions import post
 from tests.servers.site import Site
 
@@ -37,6 +37,30 @@ def start_run(page: Page, site: Site, rest: dict[str, object]) -> None:
     run = post(page, "/v1/runs", {"graph": graph["slug"], "initial_state": {}})
     page.goto(f"{site.url}/runs/{run['id']}/")
     expect(page.locator("html")).to_have_attribute("data-ready", "true")
+
+
+def test_on_a_phone_a_graphs_bar_has_its_actions_in_one_row_and_a_lists_buttons_stand_apart(
+    live_site: Site, open_page: OpenPage
+) -> None:
+    page = open_page(viewport=PHONE)
+    steps.start_as_guest(page, live_site.url)
+    start_run(page, live_site, WAITS["sleeps"])
+    page.goto(page.url.split("/runs/")[0] + "/graph/refine_code/")
+    expect(page.locator("html")).to_have_attribute("data-ready", "true")
+    tops = [page.locator(name).bounding_box() for name in ("#run", ".bar button.primary", "#theme")]
+    assert len({box["y"] + box["height"] / 2 for box in tops if box}) == 1
+    page.goto(live_site.url)
+    steps.open_session(page, "x = 1\n")
+    session = page.url.split("/")[4].split("?")[0]
+    for name in ("ben", "cleo"):
+        post(page, f"/v1/sessions/{session}/members", {"user": name, "role": "editor"})
+    page.locator("#share").click()
+    buttons = page.get_by_role("button", name="Withdraw")
+    expect(buttons).to_have_count(2)
+    first, second = (buttons.nth(n).bounding_box() for n in range(2))
+    assert first
+    assert second
+    assert second["y"] - first["y"] - first["height"] >= 8
 
 
 def expect_over(page: Page) -> None:

@@ -8,7 +8,7 @@ import { s } from "./canvas.js";
 const ROW = 44;
 const SPARE = 8;
 /** @type {Record<string, string>} */
-const ICONS = { started: "activity", completed: "circle-check", failed: "circle-x", skipped: "skip-forward", stopped: "circle-slash" };
+const ICONS = { started: "loader-circle", completed: "circle-check", failed: "circle-x", skipped: "skip-forward", stopped: "circle-slash" };
 
 /** @typedef {{id: string, activation: number, number: number | null, node_id: string, tool: string, status: string, error_code?: string | null, attempt: number, started_at: string | null,
  *   duration_ms: number | null, edges: [string, string][], tokens: {prompt: number, completion: number}, cost_usd: string | null, heard?: boolean}} Step `heard`: only an event has told of it yet */
