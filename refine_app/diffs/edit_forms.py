@@ -22,6 +22,7 @@ Form = Literal["diff", "search_replace", "patch"]
 DIFF_INFO = ("diff", "patch", "udiff")
 
 _DIFF_START = re.compile(r"^(diff --git |Index: |--- [^\n]*\n\+\+\+ |@@ [^\n]*@@|@@\s*$)", re.MULTILINE)
+_DIFF_LINE = re.compile(r"^(diff --git |--- a/|\+\+\+ b/|@@ [^\n]*@@|@@\s*$)")
 _HUNK_HEADER = re.compile(r"^@@ -(\d+)(?:,\d+)? \+(\d+)(?:,\d+)? @@(.*)$")
 _BARE_HEADER = re.compile(r"^@@ ?([^@\n]*)(?:@@ ?(.*))?$")
 _SEARCH = re.compile(r"^(?:<{5,9}|-{5,9}) ?(?:SEARCH|ORIGINAL)\b[^\n]*$")
@@ -53,6 +54,11 @@ def form_of(code: str, info: str = "") -> Form | None:
     if info.lower() in DIFF_INFO or _DIFF_START.match(code.lstrip("\n")):
         return "diff"
     return None
+
+
+def is_of_form(line: str) -> bool:
+    """Whether a line, alone, tells that the block it stands in is no text of its own."""
+    return any(marks.match(line) for marks in (_SEARCH, _PATCH_BEGIN, _DIFF_LINE))
 
 
 def apply_edits(code: str, form: Form, base: str) -> str:

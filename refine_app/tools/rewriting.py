@@ -5,13 +5,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from graphs_app.engine.checkpoint import Json, Usage
-from graphs_app.engine.registry import Timer, ToolContext
-from refine_app.diffs.answers import BYTE_ORDER_MARK, Answer, choose, read_answer
-from refine_app.diffs.edit_forms import DIFF_INFO
+from graphs_app.engine.registry import ToolContext
+from refine_app.diffs.answers import Answer, choose, read_answer
 from refine_app.diffs.errors import AnswerError
-from refine_app.diffs.fences import LiveFence
-from refine_app.diffs.incremental import DiffUpdate, IncrementalDiff
-from refine_app.diffs.lines import line_ending, split_lines
 from refine_app.model_clients.builtin import BuiltinClient, written
 from refine_app.model_clients.client import Subject
 from refine_app.model_clients.desk import current
@@ -20,9 +16,9 @@ from refine_app.routing.endpoints import complexity_of
 from refine_app.tools.analysis import outline_of
 from refine_app.tools.asking import Question, Reply, ask_model, has_model
 from refine_app.tools.languages import names_of
+from refine_app.tools.live_diff import LiveDiff
 from refine_app.tools.validation import raise_if_given_up, rounds_of
 
-UPDATE_S = 0.25
 TEMPERATURE = 0.2
 
 
@@ -47,80 +43,6 @@ async def rewrite_code(context: ToolContext, state: Mapping[str, Any]) -> Json:
         problem = {"message": str(answer), "excerpt": answer.excerpt, "reply": said}
         return writes | {"bad_answer": problem, "new_text": None, "summary": ""}
     return writes | {"bad_answer": None, "new_text": answer.new_text, "summary": answer.summary}
-
-
-class LiveDiff:
-    """Tells the browser how the diff grows, at most four times a second, and only what changed."""
-
-    def __init__(self, context: ToolContext, base: str, base_revision: int) -> None:
-        self._context = context
-        self._base = base
-        self._revision = base_revision
-        self._reader = LiveFence(base)
-        self._diff: IncrementalDiff | None = None
-        self._ending = "\n"
-        self._next_at = 0.0
-        self._later: Timer | None = None
-
-    async def begin(self) -> None:
-        """Prepares the base, off the event loop because it may be long; clears what an earlier attempt showed."""
-        self._diff = await asyncio.to_thread(IncrementalDiff, self._base)
-        self._ending = await asyncio.to_thread(lambda: line_ending(split_lines(self._base)))
-        self._feed_mark(self._diff)
-        if self._context.attempt > 1:
-            self._emit(DiffUpdate((), (), 0))
-
-    def feed(self, text: str) -> None:
-        code = self._reader.feed(text)
-        if self._diff is None:
-            return
-        if self._reader.is_taken_back:
-            self._diff.restart()
-            self._feed_mark(self._diff)
-        elif not code:
-            return
-        if code and self._reader.info.lower() not in DIFF_INFO:
-            self._diff.feed(code.replace("\n", self._ending) if self._ending != "\n" else code)
-        self._tell_soon()
-
-    def _feed_mark(self, diff: IncrementalDiff) -> None:
-        if self._base.startswith(BYTE_ORDER_MARK):
-            diff.feed(BYTE_ORDER_MARK)
-
-    def _tell_soon(self) -> None:
-        if self._later is None:
-            wait_s = self._next_at - self._context.clock.monotonic()
-            if wait_s <= 0:
-                self._update()
-            else:
-                # Told when its time has come, also when the model says nothing more for long.
-                self._later = self._context.clock.call_later(wait_s, self._update)
-
-    def stop(self) -> None:
-        """Nothing more is told but by finish()."""
-        if self._later is not None:
-            self._later.cancel()
-            self._later = None
-
-    def _update(self) -> None:
-        self._later = None
-        update = self._diff.update() if self._diff is not None else None
-        if update:
-            self._next_at = self._context.clock.monotonic() + UPDATE_S
-            self._emit(update)
-
-    async def finish(self, new_text: str | None) -> None:
-        """The diff of the whole answer; of the base itself, so none, when the answer could not be read."""
-        self.stop()
-        if self._diff is None:
-            return
-        update = await asyncio.to_thread(self._diff.finish, self._base if new_text is None else new_text)
-        if update:
-            self._emit(update)
-
-    def _emit(self, update: DiffUpdate) -> None:
-        node_run = str(self._context.node_run_id)
-        self._context.emit("diff.updated", {"node_run": node_run, "base_revision": self._revision, **update.as_json()})
 
 
 def _task(context: ToolContext, state: Mapping[str, Any]) -> Task:
