@@ -7,6 +7,7 @@ from rest_framework import serializers
 
 from graphs_app.api.serializers import RunShape, RunSummaryShape
 from refine_app.diffs import deceptive
+from refine_app.diffs.outline import Loss
 from refine_app.models import Hunk, ModelCall, Proposal, Request
 from refine_app.services.decisions import REASON_MAX
 from refine_app.services.requests import ASKABLE, AUTO, INSTRUCTION_MAX
@@ -100,10 +101,10 @@ class HunkShape(serializers.ModelSerializer[Hunk]):
 
 
 def _lost_in(hunk: Hunk) -> list[str]:
-    """The definitions that this hunk takes away though nobody asked for it, as the proposal's checks found them."""
+    """What this hunk takes away though nobody asked for it, as the proposal's checks found it."""
     lost = [loss for check in hunk.proposal.checks for loss in check.get("losses") or ()]
     old = range(hunk.old_start, hunk.old_start + hunk.old_lines)
-    return [f"takes away the {loss['kind']} {loss['name']!r}" for loss in lost if loss["line"] in old]
+    return [f"takes away {Loss(**loss).words}; nobody asked for that" for loss in lost if loss["line"] in old]
 
 
 class ProposalShape(serializers.ModelSerializer[Proposal]):

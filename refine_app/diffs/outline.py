@@ -135,14 +135,27 @@ def _of_notebook(text: str) -> list[Definition] | None:
     ]
 
 
+END, LINES, LINE_END = "end", "lines", "end of a line"
+_SHAPES = {
+    END: "everything from line {0.line} to the end, which begins with {0.name!r}",
+    LINES: "the lines from line {0.line} on, which begin with {0.name!r}",
+    LINE_END: "the end of line {0.line}, {0.name!r}",
+}
+"""Losses that are no definitions, by their kinds."""
+
+
 @dataclass(frozen=True, slots=True)
 class Loss:
-    """A definition that a new text lacks."""
+    """A definition that a new text lacks, or lines that are none."""
 
     name: str
     kind: str
     line: int
     """Where the old text has it, from 1."""
+
+    @property
+    def words(self) -> str:
+        return _SHAPES.get(self.kind, "the {0.kind} {0.name!r} (line {0.line})").format(self)
 
 
 def losses(
@@ -272,5 +285,7 @@ def _is_word_of(text: str, name: str) -> bool:
 def in_words(found: Iterable[Loss], most: int = 10) -> str:
     """Losses for a model or a person."""
     listed = list(found)
-    said = ", ".join(f"{loss.kind} {loss.name!r} (line {loss.line})" for loss in listed[:most])
-    return said + (f" and {len(listed) - most} more" if len(listed) > most else "")
+    said = [loss.words for loss in listed[:most]]
+    if len(listed) > most:
+        said.append(f"{len(listed) - most} more")
+    return " and ".join([", ".join(said[:-1]), said[-1]] if len(said) > 1 else said)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from refine_app.diffs.alignment import Match, align
 from refine_app.diffs.lines import number_lines
-from refine_app.diffs.outline import PLACEHOLDER, Loss
+from refine_app.diffs.outline import END, LINE_END, LINES, PLACEHOLDER, Loss
 
 STRETCH = 3
 """So many lines in a row are not taken out by the way."""
@@ -34,11 +34,11 @@ def lost_lines(old: str, new: str, *, is_outlined: bool) -> list[Loss]:
     found = []
     for taken in _taken(old_lines, new_lines):
         if taken.is_end:
-            found.append(Loss(taken.lines[0].strip()[:SHOWN], "end, from", taken.line + 1))
+            found.append(Loss(taken.lines[0].strip()[:SHOWN], END, taken.line + 1))
         elif not is_outlined and len(taken.lines) >= STRETCH:
-            found.append(Loss(taken.lines[0].strip()[:SHOWN], "lines from", taken.line + 1))
+            found.append(Loss(taken.lines[0].strip()[:SHOWN], LINES, taken.line + 1))
     if not is_outlined and not found and new_lines and _is_begun(new_lines[-1], old_lines[-1:]):
-        found.append(Loss(old_lines[-1].strip()[:SHOWN], "end of the line", len(old_lines)))
+        found.append(Loss(old_lines[-1].strip()[:SHOWN], LINE_END, len(old_lines)))
     return found
 
 

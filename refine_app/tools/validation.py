@@ -130,10 +130,7 @@ def _check_definitions(
     if not lost and not asks_for_less(instruction):
         lost += lost_lines(plain_old, plain_new, is_outlined=bool(before) and language in LANGUAGES)
     if lost:
-        detail = (
-            f"the document has {in_words(lost)}, and the new text does not, though the instruction does not ask for "
-            "that"
-        )
+        detail = f"the new text lacks {in_words(lost)}, though the instruction does not ask to take that away"
         return checked(DEFINITIONS, "failed", detail) | {"losses": [asdict(loss) for loss in lost]}
     if before is None or after is None:
         return checked(DEFINITIONS, "skipped", "nothing was checked: what such a text defines cannot be told")

@@ -87,9 +87,9 @@ def test_a_trojan_source_is_marked_and_told_wherever_it_is_shown(
     expect_marked(page, ".hunk .line.come", "U+00A0")
     expect_marked(page, ".cm-proposed-come")
     expect_marked(page, ".cm-proposed-come", "U+200B")
-    expect(page.locator(".hunk-warnings")).to_contain_text("adds U+202E RIGHT-TO-LEFT OVERRIDE at line 3")
+    expect(page.locator(".hunk-warnings")).to_contain_text("Adds U+202E RIGHT-TO-LEFT OVERRIDE at line 3")
     expect(page.locator(".hunk-warnings")).to_contain_text("\u0430ccess, whose U+0430 only looks like a Latin letter")
-    expect(page.locator(".check-list")).to_contain_text("hidden characters: failed")
+    expect(page.locator(".check-list")).to_contain_text("Hidden characters: failed")
     mark = page.locator(".hunk .hidden-character").first
     expect(mark).to_have_attribute("title", "U+202E RIGHT-TO-LEFT OVERRIDE")
     expect(mark).to_have_attribute("aria-label", "U+202E RIGHT-TO-LEFT OVERRIDE")

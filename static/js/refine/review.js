@@ -26,7 +26,15 @@ const HUNK_STATES = {
   conflicted: { icon: "triangle-alert", text: "Conflict", tone: "warn" },
 };
 
-const CHECKS = { passed: ["circle-check", "good"], failed: ["circle-x", "bad"], skipped: ["circle-slash", ""] };
+/** What is not checked looks like nothing that passed. */
+const CHECKS = {
+  passed: { icon: "circle-check", tone: "good", words: "passed" },
+  failed: { icon: "circle-x", tone: "bad", words: "failed" },
+  skipped: { icon: "circle-help", tone: "unchecked", words: "not checked" },
+};
+
+/** @param {string} words */
+const sentence = (words) => words.charAt(0).toUpperCase() + words.slice(1);
 
 /**
  * What is there to be reviewed: a proposal's hunks, or those that a run has come to so far. A run that ended without a
@@ -115,6 +123,7 @@ export class ReviewPanel {
     this.drawnHead = signature;
     const focused = this.head.contains(document.activeElement) ? document.activeElement?.getAttribute("data-part") : null;
     const decided = hunks.length - open;
+    const failed = proposal?.checks.some((/** @type {any} */ check) => check.verdict === "failed");
     const count = proposal
       ? hunks.length ? `${decided} of ${hunks.length} decided` : "No changes"
       : hunks.length ? `${hunks.length} so far` : "";
@@ -124,7 +133,7 @@ export class ReviewPanel {
       request && h("p", { class: "review-ask" }, request.instruction),
       proposal?.summary && h("p", { class: "review-summary" }, proposal.summary),
       proposal && hunks.length > 0 && h("div", { class: "row review-actions" },
-        canDecide && open > 0 && button(open > 1 ? `Accept all ${open}` : "Accept", () => this.actions.decideAll("accept"), { icon: "check-check", class: "primary", disabled: busy.has("all"), data: { part: "accept-all" } }),
+        canDecide && open > 0 && button(open > 1 ? `Accept all ${open}` : "Accept", () => this.actions.decideAll("accept"), { icon: "check-check", class: failed ? "" : "primary", disabled: busy.has("all"), data: { part: "accept-all" } }),
         canDecide && open > 0 && button("Reject all", () => this.actions.decideAll("reject"), { icon: "x", disabled: busy.has("all"), data: { part: "reject-all" } }),
         h("a", { class: "button quiet", href: `/v1/proposals/${proposal.id}/patch`, download: "" }, icon("download"), "Patch")));
     if (focused) (/** @type {HTMLElement | null} */ (this.head.querySelector(`[data-part="${focused}"]`)) ?? this.list).focus();
@@ -138,8 +147,8 @@ export class ReviewPanel {
     if (this.checks.dataset.drawn === signature) return;
     this.checks.dataset.drawn = signature;
     fill(this.checks, h("ul", { class: "check-list", "aria-label": "Checks" }, checks.map((/** @type {any} */ check) => {
-      const [name, tone] = Reflect.get(CHECKS, check.verdict) ?? CHECKS.skipped;
-      return h("li", null, h("span", { class: `tag ${tone}` }, icon(name), `${check.name.replaceAll("_", " ")}: ${check.verdict}`),
+      const verdict = /** @type {typeof CHECKS.passed} */ (Reflect.get(CHECKS, check.verdict) ?? CHECKS.skipped);
+      return h("li", null, h("span", { class: `tag ${verdict.tone}` }, icon(verdict.icon), `${sentence(check.name.replaceAll("_", " "))}: ${verdict.words}`),
         check.detail && h("span", { class: "note" }, check.detail));
     })));
   }
@@ -227,6 +236,7 @@ export class ReviewPanel {
   #drawHunk(element, scene, hunk, status, busy) {
     const state = HUNK_STATES[status];
     const canDecide = scene.canDecide && status === "open";
+    const warnings = hunk.warnings ?? [];
     const added = (hunk.text.match(/^\+/gm) ?? []).length;
     const removed = (hunk.text.match(/^-/gm) ?? []).length;
     fill(element,
@@ -238,10 +248,10 @@ export class ReviewPanel {
         h("span", { class: "hunk-buttons" },
           canDecide && button("Reason…", () => this.askReason(hunk.n), { class: "small quiet", disabled: busy, title: "Reject with a reason (Shift-R)", "aria-label": "Reject with a reason" }),
           canDecide && button("Reject", () => this.actions.decide(hunk.n, "reject"), { icon: "x", class: "small", disabled: busy, title: "Reject (r)" }),
-          canDecide && button("Accept", () => this.actions.decide(hunk.n, "accept"), { icon: "check", class: "small primary", disabled: busy, title: "Accept (a)" }))),
+          canDecide && button("Accept", () => this.actions.decide(hunk.n, "accept"), { icon: "check", class: `small ${warnings.length ? "" : "primary"}`, disabled: busy, title: "Accept (a)" }))),
       hunk.reason && h("p", { class: "hunk-reason" }, status === "conflicted" ? "No longer fits: " : "Reason: ", hunk.reason),
       status === "conflicted" && !hunk.reason && h("p", { class: "hunk-reason" }, "No longer fits: the text it would change was edited meanwhile. Nothing was overwritten."),
-      (hunk.warnings ?? []).length > 0 && h("ul", { class: "hunk-warnings", "aria-label": "Warnings" }, hunk.warnings?.map((warning) => h("li", null, icon("triangle-alert"), warning))),
+      warnings.length > 0 && h("ul", { class: "hunk-warnings", "aria-label": "Warnings" }, warnings.map((warning) => h("li", null, icon("triangle-alert"), h("span", null, `${sentence(warning)}.`)))),
       hunkTable(hunk, scene.language),
       canDecide && this.reasonFor === hunk.n && this.#reasonForm(hunk.n));
   }
