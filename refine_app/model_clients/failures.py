@@ -39,7 +39,7 @@ def from_response(endpoint: str, response: httpx2.Response) -> ModelError:
     said = f"{endpoint!r} answered {status}: {words or response.reason_phrase or 'nothing more'}"
     wait_s = wait_in(response.headers, body)
     if status in (401, 402, 403) or (status == 429 and _ACCOUNT.search(kinds)):
-        return Unauthorized(f"{said}. Check the endpoint's token and its account.")
+        return Unauthorized(f"{said.removesuffix('.')}. Check the endpoint's token and its account.")
     if status in BUSY:
         return RateLimited(said, retry_after_s=wait_s)
     if status == 503:
@@ -64,7 +64,7 @@ def from_reported(endpoint: str, error: Any) -> ModelError:
     status = next((int(mark) for mark in marks if re.fullmatch(r"[45]\d\d", mark)), None)
     kinds = " ".join(marks)
     if status in (401, 402, 403) or _ACCOUNT.search(kinds):
-        return Unauthorized(f"{said}. Check the endpoint's token and its account.")
+        return Unauthorized(f"{said.removesuffix('.')}. Check the endpoint's token and its account.")
     if status in BUSY or _BUSY.search(kinds):
         return RateLimited(said, retry_after_s=wait_in({}, error))
     if is_too_long(f"{said} {kinds}"):

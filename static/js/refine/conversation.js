@@ -4,6 +4,7 @@
 import { banner } from "../ui/notices.js";
 import { button, fill, h, icon } from "../ui/dom.js";
 import { full, relative } from "../ui/time.js";
+import { failureOf } from "./failures.js";
 import { isActive, progressOf } from "./reduce.js";
 import { Questions } from "./questions.js";
 import { nodeName, showProgress } from "./steps.js";
@@ -115,10 +116,13 @@ export class Conversation {
     const over = !isActive(run);
     const redesign = run.status === "completed" && run.state?.graph_proposal ? run.state : null;
     const open = proposal?.hunks.filter((/** @type {any} */ hunk) => hunk.status === "open").length ?? 0;
+    const failure = failureOf(run.error);
+    const stuck = failedTheSame(state, request, run);
+    const wrote = Object.keys(run.draft ?? {}).length > 0 || run.latestText !== null;
     const label = proposal
       ? open > 0 ? `Review ${open} ${open === 1 ? "hunk" : "hunks"}` : "Show the changes"
       : run.proposal ? null
-      : run.status === "completed" && !redesign ? "Show the result" : run.draft ? (over ? "Show what it wrote" : "Watch the changes") : null;
+      : run.status === "completed" && !redesign ? "Show the result" : !over && run.draft ? "Watch the changes" : over && wrote ? "Show what it wrote" : null;
     return [
       run.rolledBack && banner({
         tone: "warn",
@@ -127,8 +131,12 @@ export class Conversation {
       }),
       run.status === "failed" && banner({
         tone: "bad",
-        title: "The run failed",
-        words: [sentence(run.error?.message ?? "No reason was given"), "Your code is as it was.", keptWords(run, failedTheSame(state, request, run))].filter(Boolean).join(" "),
+        title: failure.title,
+        words: [
+          h("p", null, sentence(run.error?.message ?? "No reason was given")),
+          !stuck && failure.next && h("p", null, failure.next),
+          h("p", null, ["Your code is as it was.", keptWords(run, stuck)].filter(Boolean).join(" ")),
+        ],
         code: [run.error?.type, run.error?.node_id, `run ${run.id}`].filter(Boolean).join(" · "),
       }),
       proposal?.summary && h("p", { class: "turn-summary" }, proposal.summary),
@@ -136,14 +144,14 @@ export class Conversation {
       redesign && h("p", null, h("a", { class: "button small primary", href: `/graph/${redesign.graph}/?redesign=${redesign.graph_proposal}` }, icon("workflow"), "Open the graph with its changes")),
       h("div", { class: "row" },
         label && button(label, () => this.actions.review(run.id), { icon: proposal ? "file-diff" : "eye", class: `small ${open > 0 && !selected ? "primary" : ""}` }),
-        over && canAsk && this.#ways(request, run, failedTheSame(state, request, run))),
+        over && canAsk && this.#ways(request, run, { stuck, lasts: failure.lasts })),
     ].filter(Boolean);
   }
 
-  /** How to go on from a run that is over. @param {any} request @param {import("./reduce.js").RunView} run @param {boolean} stuck */
-  #ways(request, run, stuck) {
+  /** How to go on from a run that is over. @param {any} request @param {import("./reduce.js").RunView} run @param {{stuck: boolean, lasts: boolean}} how */
+  #ways(request, run, { stuck, lasts }) {
     const completed = run.status === "completed";
-    const first = run.status === "failed" ? (stuck ? "again" : "retry") : "";
+    const first = run.status !== "failed" || lasts ? "" : stuck ? "again" : "retry";
     const title = "Goes on from the last step that was done";
     return [
       !completed && button(run.status === "failed" ? "Retry" : "Go on", () => this.actions.retry(run.id), { icon: "play", class: `small ${first === "retry" ? "primary" : ""}`, title }),

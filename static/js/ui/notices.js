@@ -7,7 +7,7 @@ import { button, fill, h, icon } from "./dom.js";
 const ICONS = { bad: "circle-alert", warn: "triangle-alert", info: "info" };
 
 /**
- * @param {{tone?: "bad" | "warn" | "info", title: string, words?: string, code?: string,
+ * @param {{tone?: "bad" | "warn" | "info", title: string, words?: string | any[], code?: string,
  *   actions?: {label: string, icon?: string, primary?: boolean, run: () => void}[]}} notice
  * @returns {HTMLElement}
  */
