@@ -1,14 +1,48 @@
-"""Log records as JSON, one line each, or as lines for people; both carry the request's id."""
+"""Log records as JSON, one line each, or as lines for people; both carry what they belong to: a request, a run."""
 
 import json
 import logging
+import sys
+from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any
 
+from sessions_app import log_context
+
 request_id: ContextVar[str] = ContextVar("request_id", default="")
 
+TRACE = 5
+LEVELS = {
+    "TRACE": TRACE,
+    "DEBUG": logging.DEBUG,
+    "INFO": logging.INFO,
+    "WARN": logging.WARNING,
+    "WARNING": logging.WARNING,
+    "ERROR": logging.ERROR,
+    "FATAL": logging.CRITICAL,
+    "CRITICAL": logging.CRITICAL,
+}
+NAMES = {TRACE: "TRACE", logging.WARNING: "WARN", logging.CRITICAL: "FATAL"}
+"""Where a level's name in JSON is not Python's own."""
+
 STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+FIELDS = ("request_id", "task_id", "session_id", "agent_name", "endpoint", "status_code", "duration_ms")
+"""Members of a JSON line that have a place of their own, where they are known."""
+IDS = {"executionId": "task_id", "agentId": "agent_name", "userId": "user_id"}
+
+logging.addLevelName(TRACE, "TRACE")
+
+
+def goes_to_stdout(command: Sequence[str]) -> bool:
+    """Whether a process is the site or a worker: their output is their log. A command's output is its result."""
+    return command[1:2] == ["serve"] or any("celery" in part for part in command[:3])
+
+
+def stream_of(log_format: str) -> str:
+    """Where the log of this process goes, as logging's configuration names it."""
+    is_stdout = log_format == "json" and goes_to_stdout(sys.orig_argv[1:])
+    return "ext://sys.stdout" if is_stdout else "ext://sys.stderr"
 
 
 def _context(record: logging.LogRecord) -> dict[str, Any]:
@@ -20,19 +54,37 @@ def _context(record: logging.LogRecord) -> dict[str, Any]:
 
 
 class JsonFormatter(logging.Formatter):
-    """{timestamp, level, logger, message, context, exception?} on one line."""
+    """{timestamp, level, logger, message, request_id?, task_id?, …, context, metadata, traceId?, exception?}."""
 
     def format(self, record: logging.LogRecord) -> str:
+        context, bound = _context(record), log_context.fields()
+        known = {**bound, **context}
         line: dict[str, Any] = {
             "timestamp": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
-            "level": record.levelname,
+            "level": NAMES.get(record.levelno, record.levelname),
             "logger": record.name,
             "message": record.getMessage(),
-            "context": _context(record),
+            **{name: known[name] for name in FIELDS if known.get(name) is not None},
+            "context": {**{name: bound[of] for name, of in IDS.items() if of in bound}, **context},
+            "metadata": _metadata(known),
         }
+        if trace := known.get("request_id") or known.get("task_id"):
+            line["traceId"] = trace
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
         return json.dumps(line, default=str, ensure_ascii=False)
+
+
+def _metadata(known: Mapping[str, Any]) -> dict[str, Any]:
+    """How long it took and whether it went well, of what has an end."""
+    found: dict[str, Any] = {}
+    if known.get("duration_ms") is not None:
+        found["durationMs"] = known["duration_ms"]
+    if isinstance(known.get("status_code"), int):
+        found["success"] = known["status_code"] < 400
+    elif isinstance(known.get("success"), bool):
+        found["success"] = known["success"]
+    return found
 
 
 class LineFormatter(logging.Formatter):

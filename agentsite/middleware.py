@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import quote
 
 from django.http import HttpRequest, HttpResponse
+from django.urls import ResolverMatch
 from django.utils.cache import get_conditional_response, patch_cache_control, patch_vary_headers, set_response_etag
 from django.utils.functional import SimpleLazyObject
 
@@ -60,11 +61,21 @@ class RequestId:
                 "method": request.method,
                 "path": path,
                 "route": route,
+                "endpoint": route,
                 "status": response.status_code,
+                "status_code": response.status_code,
+                **_belonging(match),
                 "duration_ms": round(duration_s * 1000, 1),
                 "user_id": str(user.pk) if user is not None and user.pk else None,
             },
         )
+
+
+def _belonging(match: ResolverMatch | None) -> dict[str, str]:
+    """The session and the run that a path is about."""
+    given = match.kwargs if match else {}
+    found = {"session_id": given.get("session_id"), "task_id": given.get("task_id") or given.get("run_id")}
+    return {name: str(value) for name, value in found.items() if value}
 
 
 def _known_user(request: HttpRequest) -> Any:

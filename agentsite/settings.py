@@ -8,7 +8,7 @@ from pathlib import Path
 
 from csp.constants import NONCE, NONE, SELF
 
-from agentsite import cross_origin, limit_settings, servers
+from agentsite import cross_origin, limit_settings, logs, servers
 from agentsite.environment import Environment
 from agentsite.static_digest import LIBRARIES, digest
 
@@ -399,7 +399,7 @@ SPECTACULAR_SETTINGS = {
     },
 }
 
-LOG_LEVEL: str = env.str("LOG_LEVEL", default="INFO")
+LOG_LEVEL: str = env.one_of("LOG_LEVEL", [name.lower() for name in logs.LEVELS], default="info").upper()
 LOG_FORMAT: str = env.str("LOG_FORMAT", default="json" if ENVIRONMENT == "production" else "line")
 LOGGING_CONFIG = None  # Django's own would load its error pages and the sending of mail, which nobody asked for
 LOGGING = {
@@ -407,9 +407,13 @@ LOGGING = {
     "disable_existing_loggers": False,
     "formatters": {"line": {"()": "agentsite.logs.LineFormatter"}, "json": {"()": "agentsite.logs.JsonFormatter"}},
     "handlers": {
-        "stderr": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT if LOG_FORMAT == "json" else "line"}
+        "lines": {
+            "class": "logging.StreamHandler",
+            "stream": logs.stream_of(LOG_FORMAT),
+            "formatter": LOG_FORMAT if LOG_FORMAT == "json" else "line",
+        }
     },
-    "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
+    "root": {"handlers": ["lines"], "level": logs.LEVELS[LOG_LEVEL]},
     "loggers": {
         "celery": {"level": "WARNING"},
         "kombu": {"level": "WARNING"},

@@ -22,7 +22,7 @@ import uvloop
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError
 
-from graphs_app import failpoints, garbage, time_limits
+from graphs_app import failpoints, garbage, process_log, time_limits
 from graphs_app.definitions import LoadedGraph
 from graphs_app.ending import Ending, hand_over
 from graphs_app.engine import loop as engine
@@ -45,6 +45,7 @@ from graphs_app.slots import Slots
 from graphs_app.streams import TextStreams
 from graphs_app.under_way import Active, Work
 from graphs_app.upkeep import say_goodbye, with_fresh_connection
+from sessions_app import log_context
 
 logger = logging.getLogger(__name__)
 
@@ -175,7 +176,22 @@ class Worker:
         root: UUID | None = None,
     ) -> RunEnded | None:
         """Executes a claimed run until it ends or pauses; None when it did neither here."""
-        control = control or Control()
+        with log_context.bound(**process_log.belonging(run, graph)):
+            ended = await self._execute(run, graph, history, consumption, control or Control(), depth, root)
+            if ended is not None and depth == 0:
+                process_log.tell_end(run, graph, ended)
+        return ended
+
+    async def _execute(
+        self,
+        run: Run,
+        graph: LoadedGraph,
+        history: History,
+        consumption: Consumption,
+        control: Control,
+        depth: int,
+        root: UUID | None,
+    ) -> RunEnded | None:
         streams = TextStreams(self.loop, self._upkeep, run)
         active = self._enter(run, graph, history, control, streams, root or run.pk)
         try:

@@ -327,7 +327,8 @@ def abandoned_among(run_ids: Iterable[UUID]) -> set[UUID]:
     return set(expired.values_list("pk", flat=True))
 
 
-def expired_lease_ids(*, limit: int) -> Sequence[UUID]:
-    """Runs whose worker has not renewed its lease in time."""
+def expired_leases(*, limit: int) -> Sequence[tuple[UUID, str, datetime, int]]:
+    """Runs whose worker has not renewed its lease in time: whose it was, until when, and how far the run was."""
     expired = Run.objects.filter(status=RunStatus.RUNNING, lease_until__lt=Now(), parent__isnull=True)
-    return list(expired.order_by("lease_until").values_list("pk", flat=True)[:limit])
+    fields = ("pk", "lease_owner", "lease_until", "checkpoints")
+    return list(expired.order_by("lease_until").values_list(*fields)[:limit])

@@ -2,12 +2,18 @@
 
 import json
 import logging
+import os
+import subprocess
+import sys
 
 import pytest
 from django.test import Client
 
 from agentsite import logs
+from sessions_app import log_context
 from sessions_app.services import auth
+from tests.agentsite.fuzz import Person
+from tests.servers.site import StartSite
 
 
 def record(message: str = "done in %d steps", *arguments: object, **extra: object) -> logging.LogRecord:
@@ -74,3 +80,78 @@ def test_what_happens_in_a_request_carries_its_id() -> None:
         assert json.loads(logs.JsonFormatter().format(record()))["context"] == {"request_id": "order-66-of-ours"}
     finally:
         logs.request_id.reset(token)
+
+
+def test_a_json_line_has_what_it_belongs_to_in_places_of_their_own() -> None:
+    with log_context.bound(task_id="t-1", session_id="s-1", agent_name="refine_code", user_id="u-1", request_id=""):
+        line = json.loads(logs.JsonFormatter().format(record(duration_ms=12, success=True)))
+    assert (line["task_id"], line["session_id"], line["agent_name"]) == ("t-1", "s-1", "refine_code")
+    assert line["context"] | {"executionId": "t-1", "agentId": "refine_code", "userId": "u-1"} == line["context"]
+    assert line["metadata"] == {"durationMs": 12, "success": True}
+    assert line["traceId"] == "t-1"
+    assert "request_id" not in line
+
+
+def test_an_answer_is_told_with_its_endpoint_its_status_and_its_session(
+    client: Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    session = "01a2254c-85a1-7330-9d3a-d4d4bff86432"
+    with caplog.at_level(logging.INFO, logger="agentsite.request"):
+        client.get(f"/v1/sessions/{session}", headers={"X-Request-ID": "order-66-of-ours"})
+    [made] = [one for one in caplog.records if one.name == "agentsite.request"]
+    line = json.loads(logs.JsonFormatter().format(made))
+    assert (line["endpoint"], line["status_code"], line["session_id"]) == (
+        "v1/sessions/<uuid:session_id>", 401, session,
+    )  # fmt: skip
+    assert line["metadata"]["success"] is False
+
+
+@pytest.mark.parametrize(("level", "name"), [(5, "TRACE"), (30, "WARN"), (40, "ERROR"), (50, "FATAL")])
+def test_levels_have_the_names_that_settings_have(level: int, name: str) -> None:
+    made = record()
+    made.levelno, made.levelname = level, logging.getLevelName(level)
+    assert json.loads(logs.JsonFormatter().format(made))["level"] == name
+
+
+@pytest.mark.parametrize("given", ["TRACE", "trace", "info", "Warn", "FATAL"])
+def test_a_level_may_be_written_in_either_case(given: str) -> None:
+    assert started(LOG_LEVEL=given).returncode == 0
+
+
+def test_a_level_that_is_none_is_refused_with_those_that_are() -> None:
+    refused = started(LOG_LEVEL="loud")
+    assert refused.returncode != 0
+    assert "LOG_LEVEL='loud' has to be one of trace, debug, info" in refused.stderr
+
+
+def test_json_of_the_site_and_of_workers_goes_to_stdout_and_that_of_commands_does_not() -> None:
+    assert logs.goes_to_stdout(["manage.py", "serve"])
+    assert logs.goes_to_stdout(["-m", "celery", "-A", "agentsite", "worker"])
+    assert not logs.goes_to_stdout(["manage.py", "refine", "serve.py"])
+
+
+def started(**environment: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, "manage.py", "diffsettings"],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("form", ["embedded", "scaled"])
+def test_a_run_that_ended_is_a_line_of_json_in_the_log_of_its_worker(start_site: StartSite, form: str) -> None:
+    site = start_site(scaled=form == "scaled", environment={"LOG_FORMAT": "json"})
+    guest = Person(site)
+    guest.token = guest.call("POST", "/v1/auth/guest", {})["access"]
+    session = guest.call("POST", "/v1/sessions", {"text": "x = 1\n"})["id"]
+    state = {"code": "def add(a, b):\n    return a+b\n"}
+    run = guest.call("POST", "/v1/runs", {"graph": "code_review", "session": session, "initial_state": state})["id"]
+    guest.wait_for(f"/v1/runs/{run}", until={"completed", "failed"})
+    log = site.log("worker" if form == "scaled" else "web")
+    lines = [json.loads(line) for line in log.splitlines() if line.startswith("{")]
+    [line] = [one for one in lines if one["logger"] == "graphs_app.process_log"]
+    assert (line["task_id"], line["session_id"], line["agent_name"]) == (run, session, "code_review")
+    assert set(line["metadata"]) == {"durationMs", "success"}
