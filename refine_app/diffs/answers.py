@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from refine_app.diffs.alignment import Match, align
+from refine_app.diffs.blocks import blocks_of, is_bare, is_surely_closed
 from refine_app.diffs.edit_forms import apply_edits, form_of, headless_diff
 from refine_app.diffs.errors import (
     AmbiguousAnswer,
@@ -20,9 +21,9 @@ from refine_app.diffs.errors import (
     EmptyAnswer,
     RefusedAnswer,
 )
-from refine_app.diffs.fences import MARKDOWN, Fence, holds_fences, read_fences, read_outer_fence
+from refine_app.diffs.fences import Fence
 from refine_app.diffs.lines import line_ending, number_lines, split_lines
-from refine_app.diffs.outline import PLACEHOLDER, Outline, asks_for_less, losses
+from refine_app.diffs.outline import PLACEHOLDER, Outline, asks_for_less, defined, losses
 from refine_app.diffs.parts import Block, is_part, merge_parts
 from refine_app.diffs.thoughts import without_thoughts
 from sessions_app.plurals import counted
@@ -37,7 +38,9 @@ _ELISION = re.compile(
     r"^\s*+(#|//|/\*|<!--|--)?\s*+(\.\.\.|…)\s*"
     r"(\(?(the )?(rest|remaining|existing|previous|unchanged|other|same|omitted|more)\b.*)"
     r"|^\s*+(#|//|/\*|<!--|--)\s*+\(?(the )?(rest|remainder) of (the|your) (code|file|class|function)\b.*"
-    r"|^\s*+(#|//|/\*|<!--|--)\s*+\(?(existing|unchanged|same) code\b.*",
+    r"|^\s*+(#|//|/\*|<!--|--)\s*+\(?(existing|unchanged|same) code\b.*"
+    r"|^\s*+[\[(<](the )?(rest|remain(ing|der)|snip|unchanged|existing|previous|same as|truncated|omitted)\b"
+    r"[^\])>\n]*+[\])>]\s*+$|^\s*+(\[\.\.\.\]|\(\.\.\.\)|<\.\.\.>|\[…\])\s*+$",
     re.IGNORECASE,
 )
 """The plainest remarks that stand for lines. Others are known by what they stand in the place of."""
@@ -99,12 +102,15 @@ def read_answer(answer: str, *, base: str, languages: Sequence[str] = (), cut_of
     text = without_thoughts(clean(answer).removeprefix(BYTE_ORDER_MARK), base).strip("\n")
     if not text.strip():
         raise EmptyAnswer("The answer is empty; give the whole new text in one fenced block.", answer)
-    fences = [] if _is_bare(text, base) else _fences_of(text, base, languages)
+    fences = [] if is_bare(text, _plain(base)) else blocks_of(text, base, languages)
     if not fences:
         return _without_fence(text, base, cut_off, answer)
     if not fences[-1].closed:
         raise CutOffAnswer("The answer ends in the middle of its code block; give all of it, or a diff.", answer)
-    if cut_off and (_may_hold_fences(base, languages) or not text.split("\n", fences[-1].last_line + 1)[-1].strip()):
+    if cut_off and (
+        not is_surely_closed(fences[-1], text, base, languages)
+        or not text.split("\n", fences[-1].last_line + 1)[-1].strip()
+    ):
         raise CutOffAnswer("The answer was cut off at its token limit; give all of it, or a diff.", answer)
     summary = _summary(text, fences)
     edits = [(fence.code, form) for fence in fences if (form := _form_in(fence, base, languages)) is not None]
@@ -137,18 +143,19 @@ def _chosen(reading: Reading, outlines: Mapping[str, Outline | None], instructio
     for text in reading.texts:
         _refuse_plain_elisions(text, reading.base, reading.answer)
     known = [(text, outlines.get(text)) for text in dict.fromkeys(reading.texts)]
-    before = outlines.get(reading.plain_base)
+    before = defined(outlines.get(reading.plain_base) or ())
     if not before or any(outline is None for _, outline in known):
         return _by_length(reading)
     base = Block(reading.plain_base, before)
-    blocks = [Block(text, outline or ()) for text, outline in known]
+    blocks = [Block(text, defined(outline or ())) for text, outline in known]
     whole = [block for block in blocks if _is_whole(block, base, instruction)]
     if len(whole) > 1:
         whole = [block for block in whole if not _is_same(block.text, reading.plain_base)]
     if len(whole) == 1:
         return _answer(reading, whole[0].text)
     if whole or len(blocks) == 1:
-        if not whole and is_part(blocks[0], base):
+        # Outside of a fence, a part and a whole that was cut off look the same.
+        if not whole and is_part(blocks[0], base) and not reading.bare:
             merged = merge_parts(blocks, base, reading.answer)
             return Answer(conform(merged, reading.base), reading.summary, "parts")
         if not whole:
@@ -250,49 +257,6 @@ def apply_diff(diff: str, base: str) -> str:
 
 def _plain(base: str) -> str:
     return base.removeprefix(BYTE_ORDER_MARK)
-
-
-def _fences_of(text: str, base: str, languages: Sequence[str]) -> list[Fence]:
-    """An answer's blocks; of a document that holds fences itself, the outer one."""
-    fences = read_fences(text)
-    if len(fences) < 2 and all(fence.closed for fence in fences):
-        return fences
-    first = fences[0].info.lower()
-    may_hold = first in MARKDOWN or first in languages or not first
-    if not (may_hold and _may_hold_fences(base, languages)):
-        return fences
-    if sum(fence.info.lower() in (*MARKDOWN, *languages) for fence in fences) > 1 and first not in MARKDOWN:
-        return fences
-    outer = read_outer_fence(text)
-    if outer is not None:
-        return [outer]
-    if all(fence.closed and fence.info.lower() in MARKDOWN for fence in fences):
-        return fences
-    raise AmbiguousAnswer(
-        "It is not certain where the document ends, because it holds fences itself; put it in a fence that is longer "
-        "than any of its own.",
-        text,
-    )
-
-
-def _is_bare(text: str, base: str) -> bool:
-    """Whether a text that holds fences is a document that does: what is around its fences is the base's."""
-    if not holds_fences(base):
-        return False
-    around = _around(base, read_fences(base))
-    kept = around & _around(text, read_fences(text))
-    return bool(around) and len(kept) * 2 > len(around)
-
-
-def _around(text: str, fences: Sequence[Fence]) -> set[str]:
-    """The longer lines that stand in no fence."""
-    inside = {at for fence in fences for at in range(fence.first_line, fence.last_line + 1)}
-    lines = (line.strip() for at, line in enumerate(text.split("\n")) if at not in inside)
-    return {line for line in lines if len(line) > 3}
-
-
-def _may_hold_fences(base: str, languages: Sequence[str]) -> bool:
-    return any(language in MARKDOWN for language in languages) or holds_fences(base)
 
 
 def _form_in(fence: Fence, base: str, languages: Sequence[str]) -> Literal["diff", "search_replace", "patch"] | None:

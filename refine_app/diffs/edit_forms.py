@@ -61,6 +61,12 @@ def is_of_form(line: str) -> bool:
     return any(marks.match(line) for marks in (_SEARCH, _PATCH_BEGIN, _DIFF_LINE))
 
 
+def begins_with_edits(text: str) -> bool:
+    """Whether edits stand there from the first line on, without a fence around them."""
+    head = text.split("\n", 1)[0]
+    return any(pattern.match(head) for pattern in (_SEARCH, _PATCH_BEGIN)) or _DIFF_START.match(text) is not None
+
+
 def apply_edits(code: str, form: Form, base: str) -> str:
     """The base after the edits. Raises DiffDoesNotApply; all of them are applied, or none."""
     lines = [line.removesuffix("\n").removesuffix("\r") for line in split_lines(base)]

@@ -1,6 +1,7 @@
 """Fenced code blocks in Markdown, whole or as they stream in."""
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from refine_app.diffs.thoughts import ThoughtReader
@@ -58,9 +59,9 @@ def fence_for(code: str) -> str:
     return "`" * (longest + 1)
 
 
-def holds_fences(text: str) -> bool:
-    """Whether a line of the text is a fence."""
-    return any(_FENCE.match(line) for line in text.split("\n") if line.lstrip()[:3] in ("```", "~~~"))
+def holds_fences(text: str, marks: Collection[str] = ("```", "~~~")) -> bool:
+    """Whether a line of the text is a fence of these marks."""
+    return any(_FENCE.match(line) for line in text.split("\n") if line.lstrip()[:3] in marks)
 
 
 class FenceReader:

@@ -45,16 +45,18 @@ class Definition:
 
 
 Outline = Sequence[Definition]
+IMPORT = "import"
+"""The kind of what takes names from elsewhere. It belongs to an outline, and no part is known by it."""
 BY_CONTENT = ("instruction", "cell")
 """Kinds of definitions that have no name but what they say: one that was changed is one that is new."""
 HOLLOW = 5
 """A body of so many lines of code is one that can be lost."""
 PLACEHOLDER = re.compile(
-    r"^\s*(#|//|/\*|\*|<!--|--(?!-)|;|%|\{/\*|\(\*|REM\b|\.\.\.|…|\[\.\.\.\]|<snip|\(\.\.\."
+    r"^\s*(#(?!(?:include|define|pragma|ifdef|ifndef|undef|elif|endif|error)\b)|//|/\*|\*|<!--|--(?!-)|;|%|\{/\*|\(\*|REM\b|\.\.\.|…|\[\.\.\.\]|<snip|\(\.\.\."
     r"|(pass|todo!\(\)|unimplemented!\(\)|raise NotImplementedError\b.*);?\s*((#|//).*)?$)",
     re.IGNORECASE,
 )
-"""A line that says something about code and is none: a comment, an ellipsis, a stand-in."""
+"""A line that says something about code and is none: a comment, an ellipsis, a stand-in. C's # begins code."""
 
 _WORD = r"[\w.$-]{1,200}"
 _KEY = r"([^\s#:'\"\[{&*!|>%@-][^:#\n]{0,120}):(?:\s|$)"
@@ -144,6 +146,11 @@ _SHAPES = {
 """Losses that are no definitions, by their kinds."""
 
 
+def defined(outline: Outline) -> list[Definition]:
+    """An outline without what it only imports."""
+    return [one for one in outline if one.kind != IMPORT]
+
+
 @dataclass(frozen=True, slots=True)
 class Loss:
     """A definition that a new text lacks, or lines that are none."""
@@ -165,6 +172,7 @@ def losses(
 
     What was moved, renamed (another name, much the same body) or asked for by name is none of it.
     """
+    before, after = defined(before), defined(after)
     kept = Counter(definition.simple_name for definition in after)
     gone: list[Definition] = []
     for definition in before:
@@ -189,7 +197,7 @@ def hollowed(old: str, new: str, before: Outline, after: Outline, *, limit: int 
     for definition in after:
         places.setdefault(definition.simple_name, []).append(definition)
     found = []
-    for definition in before:
+    for definition in defined(before):
         twins = places.get(definition.simple_name, ())
         if len(twins) != 1:
             continue

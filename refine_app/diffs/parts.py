@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from refine_app.diffs.errors import AmbiguousAnswer
 from refine_app.diffs.outline import BY_CONTENT, PLACEHOLDER, Definition, Outline
-from refine_app.diffs.shortened import is_cut_short, without_blank_end
+from refine_app.diffs.shortened import is_cut_short, is_like, without_blank_end
 
 _IMPORT = re.compile(
     r"^\s*(import\b|from\b.{1,200}\bimport\b|use\b|#include\b|package\b|using\b|const .{1,200}require\()"
@@ -58,6 +58,7 @@ def merge_parts(blocks: Sequence[Block], base: Block, answer: str) -> str:
     lines = base.lines
     places: list[_Place] = []
     for block in blocks:
+        _refuse_stray_ends(block, base, answer)
         places += _places_of(block, base, answer)
     by_start: dict[tuple[int, int], _Place] = {}
     for place in places:
@@ -77,6 +78,27 @@ def merge_parts(blocks: Sequence[Block], base: Block, answer: str) -> str:
     for place in sorted(by_start.values(), key=lambda one: (one.start, one.end), reverse=True):
         lines[place.start : place.end] = place.lines
     return "".join(f"{line}\n" for line in lines)
+
+
+def _refuse_stray_ends(block: Block, base: Block, answer: str) -> None:
+    """New lines at the end of a definition behind which the block skips one stand for what it skips."""
+    order = [one.simple_name for one in base.top]
+    for at, one in enumerate(block.top):
+        if order.count(one.simple_name) != 1 or order.index(one.simple_name) + 1 == len(order):
+            continue
+        next_one = order[order.index(one.simple_name) + 1]
+        given = block.top[at + 1].simple_name if at + 1 < len(block.top) else ""
+        # A part that ends may end with something new; a text that goes on, or that began with the base, left lines out.
+        if given == next_one or not (given or (at and block.top[0].simple_name == order[0])):
+            continue
+        old = base.top[order.index(one.simple_name)]
+        last = without_blank_end(_lines_of(one, block))[-1]
+        if not any(is_like(line, last) for line in base.lines[old.start : old.end]):
+            raise AmbiguousAnswer(
+                f"The answer leaves {next_one!r} out and has {last.strip()[:80]!r} in its place; give the whole "
+                "new text in one fenced block.",
+                answer,
+            )
 
 
 def _places_of(block: Block, base: Block, answer: str) -> list[_Place]:

@@ -4,7 +4,8 @@ from typing import Any
 
 from tree_sitter import Node, Tree
 
-from refine_app.diffs.outline import MAX_DEFINITIONS, Definition
+from refine_app.diffs.imports import names_in
+from refine_app.diffs.outline import IMPORT, MAX_DEFINITIONS, MAX_NAME, Definition
 from refine_app.tools.functions import text_of
 
 MAX_DEPTH = 12
@@ -76,6 +77,8 @@ WRAPPERS = frozenset({"decorated_definition", "export_statement", "template_decl
                       "variable_declaration", "type_declaration", "const_declaration", "var_declaration",
                       "expression_statement"})  # fmt: skip
 """A definition's lines are those of what is wrapped around it alone."""
+IMPORTS = frozenset({"import_statement", "import_from_statement", "future_import_statement", "import_spec",
+                     "import_declaration", "use_declaration", "preproc_include", "using_declaration"})  # fmt: skip
 UNNAMED = frozenset({"arrow_function", "function_expression", "generator_function", "lambda_expression", "lambda"})
 """Functions without a name; what they define is theirs alone."""
 DEPTHS = {"json": 2, "css": 2, "bash": 1}
@@ -103,6 +106,8 @@ def find_definitions(tree: Tree, language: str) -> list[dict[str, Any]]:
 def _definition(node: Node, named: dict[str, str], owner: str, depth: int, language: str) -> Definition | None:
     kind = named.get(node.type)
     name = ""
+    if node.type in IMPORTS and not (language == "go" and node.type == "import_declaration"):
+        return _import(node, depth)
     if kind == "variable" and node.type != "var_spec" and not _is_at_top(node):
         return None
     if kind is not None:
@@ -116,6 +121,12 @@ def _definition(node: Node, named: dict[str, str], owner: str, depth: int, langu
     outer = _wrapped(node)
     end = outer.end_point[0] + (outer.end_point[1] > 0)
     return Definition(f"{owner}.{name}" if owner else name, kind, outer.start_point[0], end, depth, name)
+
+
+def _import(node: Node, depth: int) -> Definition:
+    statement = " ".join((node.text or b"")[:4_000].decode("utf-8", "replace").split())
+    start, end = node.start_point[0], node.end_point[0] + (node.end_point[1] > 0)
+    return Definition(statement[:MAX_NAME], IMPORT, start, end, depth, " ".join(names_in(statement)))
 
 
 def _wrapped(node: Node) -> Node:

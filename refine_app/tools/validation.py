@@ -8,7 +8,9 @@ from typing import Any
 
 from graphs_app.engine.checkpoint import Json
 from graphs_app.engine.registry import ToolContext
-from refine_app.diffs.outline import Outline, asks_for_less, hollowed, in_words, losses
+from refine_app.diffs.directives import lost_directives
+from refine_app.diffs.imports import lost_imports
+from refine_app.diffs.outline import Outline, asks_for_less, defined, hollowed, in_words, losses
 from refine_app.diffs.shortened import lost_lines
 from refine_app.tools.analysis import Analysis, structure_of
 from refine_app.tools.checks import Check, checked, places
@@ -122,19 +124,24 @@ def _check_definitions(
 ) -> Check:
     """What the old text defines and nobody asked to take away is still there, and so is its end."""
     before, after = outlines
-    plain_old, plain_new = old.replace("\r\n", "\n"), new.replace("\r\n", "\n")
+    plain_old, plain_new = (text.removeprefix("\ufeff").replace("\r\n", "\n") for text in (old, new))
     lost = []
     if before is not None and after is not None:
         lost += losses(plain_old, plain_new, before, after, instruction=instruction)
         lost += hollowed(plain_old, plain_new, before, after)
+        if "import" not in instruction.lower():
+            lost += lost_imports(plain_new, before, after)
     if not lost and not asks_for_less(instruction):
         lost += lost_lines(plain_old, plain_new, is_outlined=bool(before) and language in LANGUAGES)
+        lost += lost_directives(plain_old, plain_new)
     if lost:
         detail = f"the new text lacks {in_words(lost)}, though the instruction does not ask to take that away"
         return checked(DEFINITIONS, "failed", detail) | {"losses": [asdict(loss) for loss in lost]}
     if before is None or after is None:
         return checked(DEFINITIONS, "skipped", "nothing was checked: what such a text defines cannot be told")
-    return checked(DEFINITIONS, "passed", f"{len(before)} before, {len(after)} now, none of them lost")
+    return checked(
+        DEFINITIONS, "passed", f"{len(defined(before))} before, {len(defined(after))} now, none of them lost"
+    )
 
 
 def _check_syntax(before: Analysis, after: Analysis) -> Check:

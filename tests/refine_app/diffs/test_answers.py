@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from refine_app.diffs.answers import MAX_ANSWER, conform, parse_answer
 from refine_app.diffs.errors import (
+    AmbiguousAnswer,
     AnswerError,
     AnswerTooLong,
     CutOffAnswer,
@@ -17,6 +18,7 @@ from refine_app.diffs.errors import (
     RefusedAnswer,
 )
 from refine_app.diffs.fences import LiveFence, fence_for, read_fences
+from refine_app.diffs.outline import Outline, outline_by_lines
 from refine_app.diffs.thoughts import without_thoughts
 from refine_app.diffs.unified import make_diff
 
@@ -153,3 +155,53 @@ def test_a_streamed_block_reads_the_same_as_a_whole_one(cuts: list[int]) -> None
         at += cut
     assert streamed == BASE
     assert [fence.code for fence in read_fences(without_thoughts(answer))] == [BASE, "more\n"]
+
+
+README = "# Site\n\nWhat it is.\n\n## Install\n```sh\nmake run\n```\n\n## Use\n\nOpen it.\n"
+
+
+def test_a_block_behind_an_outer_fence_is_not_dropped() -> None:
+    answer = "````markdown\n## Install\n```sh\nmake run\n```\n````\n\nand\n\n```markdown\nWhat it does.\n```\n"
+    assert [fence.info for fence in read_fences(answer)] == ["markdown", "markdown"]
+    with pytest.raises(AmbiguousAnswer):
+        parse_answer(answer, base=README, languages=("markdown",), outline_of=markdown_outline)
+
+
+def test_a_patch_without_a_fence_may_hold_one() -> None:
+    patch = (
+        "*** Begin Patch\n*** Update File: README.md\n@@\n ## Install\n ```sh\n-make run\n+make serve\n*** End Patch\n"
+    )
+    parsed = parse_answer(patch, base=README, languages=("markdown",))
+    assert parsed.new_text == README.replace("make run", "make serve")
+
+
+@pytest.mark.parametrize("mark", ["````", "~~~"])
+def test_a_document_with_fences_in_a_fence_of_its_own_is_whole_though_the_words_behind_are_cut(mark: str) -> None:
+    base = f"/** Use:\n```\n{BASE}```\n*/\nrun()\n"
+    new = base.replace("run()", "walk()")
+    answer = f"{mark}js\n{new}{mark}\n\nI changed on"
+    assert parse_answer(answer, base=base, languages=("js",), cut_off=True).new_text == new
+    with pytest.raises(CutOffAnswer):
+        parse_answer(answer.replace(mark, "```"), base=base, languages=("js",), cut_off=True)
+
+
+def test_a_bare_document_with_underlines_that_look_like_fences_is_whole() -> None:
+    base = f'\ufeff"""\n    site\n    ~~~~~\n"""\n{BASE}'
+    new = base.replace("hello", "good day")
+    assert parse_answer(new.removeprefix("\ufeff"), base=base, languages=PYTHON).new_text == new
+
+
+def test_words_in_place_of_a_section_are_refused() -> None:
+    answer = README.replace("## Install\n```sh\nmake run\n```\n", "etc.\n").replace("What it is", "What it does")
+    with pytest.raises(AmbiguousAnswer, match=r"leaves '## Install' out and has 'etc\.' in its place"):
+        parse_answer(f"```markdown\n{answer}```", base=README, languages=("markdown",), outline_of=markdown_outline)
+
+
+def test_a_part_without_a_fence_is_not_told_from_a_text_that_was_cut_off() -> None:
+    begun = README[: README.index("## Use")].replace("What it is", "What it does")
+    with pytest.raises(AnswerError):
+        parse_answer(begun, base=README, languages=("markdown",), outline_of=markdown_outline)
+
+
+def markdown_outline(text: str) -> Outline | None:
+    return outline_by_lines(text, "markdown")
