@@ -42,6 +42,7 @@ from graphs_app.services import claims
 from graphs_app.services.blocked import leave_runs
 from graphs_app.services.claiming import Claiming
 from graphs_app.slots import Slots
+from graphs_app.stop_bell import StopBell
 from graphs_app.streams import TextStreams
 from graphs_app.under_way import Active, Work
 from graphs_app.upkeep import say_goodbye, with_fresh_connection
@@ -351,6 +352,8 @@ class Worker:
 
 _current: Worker | None = None
 _lock = threading.Lock()
+_stopping = threading.Lock()
+"""Held while a worker is drained: who asks for the same meanwhile waits until it is done."""
 
 
 def current() -> Worker:
@@ -360,6 +363,7 @@ def current() -> Worker:
         if _current is None or not _current._thread.is_alive():
             garbage.collect_less_often()
             _current = Worker()
+            _bell.listen()
         return _current
 
 
@@ -368,39 +372,35 @@ def known() -> Worker | None:
     return _current
 
 
-_ending = threading.Event()
-_draining: threading.Thread | None = None
-
-
 def begin_stop() -> None:
-    """Starts to drain this process's worker and returns; for signal handlers, which must not wait.
+    """Starts to drain this process's worker and returns; for signal handlers, which must neither wait nor lock.
 
     The process takes no runs from then on: a task that Celery had fetched before must not make a worker again.
     """
-    global _draining
-    _ending.set()
-    if _current is not None and not _current.is_draining:
-        _current.is_draining = True
-        _draining = threading.Thread(target=stop, name="drain")
-        _draining.start()
+    _bell.ring()
+    if (worker := _current) is not None:
+        worker.is_draining = True
 
 
 def finish_stop() -> None:
     """Waits until what begin_stop() began is done: after its main thread's end a process starts no work any more."""
     begin_stop()
-    if _draining is not None:
-        _draining.join()
+    stop()
 
 
 def is_ending() -> bool:
     """Whether this process was told to stop."""
-    return _ending.is_set()
+    return _bell.is_rung
 
 
 def stop(grace_s: float | None = None) -> None:
     """Drains this process's worker, if there is one; the next current() makes a new one."""
     global _current
-    with _lock:
-        worker, _current = _current, None
-    if worker is not None:
-        worker.drain(grace_s)
+    with _stopping:
+        with _lock:
+            worker, _current = _current, None
+        if worker is not None:
+            worker.drain(grace_s)
+
+
+_bell = StopBell(stop)
