@@ -1,12 +1,14 @@
 """What differs between two texts, as hunks of a unified diff: what a restore would do, and what somebody has done."""
 
-import difflib
 import io
 from dataclasses import dataclass
+
+from sessions_app.bounded_matcher import BoundedMatcher
 
 CONTEXT = 3
 COMPARED = 4_000_000
 """Beyond this product of line counts frequent lines are not matched, which costs quality and saves minutes."""
+STEPS = 10_000_000
 NO_NEWLINE = "\\ No newline at end of file\n"
 
 
@@ -29,7 +31,7 @@ class Hunk:
 def hunks_between(old: str, new: str) -> list[Hunk]:
     """The hunks that lead from one text to another, with three lines around each."""
     before, after = _lines(old), _lines(new)
-    matcher = difflib.SequenceMatcher(None, before, after, autojunk=len(before) * len(after) > COMPARED)
+    matcher = BoundedMatcher(before, after, steps=STEPS, autojunk=len(before) * len(after) > COMPARED)
     found = []
     for n, group in enumerate(matcher.get_grouped_opcodes(CONTEXT), start=1):
         text = io.StringIO()  # a list of half a million lines would take thirty times their length

@@ -9,8 +9,9 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
-from difflib import SequenceMatcher
 from typing import Any
+
+from sessions_app.bounded_matcher import BoundedMatcher
 
 MAX_DEFINITIONS = 20_000
 MAX_NAME = 200
@@ -245,7 +246,7 @@ def _body(definition: Definition, lines: Sequence[str]) -> str:
 
 
 def _alike(one: str, other: str) -> bool:
-    matcher = SequenceMatcher(None, one, other, autojunk=False)
+    matcher = BoundedMatcher(one, other)
     return matcher.real_quick_ratio() > ALIKE and matcher.quick_ratio() > ALIKE and matcher.ratio() > ALIKE
 
 

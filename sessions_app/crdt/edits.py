@@ -5,9 +5,10 @@ changed block again. A line's end is an edit of its own: what somebody types mea
 or ends inside a pair of carriage return and line feed: a half that comes alone could be parted from the other.
 """
 
-import difflib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+
+from sessions_app.bounded_matcher import BoundedMatcher
 
 COMPARED = 4_000_000
 """Up to this product of line counts lines are compared; beyond it the changed middle is replaced as one."""
@@ -15,7 +16,7 @@ COMPARED = 4_000_000
 EDITS = 2_000
 """Where there are more, neighbours become one: a document takes a time for each that grows with its length."""
 
-LINE_ENDS = ("\r\n", "\n", "\r")
+LINE_ENDS = ("\n", "\r")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +62,12 @@ def _differences(old: str, new: str) -> Iterator[_Span]:
     old_lines = old[start:old_end].splitlines(keepends=True)
     new_lines = new[start:new_end].splitlines(keepends=True)
     old_at = new_at = start
-    for tag, i, j, k, m in _opcodes([_bare(line) for line in old_lines], [_bare(line) for line in new_lines]):
+    bare_old, bare_new = _bare(old[start:old_end], old_lines), _bare(new[start:new_end], new_lines)
+    for tag, i, j, k, m in _opcodes(bare_old, bare_new):
         if tag == "equal" or (tag == "replace" and j - i == m - k):
             for was, is_now in zip(old_lines[i:j], new_lines[k:m], strict=True):
-                yield from _in_line(was, is_now, old_at, new_at)
+                if was != is_now:
+                    yield from _in_line(was, is_now, old_at, new_at)
                 old_at += len(was)
                 new_at += len(is_now)
         else:
@@ -84,7 +87,7 @@ def _opcodes(old: list[str], new: list[str]) -> Iterable[tuple[str, int, int, in
     if (old_end - start) * (new_end - start) > COMPARED:
         yield "change", start, old_end, start, new_end
     else:
-        matcher = difflib.SequenceMatcher(None, old[start:old_end], new[start:new_end], autojunk=False)
+        matcher = BoundedMatcher(old[start:old_end], new[start:new_end])
         for tag, i, j, k, m in matcher.get_opcodes():
             yield tag, start + i, start + j, start + k, start + m
     if end:
@@ -96,20 +99,21 @@ def _common_lines(one: list[str], other: list[str]) -> int:
 
 
 def _line_end(line: str) -> str:
-    return next((end for end in LINE_ENDS if line.endswith(end)), "")
+    if line.endswith("\r\n"):
+        return "\r\n"
+    return line[-1:] if line[-1:] in LINE_ENDS else ""
 
 
-def _bare(line: str) -> str:
-    """The line as it is compared: with any end, or with none."""
-    end = _line_end(line)
-    return f"{line.removesuffix(end)}\n" if end else line
+def _bare(text: str, lines: list[str]) -> list[str]:
+    """The lines as they are compared, whatever their ends are; all at once, for a text may have a million."""
+    return text.replace("\r\n", "\n").replace("\r", "\n").splitlines(keepends=True) if "\r" in text else lines
 
 
 def _in_line(old: str, new: str, old_at: int, new_at: int) -> Iterator[_Span]:
-    if old == new:
-        return
     old_end, new_end = _line_end(old), _line_end(new)
-    yield from _in_block(old.removesuffix(old_end), new.removesuffix(new_end), old_at, new_at)
+    old_text, new_text = old.removesuffix(old_end), new.removesuffix(new_end)
+    if old_text != new_text:
+        yield from _in_block(old_text, new_text, old_at, new_at)
     if old_end != new_end:
         old_at, new_at = old_at + len(old), new_at + len(new)
         yield _Span(old_at - len(old_end), old_at, new_at - len(new_end), new_at)

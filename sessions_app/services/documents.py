@@ -9,7 +9,9 @@ Rows are locked in one order: session, then document. A caller that holds other 
 
 import os
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -24,6 +26,7 @@ from sessions_app import selectors, update_log
 from sessions_app.crdt import edits
 from sessions_app.crdt.kinds import TEXT
 from sessions_app.crdt.replica import Replica
+from sessions_app.crdt.store import NoSuchDocument
 from sessions_app.errors import NotFound, StaleRevision, TooLarge
 from sessions_app.events import DocumentSaved
 from sessions_app.limits import quotas
@@ -96,7 +99,9 @@ def replace_text(
         return text
 
     document = selectors.document_of(session_id)
-    return _change(document, replaced, user=user, by=str(user), origin={"kind": EDIT}, now=now or timezone.now())
+    return _change(
+        document, replaced, user=user, by=str(user), origin={"kind": EDIT}, now=now or timezone.now(), likely=text
+    )
 
 
 def change_text(
@@ -150,6 +155,7 @@ def restore(
         by=str(user),
         origin={"kind": "restore", "revision": number},
         now=now or timezone.now(),
+        likely=text,
     )
 
 
@@ -241,11 +247,20 @@ def _change(
     by: str,
     origin: dict[str, Any],
     now: datetime,
+    likely: str | None = None,
 ) -> Document:
+    """likely: what compute() will answer as long as nobody else changes anything; so nobody waits while it is compared
+    with the text as it is, which takes a while for a long one."""
+    ready = None
+    if likely is not None:
+        with suppress(NoSuchDocument):  # it has just gone, which its lock will say
+            ready = _Ready.of(document.pk, likely)
     with transaction.atomic():
         locked = lock_document(document)
         require_active(locked.session, Action.EDIT)
-        replica = update_log.build(update_log.load(locked.pk), client=_client)
+        if ready is None or (ready.number, ready.epoch) != (locked.revision, locked.epoch):
+            ready = _Ready.of(locked.pk, None)
+        replica = ready.replica
         locked.text = replica.text()
         text = compute(locked)
         if text == locked.text:
@@ -253,17 +268,42 @@ def _change(
         _check(text)
         quotas.require("document_bytes", quotas.holders_of(locked.session.created_by), adding=len(text))
         shown = origin if by == str(user) else {**origin, "by": by}
-        _append(locked, replica, text, user=user, origin=shown, now=now)
+        changes = ready.changes if text == likely else None
+        _append(locked, replica, text, user=user, origin=shown, now=now, changes=changes)
         _keep(locked, locked.revision, user=user, origin=origin, now=now)
         _tell_saved(locked, locked.revision, by=by, by_id=user.pk, origin=origin["kind"])
     return locked
 
 
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    """A document as it is stored at a number, and how it becomes another text."""
+
+    number: int
+    epoch: int
+    replica: Replica
+    changes: Sequence[edits.Edit] | None
+
+    @classmethod
+    def of(cls, document_id: UUID, text: str | None) -> "_Ready":
+        loaded = update_log.load(document_id)
+        replica = update_log.build(loaded, client=_client)
+        changes = None if text is None else edits.between(replica.text(), text)
+        return cls(loaded.number, loaded.epoch, replica, changes)
+
+
 def _append(
-    document: Document, replica: Replica, text: str, *, user: User, origin: dict[str, Any], now: datetime
+    document: Document,
+    replica: Replica,
+    text: str,
+    *,
+    user: User,
+    origin: dict[str, Any],
+    now: datetime,
+    changes: Sequence[edits.Edit] | None = None,
 ) -> None:
     """Turns the replica's text into a new one, as one update of the document, whose row is locked or new."""
-    changes = edits.between(replica.text(), text)
+    changes = edits.between(replica.text(), text) if changes is None else changes
     update = replica.edit(changes)
     if any(change.inserted for change in changes):
         size = replica.outgrows(settings.DOCUMENT_STATE_MAX_BYTES, 0)

@@ -1,10 +1,12 @@
 import pytest
+from django.db import connection
 from django.test import override_settings
 
-from sessions_app import errors, selectors
+from sessions_app import errors, selectors, update_log
+from sessions_app.crdt import edits
 from sessions_app.models import Revision, Session, SessionStatus
 from sessions_app.services import documents
-from tests.sessions_app.conftest import Cast, after
+from tests.sessions_app.conftest import Cast, after, make_cast
 
 
 def test_a_saved_text_is_a_new_revision_and_an_event(cast: Cast) -> None:
@@ -142,3 +144,26 @@ def test_restoring_is_a_new_change_with_the_old_text(cast: Cast) -> None:
     assert newest.origin == {"kind": "restore", "revision": 1}
     with pytest.raises(errors.NotFound):
         documents.restore(user=cast.ben, session_id=cast.session.pk, number=99)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("how", ["replaced", "restored"])
+def test_nobody_waits_while_a_long_text_is_compared(how: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    cast = make_cast()
+    documents.replace_text(user=cast.ana, session_id=cast.session.pk, text="two\n")
+    between, seen = edits.between, list[bool]()
+
+    def meanwhile(old: str, new: str) -> list[edits.Edit]:
+        seen.append(connection.in_atomic_block)
+        if len(seen) == 1:  # somebody who did not wait, and so is there first
+            documents.replace_text(user=cast.ben, session_id=cast.session.pk, text="between\n")
+        return between(old, new)
+
+    monkeypatch.setattr(edits, "between", meanwhile)
+    if how == "replaced":
+        documents.replace_text(user=cast.ana, session_id=cast.session.pk, text="three\n")
+    else:
+        documents.restore(user=cast.ana, session_id=cast.session.pk, number=1)
+    assert seen == [False, False, True]
+    assert (cast.document.text, cast.document.revision) == ("three\n" if how == "replaced" else "one\n", 4)
+    assert update_log.build(update_log.load(cast.document.pk)).text() == cast.document.text
