@@ -9,10 +9,14 @@ import sys
 import time
 from http.client import HTTPConnection
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.core.management import call_command
+from django.test import Client
+from drf_spectacular.generators import SchemaGenerator
 
+from agentsite import api_schema
 from tests.faults.field import wait_until
 from tests.servers.site import ROOT, Site, StartSite
 
@@ -140,6 +144,23 @@ def test_the_schema_and_its_pages_need_nothing_from_elsewhere(live_site: Site) -
 def test_the_api_s_page_is_found_where_people_look_for_it(live_site: Site, path: str) -> None:
     status, headers, _ = get(live_site, path)
     assert (status, headers["location"]) == (302, "/v1/docs")
+
+
+@pytest.mark.parametrize("kind", ["json", "yaml"])
+def test_the_schema_is_made_once(kind: str, db: None, client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(api_schema, "_kept", {})
+    monkeypatch.setattr(api_schema.ApiSchema, "written", {})
+    made, make = list[str](), SchemaGenerator.get_schema
+
+    def counted(self: SchemaGenerator, *asked: Any) -> Any:
+        made.append(kind)
+        return make(self, *asked)
+
+    monkeypatch.setattr(SchemaGenerator, "get_schema", counted)
+    answers = [client.get(f"/v1/schema?format={kind}&version={version}") for version in ("1", "2", "a%0ab")]
+    assert [answer.status_code for answer in answers] == [200, 200, 200]
+    assert len({answer.content for answer in answers}) == 1
+    assert made == [kind]
 
 
 def test_the_schema_names_every_shape_once(tmp_path: Path) -> None:

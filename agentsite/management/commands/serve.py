@@ -21,7 +21,7 @@ import uvicorn
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from agentsite import supervisor
+from agentsite import supervisor, warm
 from agentsite.bounded_http import BoundedHttp
 from agentsite.embedded import EmbeddedCelery
 from agentsite.quick_sockets import QuickSockets
@@ -70,6 +70,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, host: str, port: int, **options: Any) -> None:
         faulthandler.enable()  # should compiled code crash, the log says where
+        warm.up()
         gc.freeze()  # what is loaded by now stays; looking through all of it again would hold up every edit
         gc.set_threshold(GARBAGE_AFTER, 20, 50)
         sys.setswitchinterval(TURN_S)
