@@ -24,5 +24,5 @@ class BoundedMatcher(difflib.SequenceMatcher[str]):
     def find_longest_match(
         self, alo: int = 0, ahi: int | None = None, blo: int = 0, bhi: int | None = None
     ) -> difflib.Match:
-        self._left -= self._until[len(self.a) if ahi is None else ahi] - self._until[alo]
+        self._left -= self._until[-1 if ahi is None else ahi] - self._until[alo]
         return difflib.Match(alo, blo, 0) if self._left < 0 else super().find_longest_match(alo, ahi, blo, bhi)
