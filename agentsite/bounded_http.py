@@ -7,7 +7,7 @@ document, and is heard also by who is still sending: what comes after it is read
 import json
 from asyncio import BaseTransport, Transport
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, cast
@@ -18,6 +18,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from agentsite import metrics
 from agentsite.http import DISCARDED_AT_MOST
+from sessions_app.limits import addresses
 
 SLICE = 16 * 1024
 """Bytes that the parser is given at once: what it gathers of one header is counted after each."""
@@ -57,7 +58,7 @@ class Doors:
         self._open: Counter[str] = Counter()
 
     def enter(self, transport: BaseTransport, address: str) -> Refusal | None:
-        self._address_of[transport] = address
+        address = self._address_of[transport] = addresses.network(address)
         self._open[address] += 1
         if len(self._address_of) > settings.CONNECTIONS_MAX:
             return Refusal(503, "unavailable", f"{settings.CONNECTIONS_MAX:,} connections are open here. Try again.")
@@ -76,6 +77,26 @@ class Doors:
 
 
 DOORS = Doors()
+
+
+def end_slow_readers(connections: Iterable[Any]) -> int:
+    """Cuts off who leaves most unread when all together leave more than is held; how many. Asked once a second."""
+    open_ones = (connection for connection in connections if not connection.transport.is_closing())
+    unread = {connection: _unread(connection) for connection in open_ones}
+    over, ended = sum(unread.values()) - settings.UNREAD_MAX_BYTES, 0
+    for connection in sorted(unread, key=unread.__getitem__, reverse=True):
+        if over <= 0:
+            break
+        connection.transport.abort()
+        over -= unread[connection]
+        ended += 1
+    return ended
+
+
+def _unread(connection: Any) -> int:
+    """What waits for a client: in its connection's buffer, and of an answer that goes there piece by piece."""
+    buffered: int = connection.transport.get_write_buffer_size()
+    return buffered + (connection.unsent_bytes if isinstance(connection, BoundedHttp) else 0)
 
 
 class BoundedHttp(HttpToolsProtocol):
@@ -123,6 +144,14 @@ class BoundedHttp(HttpToolsProtocol):
     def pause_writing(self) -> None:
         self._since = self.loop.time()
         super().pause_writing()
+
+    @property
+    def unsent_bytes(self) -> int:
+        """Of an answer whose client does not read as fast as it is sent."""
+        answer = self._answering
+        if answer is None or not self.flow.write_paused or answer.response_complete:
+            return 0
+        return int(answer.expected_content_length)
 
     def overdue(self, now: float) -> None:
         """Asked once a second: ends the connection when what it waits for has taken too long."""

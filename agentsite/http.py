@@ -18,7 +18,7 @@ from django.conf import settings
 from django.core import signals
 from django.core.exceptions import RequestAborted
 from django.core.handlers.asgi import ASGIHandler, get_script_prefix
-from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.urls import set_script_prefix
 
 from sessions_app.limits import addresses
@@ -116,7 +116,9 @@ class HttpApplication(ASGIHandler):
         if isinstance(response, StreamingHttpResponse):
             response = _whole(response)
         response.close()
-        return response
+        bare = _bare(response) if isinstance(response, HttpResponse) else response
+        _take_apart(request, response)
+        return bare
 
     async def read_body(self, receive: Receive) -> io.BytesIO:
         body = io.BytesIO()  # the limit is small enough for memory
@@ -145,6 +147,24 @@ class HttpApplication(ASGIHandler):
             raise Crowded
         self.held += len(chunk)
         body.write(chunk)
+
+
+def _bare(response: HttpResponse) -> HttpResponse:
+    """The same answer without what it was made of, such as its request and its data: a client may take it slowly."""
+    bare = HttpResponse(response.content, status=response.status_code, reason=response.reason_phrase)
+    bare.headers = response.headers
+    bare.cookies = response.cookies
+    return bare
+
+
+def _take_apart(request: HttpRequest, response: HttpResponseBase) -> None:
+    """They refer to each other in circles, with all that was sent and answered: megabytes for the collector, which
+    comes seldom."""
+    context = getattr(response, "renderer_context", None) or {}
+    serializer = getattr(getattr(response, "data", None), "serializer", None)
+    for one in (serializer, context.get("view"), context.get("request"), response, request):
+        if one is not None:
+            vars(one).clear()
 
 
 def _whole(streaming: StreamingHttpResponse) -> HttpResponse:

@@ -92,6 +92,7 @@ async def _serve(session_id: str, scope: Scope, receive: Receive, send: Send) ->
             await _Pipe(room, socket, receive, expired=admission.expired).run()
         finally:
             home.leave(room, socket)
+            socket.forget()
     finally:
         await note_closed(admission.connection_id, key)
     if socket.ending is not None:

@@ -43,10 +43,10 @@ def _forwarded(headers: Iterable[tuple[bytes, bytes]]) -> str:
 
 def _counted(direct: str, forwarded: str) -> str:
     shown = forwarded.rpartition(",")[2] if settings.BEHIND_PROXY else ""
-    return _network(shown) or _network(direct) or UNKNOWN
+    return network(shown) or network(direct) or UNKNOWN
 
 
-def _network(text: str) -> str:
+def network(text: str) -> str:
     """An IPv4 address, or the /64 of one of IPv6; empty for what is neither."""
     try:
         address: IPv4Address | IPv6Address = ip_address(text.strip().partition("%")[0])

@@ -87,6 +87,7 @@ async def _serve(session_id: str, scope: Scope, receive: Receive, send: Send) ->
             await _Pipe(room, socket, receive).run()
         finally:
             home.leave(room, socket)
+            socket.forget()
     finally:
         await note_closed(admission.connection, admission.session)
     if socket.ending is not None:

@@ -1,7 +1,9 @@
 """The HTTP handler: bodies up to their limit, answers whole, threads and their connections kept."""
 
+import gc
 import json
 import threading
+import weakref
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,6 +12,10 @@ from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.test import override_settings
 from django.urls import path
 from django.views.decorators.csrf import csrf_exempt
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
 
 from agentsite.http import HttpApplication
 
@@ -32,7 +38,28 @@ def stream(request: HttpRequest) -> StreamingHttpResponse:
     return response
 
 
-urlpatterns = [path("v1/echo", echo), path("stream", stream)]
+class Held:
+    """What a view has read from the database."""
+
+    text = "x" * 100
+
+
+class HeldShape(serializers.Serializer[Any]):
+    text = serializers.CharField()
+
+
+class Answering(APIView):
+    authentication_classes = permission_classes = ()
+    held: "list[weakref.ref[Held]]" = []  # noqa: RUF012 -- for the test
+
+    def post(self, request: Request) -> Response:
+        one = Held()
+        self.held.append(weakref.ref(one))
+        assert request.data is not None
+        return Response(HeldShape(one).data)
+
+
+urlpatterns = [path("v1/echo", echo), path("stream", stream), path("v1/held", Answering.as_view())]
 
 
 @pytest.fixture
@@ -99,3 +126,14 @@ async def test_a_stream_is_sent_whole_with_its_headers_and_cookies(handler: Http
 async def test_threads_are_kept_from_request_to_request(handler: HttpApplication) -> None:
     names = {(await ask(handler, "/v1/echo", b"x"))[1][b"X-Thread"] for _ in range(6)}
     assert names <= {b"web_0", b"web_1"}
+
+
+async def test_what_was_answered_waits_for_no_collection(handler: HttpApplication) -> None:
+    gc.collect()
+    gc.disable()
+    try:
+        status, _, body = await ask(handler, "/v1/held")
+        assert (status, json.loads(body)) == (200, {"text": Held.text})
+        assert [one() for one in Answering.held] == [None]
+    finally:
+        gc.enable()

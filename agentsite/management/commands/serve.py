@@ -22,7 +22,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from agentsite import supervisor, warm
-from agentsite.bounded_http import BoundedHttp
+from agentsite.bounded_http import BoundedHttp, end_slow_readers
 from agentsite.embedded import EmbeddedCelery
 from agentsite.quick_sockets import QuickSockets
 from sessions_app import stopping
@@ -55,9 +55,11 @@ class Server(uvicorn.Server):
     async def on_tick(self, counter: int) -> bool:
         if counter % TICKS_PER_LOOK == 0:
             now = asyncio.get_running_loop().time()
-            for connection in list(self.server_state.connections):
+            connections = list(self.server_state.connections)
+            for connection in connections:
                 if isinstance(connection, BoundedHttp):
                     connection.overdue(now)
+            end_slow_readers(connections)
         return await super().on_tick(counter)
 
 
@@ -140,8 +142,10 @@ def _make_room_for_connections() -> None:
     if soft != resource.RLIM_INFINITY and soft < wanted:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
         soft = wanted
-    if soft != resource.RLIM_INFINITY:
-        settings.CONNECTIONS_MAX = min(settings.CONNECTIONS_MAX, max(soft - FILES_BESIDE, 50))
+    if soft != resource.RLIM_INFINITY and (most := max(soft - FILES_BESIDE, 50)) < settings.CONNECTIONS_MAX:
+        settings.CONNECTIONS_MAX = most
+        # Or one address alone could have them all.
+        settings.CONNECTIONS_PER_ADDRESS_MAX = min(settings.CONNECTIONS_PER_ADDRESS_MAX, most // 2)
 
 
 def _share_memory() -> None:
