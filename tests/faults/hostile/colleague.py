@@ -122,15 +122,14 @@ class Colleague:
             await asyncio.sleep(2.0)
 
     async def runs(self, ends_at: float) -> None:
-        """Runs a small graph of priority 9 again and again."""
+        """Saves a small graph and runs it at priority 9, again and again."""
         node = {"node_id": "one", "tool": "compute", "config": {"set": {"n": "1 + 1"}}}
         definition = {"v": 1, "name": "Sum", "entry_node": "one", "nodes": [node], "edges": []}
-        made = await self.call("graph", "POST", "/v1/graphs", definition)
-        if made is None:
-            return
-        graph = made["slug"]
         while time.monotonic() < ends_at:
-            body = {"graph": graph, "initial_state": {}, "priority": 9}
+            made = await self.call("graph", "POST", "/v1/graphs", definition)
+            if made is None:
+                return
+            body = {"graph": made["slug"], "initial_state": {}, "priority": 9}
             run = await self.call("start", "POST", "/v1/runs", body)
             if run is not None:
                 await self._finished("run", run["id"])
