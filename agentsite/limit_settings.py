@@ -29,7 +29,9 @@ def _rates(env: Environment, tasks_per_minute: int) -> dict[str, str]:
         "RATE_LIMIT_SESSIONS": env.rates("RATE_LIMIT_SESSIONS", default="person 60/1m, ip 300/1m, site 3000/1m"),
         "RATE_LIMIT_INVITES": env.rates("RATE_LIMIT_INVITES", default="person 60/1m, person 600/1d, ip 300/1m"),
         "RATE_LIMIT_RUNS": env.rates("RATE_LIMIT_RUNS", default="person 120/1m, ip 600/1m, site 6000/1m"),
-        "RATE_LIMIT_TASKS": env.rates("RATE_LIMIT_TASKS", default=f"person {tasks_per_minute}/1m, ip 600/1m"),
+        "RATE_LIMIT_TASKS": env.rates(
+            "RATE_LIMIT_TASKS", default=f"person {tasks_per_minute}/1m, ip {10 * tasks_per_minute}/1m"
+        ),
         "RATE_LIMIT_PROBES": env.rates("RATE_LIMIT_PROBES", default="person 30/1m, ip 300/1m"),
         "RATE_LIMIT_COMPUTING": env.rates("RATE_LIMIT_COMPUTING", default="person 300/1m, ip 1800/1m, site 9000/1m"),
         "RATE_LIMIT_IMPORTS": env.rates("RATE_LIMIT_IMPORTS", default="person 30/1m, ip 150/1m, site 600/1m"),

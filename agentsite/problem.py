@@ -68,6 +68,8 @@ CODES: dict[int, tuple[str, ...]] = {
         "endpoint_is_given",
         "prompt_taken",
         "nothing_to_roll_back",
+        "cost_tracking_off",
+        "versioning_off",
     ),
     413: ("too_large",),
     414: ("uri_too_long",),

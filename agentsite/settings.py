@@ -278,6 +278,10 @@ PRIVATE_ENDPOINTS_ALLOWED: bool = env.bool("PRIVATE_ENDPOINTS_ALLOWED", default=
 MODEL_TIMEOUT_S: float = env.float("MODEL_TIMEOUT_S", default=120.0)
 MODEL_IDLE_TIMEOUT_S: float = env.float("MODEL_IDLE_TIMEOUT_S", default=30.0)
 MODEL_QUEUE_S: float = env.float("MODEL_QUEUE_S", default=120.0)
+# Off: calls are counted in tokens alone, and no budget can be set.
+COST_TRACKING_ENABLED: bool = env.bool("COST_TRACKING_ENABLED", default=True)
+# Off: graph versions keep no snapshot of what they are made of, and nobody rolls back.
+VERSIONING_ENABLED: bool = env.bool("VERSIONING_ENABLED", default=True)
 KEEP_MODEL_TEXTS: bool = env.bool("KEEP_MODEL_TEXTS", default=True)
 
 # Limits ------------------------------------------------------------------------------------------

@@ -216,3 +216,29 @@ class JournalClosed(DomainError):
     """Raised when something is written to a journal whose worker has stopped."""
 
     code = "journal_closed"
+
+
+# What whoever runs the site has switched off.
+
+
+class CostTrackingOff(DomainError):
+    """Raised when a budget is to be set where COST_TRACKING_ENABLED is off: nothing could be held to it."""
+
+    code = "cost_tracking_off"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "No budget can be set: this site does not track costs (COST_TRACKING_ENABLED is off). Nothing was changed; "
+            "leave the budget out."
+        )
+
+
+class VersioningOff(DomainError):
+    """Raised when a snapshot is asked for, or a rollback, where VERSIONING_ENABLED is off."""
+
+    code = "versioning_off"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This site keeps no snapshots and rolls nothing back (VERSIONING_ENABLED is off). Nothing was changed."
+        )

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import F, ProtectedError
 from django.utils import timezone
@@ -179,7 +180,7 @@ def write_version(
         definition=definition,
         digest=snapshots.digest(definition),
         semver=semver or next_semver(graph, current, definition),
-        snapshot=snapshots.snapshot_of(definition, _sub_graphs(definition)),
+        snapshot=(snapshots.snapshot_of(definition, _sub_graphs(definition)) if settings.VERSIONING_ENABLED else {}),
         created_by=user,
         **facts,
     )

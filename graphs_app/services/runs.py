@@ -16,6 +16,7 @@ from graphs_app.engine.errors import StateTooLarge, WritesInvalid
 from graphs_app.engine.schema import CheckTooCostly, SchemaUnusable, mismatches
 from graphs_app.engine.values import frozen_object
 from graphs_app.errors import (
+    CostTrackingOff,
     InterruptAnswered,
     InterruptNotFound,
     InvalidAnswer,
@@ -74,6 +75,8 @@ def start_run(
     permissions.require raises for a session.
     """
     time_limits.check_run(timeout_s)
+    if budget_usd is not None and not settings.COST_TRACKING_ENABLED:
+        raise CostTrackingOff
     if session_id is not None and user is not None and not is_permitted:
         permissions.require(user, session_id, Action.EDIT)
     graph_version = graphs.version_to_run(graph=graph, number=version, user_id=user.pk if user else None)

@@ -5,6 +5,7 @@ A version never changes. A draft is saved whole, and only by somebody who has se
 
 from typing import Any
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
@@ -13,7 +14,14 @@ from semver import Version
 from graphs_app import selectors, snapshots
 from graphs_app.engine import validate
 from graphs_app.engine.registry import REGISTRY
-from graphs_app.errors import InvalidGraph, InvalidVersionNumber, NothingToPublish, StaleDraft, VersionTaken
+from graphs_app.errors import (
+    InvalidGraph,
+    InvalidVersionNumber,
+    NothingToPublish,
+    StaleDraft,
+    VersioningOff,
+    VersionTaken,
+)
 from graphs_app.jsontext import storable
 from graphs_app.models import Graph, GraphDraft, GraphVersion
 from graphs_app.services import graphs
@@ -126,6 +134,7 @@ def roll_back(*, user: User, graph: Graph, number: int | None = None, note: str 
     A draft stays as it is. Raises NothingToPublish when the version is the current one, GraphNotFound, InvalidGraph.
     """
     graphs.require_editor(user, graph)
+    _require_versioning()
     with transaction.atomic():
         locked = Graph.objects.select_for_update().get(pk=graph.pk)
         wanted = selectors.version_of(locked, locked.version - 1 if number is None else number)
@@ -156,6 +165,7 @@ def name_version(*, user: User, graph: Graph, number: int, title: str | None, no
 
 def snapshot_file(version: GraphVersion) -> dict[str, Any]:
     """What is downloaded of a version: its snapshot with its name and number."""
+    _require_versioning()
     return {
         "graph": version.graph.slug,
         "version": version.number,
@@ -165,6 +175,11 @@ def snapshot_file(version: GraphVersion) -> dict[str, Any]:
         "created_at": version.created_at,
         **(version.snapshot or {"v": 1, "definition": version.definition}),
     }
+
+
+def _require_versioning() -> None:
+    if not settings.VERSIONING_ENABLED:
+        raise VersioningOff
 
 
 def compare_with(*, graph: Graph, old: int, new: int | None) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -7,11 +7,13 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models import Q, QuerySet, Sum
 from django.utils import timezone
 
 from graphs_app import worker
+from graphs_app.errors import CostTrackingOff
 from graphs_app.models import Run
 from refine_app import ledger_rows
 from refine_app.errors import AmountInvalid
@@ -187,6 +189,8 @@ def in_words(amount: Decimal) -> str:
 
 
 def checked_amount(value: Any) -> Decimal:
+    if not settings.COST_TRACKING_ENABLED:
+        raise CostTrackingOff
     amount = Decimal(str(value))
     if not amount.is_finite() or not 0 <= amount <= HIGHEST_USD:
         raise AmountInvalid(f"expected dollars between 0 and {HIGHEST_USD}, found {value}")

@@ -23,7 +23,7 @@ from refine_app import ledger_rows
 from refine_app.ledger_rows import Earlier
 from refine_app.model_clients.breakers import Breaker
 from refine_app.model_clients.desk import Asked, Begun, Caller, Closed, Opened, Planned, Spent, begin_with
-from refine_app.model_clients.errors import BudgetExhausted, EndpointBusy, EndpointResting
+from refine_app.model_clients.errors import BudgetExhausted, EndpointBusy, EndpointResting, EndpointUnavailable
 from refine_app.model_clients.tokens import estimate
 from refine_app.models import EndpointState, ModelCall, ModelCallText
 from refine_app.routing.endpoints import rank
@@ -56,6 +56,12 @@ def begin_call(asked: Asked, now: datetime) -> Begun:
     prompt = kept_prompt(asked.messages)
     with transaction.atomic():
         standing = _stand(asked.caller, asked.input_hash, now)
+        if standing.budgets and not settings.COST_TRACKING_ENABLED:
+            raise EndpointUnavailable(
+                "A budget is in force, and costs are not tracked (COST_TRACKING_ENABLED is off), so no model may be "
+                "called; lift the budget, or track costs.",
+                retryable=False,
+            )
         needs = replace(
             asked.needs,
             budget_left=min((budget.left_usd for budget in standing.budgets), default=None),

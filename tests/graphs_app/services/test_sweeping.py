@@ -23,8 +23,8 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[UUID]:
     """The ids that are handed to the broker."""
     ids: list[UUID] = []
 
-    def send_task(name: str, arguments: list[Any], **options: Any) -> None:
-        ids.append(UUID(arguments[0]))
+    def send_task(name: str, *, kwargs: dict[str, Any], **options: Any) -> None:
+        ids.append(UUID(kwargs["task_id"]))
 
     monkeypatch.setattr(celery.app, "send_task", send_task)
     return ids

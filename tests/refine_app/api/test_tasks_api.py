@@ -9,6 +9,8 @@ import pytest
 from pytest_django import Settings
 from rest_framework.test import APIClient
 
+from agentsite import limit_settings
+from agentsite.environment import Environment
 from graphs_app import worker
 from graphs_app.models import Run
 from graphs_app.services import execution, runs
@@ -323,3 +325,16 @@ def test_who_starts_too_many_tasks_is_told_to_wait(ana: APIClient, settings: Set
     answers = [execute(ana) for _ in range(3)]
     assert [answer.status_code for answer in answers] == [202, 202, 429]
     assert int(answers[-1]["Retry-After"]) > 0
+
+
+def test_tasks_are_counted_by_ip_as_well(cast: Cast, ana: APIClient, settings: Settings) -> None:
+    settings.RATE_LIMIT_TASKS = "person 2/1m, ip 3/1m"
+    ben = signed_in(cast.ben)
+    answers = [execute(client) for client in (ana, ana, ben, ben)]
+    assert [answer.status_code for answer in answers] == [202, 202, 202, 429]
+    assert answers[-1].json()["limit"] == 3
+
+
+def test_the_one_setting_of_a_minute_holds_for_people_and_addresses() -> None:
+    read = limit_settings.read(Environment(), tasks_per_minute=7)
+    assert read["RATE_LIMIT_TASKS"] == "person 7/1m, ip 70/1m"
