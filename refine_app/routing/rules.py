@@ -21,6 +21,8 @@ MEANINGS: Mapping[IntentName, str] = {
 """What can be chosen, in words for a model."""
 WITHOUT_TEXT: tuple[IntentName, ...] = ("build", "ask", "redesign_graph")
 """What needs no document."""
+ANSWERS: tuple[IntentName, ...] = ("ask", "code_review")
+"""What ends in words, which "make it shorter" may mean afterwards."""
 
 _CHANGE = re.compile(
     r"\b(refine|refactor|fix|add|change|rewrite|rename|remove|replace|simplif\w+|optimi[sz]e|clean|format|convert|make|"
@@ -58,6 +60,13 @@ _CHANGE_GRAPH = re.compile(
     r"\b(?:make|optimi[sz]e|speed up|simplify|improve|tidy|shorten|change|rework) (?:up )?" + _GRAPH, re.IGNORECASE
 )
 """Such words are as well about a graph in the code, unless there is one to redesign."""
+_REFERS = re.compile(
+    r"^\W*(?:please |now |and )*(?:(?:make|say|write|put|give|explain|answer|tell me) (?:it|that|this)\b.{0,40}?)?"
+    r"(?:\b(?:much |a bit |a little )?(?:shorter|longer|briefer|simpler|clearer|more detailed|again|once more|"
+    r"in more detail|in fewer words|in one sentence|as a list|in (?:english|german|french|spanish)))(?: please)?\W*$",
+    re.IGNORECASE,
+)
+"""Words that say nothing without what was said before."""
 _QUESTION = re.compile(
     r"^\s*(why|how (does|do|is|are|come)|where|when|who|which|explain|what (does|do|happens)|is (it|this|there)|"
     r"does (it|this)|can (it|this))\b",
@@ -75,11 +84,15 @@ class Route:
     """Whether the words say so, and not only the rule for what is left."""
 
 
-def choose_intent(instruction: str, language: str = "", *, is_empty: bool = False, has_graph: bool = False) -> Route:
+def choose_intent(
+    instruction: str, language: str = "", *, is_empty: bool = False, has_graph: bool = False, follows: str = ""
+) -> Route:
     """refine_code unless the words ask for a look only: a change can be rejected, a missing one must be asked again.
 
-    has_graph says that a graph is named, or drawn in the session.
+    has_graph says that a graph is named, or drawn in the session; follows is the intent of what was asked before.
     """
+    if follows in ANSWERS and _REFERS.search(instruction):
+        return Route("refine_code", "it may mean the document, or the answer before", is_clear=False)
     if redesign := _REDESIGN.search(instruction) or (has_graph and _CHANGE_GRAPH.search(instruction)):
         return Route("redesign_graph", f"{redesign[0].strip()!r} asks for another graph")
     if (prompt := _PROMPT.search(instruction)) and language in _PROSE:

@@ -135,12 +135,19 @@ def _route(intent: str, instruction: str, document: Document, *, named: str | No
         route = Route("redesign_graph", f"the graph {named!r} is named, and only a redesign takes one")
     else:
         language = routing_language(document.session, document.text)
-        route = choose_intent(instruction, language, is_empty=is_empty, has_graph=has_graph)
+        follows = _newest_intent(document.session_id)
+        route = choose_intent(instruction, language, is_empty=is_empty, has_graph=has_graph, follows=follows)
         if not route.is_clear and endpoints.is_one_callable():
             return Route(route.intent, OPEN_REASON, is_clear=False)
     if is_empty and route.intent not in WITHOUT_TEXT:
         raise EmptyDocument(document.session_id)
     return replace(route, is_clear=True)
+
+
+def _newest_intent(session_id: UUID) -> str:
+    """Of what was asked last in the session; empty where nothing was."""
+    newest = Request.objects.filter(session=session_id).order_by("-created_at", "-id")
+    return newest.values_list("intent", flat=True).first() or ""
 
 
 def _drawn_in(user: User, session_id: UUID) -> str | None:

@@ -25,13 +25,15 @@ async def choose_what_to_do(context: ToolContext, state: Mapping[str, Any]) -> J
     instruction = str(state["instruction"])
     is_empty = not code.strip()
     has_graph = bool(state.get("graph"))
-    route = choose_intent(instruction, language, is_empty=is_empty, has_graph=has_graph)
+    earlier = state.get("history") or ()
+    follows = str(earlier[-1].get("intent") or "") if earlier else ""
+    route = choose_intent(instruction, language, is_empty=is_empty, has_graph=has_graph, follows=follows)
     if route.is_clear or not await has_model(context):
         return _chosen(route.intent, route.reason, "rules")
     possible = [
         name for name in MEANINGS if (name in WITHOUT_TEXT or not is_empty) and (name != "redesign_graph" or has_graph)
     ]
-    history = describe_history(state.get("history") or ())
+    history = describe_history(earlier)
     try:
         found = await _asked(context, instruction, _described(code, language), history, possible)
     except BudgetExhausted:

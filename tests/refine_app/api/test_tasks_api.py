@@ -271,6 +271,25 @@ def test_every_agent_is_told_with_the_tools_that_it_may_use(ana: APIClient) -> N
     }  # fmt: skip
 
 
+def test_words_that_mean_what_was_answered_are_routed_by_it(cast: Cast, ana: APIClient, model: ModelServer) -> None:
+    path = f"/v1/sessions/{cast.session.pk}/requests"
+
+    def ask(instruction: str) -> dict[str, Any]:
+        asked: dict[str, Any] = ana.post(path, {"instruction": instruction}, format="json").json()
+        work(asked["run"]["id"])
+        return asked
+
+    assert ana.post(path, {"instruction": "make it shorter"}, format="json").json()["intent"] == "refine_code"
+    model.then(Behaviour(answer="It holds twenty lines."))
+    assert ask("What does this do?")["intent"] == "ask"
+    choice = {"intent": "ask", "confidence": 0.9, "reasoning": "You mean the answer."}
+    model.then(Behaviour(answer=json.dumps(choice)))
+    asked = ask("make it shorter")
+    assert "Answer: It holds twenty lines." in model.requests[-1].text
+    handed_over = ana.get(f"/v1/requests/{asked['id']}").json()
+    assert (handed_over["intent"], handed_over["routing_reason"]) == ("ask", "You mean the answer.")
+
+
 def test_settings_choose_a_model_by_role(ana: APIClient, model: ModelServer, settings: Settings) -> None:
     settings.MODEL_ENDPOINT_URL, settings.MODEL_ENDPOINT_MODEL = model.url, "usual"
     settings.LLM_PEER_MODEL, settings.LLM_CODE_MODEL, settings.LLM_CONTENT_MODEL = "small", "coder", "mine"

@@ -30,3 +30,13 @@ def test_an_instruction_finds_its_intent(instruction: str, intent: str) -> None:
     route = choose_intent(instruction)
     assert route.intent == intent
     assert route.reason
+
+
+@pytest.mark.parametrize("instruction", ["make it shorter", "Shorter please", "Say that again", "explain it in German"])
+def test_what_says_nothing_without_the_answer_before_is_left_open(instruction: str) -> None:
+    assert not choose_intent(instruction, follows="ask").is_clear
+
+
+@pytest.mark.parametrize("instruction", ["make it faster", "Make the loop in parse() shorter and add a test", "fix it"])
+def test_what_asks_for_a_change_of_code_is_not(instruction: str) -> None:
+    assert choose_intent(instruction, follows="ask") == choose_intent(instruction)
