@@ -104,7 +104,7 @@ def _history(session: Session) -> list[dict[str, Any]]:
 
 
 def _turn(run: Run) -> dict[str, Any]:
-    result = (run.state or {}).get("result") or {}
+    result = _object(_object(run.state).get("result"))
     return {
         "instruction": str(run.metadata.get("task", ""))[:2000],
         "agent": str(result.get("agent_name", "")),
@@ -145,26 +145,27 @@ def find_task(*, user: User, task_id: UUID) -> Run:
 
 def described(run: Run, viewer: User) -> dict[str, Any]:
     """A task as its interface promises it; where it came from is for the person who asked, and for staff."""
-    state = run.state or {}
+    # The graph can be run with any state as well, so nothing in it is sure to be of its type.
+    state = _object(run.state)
     result = state.get("result")
     # A routing that failed has chosen as well; it was not followed.
-    proposed = state.get("classification") or {}
-    agent = state.get("selected_agent") or proposed.get("agent_name")
+    proposed = _object(state.get("classification"))
+    agent = _text(state.get("selected_agent")) or _text(proposed.get("agent_name"))
     return {
         "task_id": str(run.pk),
         "session_id": str(run.session_id) if run.session_id else None,
-        "task": run.metadata.get("task", ""),
+        "task": _text(run.metadata.get("task")) or "",
         "status": STATUS[RunStatus(run.status)],
         "agent_type": agent,
         "selected_agent": agent,
-        "peer_routing_reason": state.get("peer_routing_reason", proposed.get("reasoning")),
-        "confidence": state.get("confidence", proposed.get("confidence")),
+        "peer_routing_reason": _text(state.get("peer_routing_reason", proposed.get("reasoning"))),
+        "confidence": _number(state.get("confidence", proposed.get("confidence"))),
         "created_at": run.created_at,
         "queued_at": run.created_at,
         "started_at": run.started_at,
         "completed_at": run.finished_at,
         "updated_at": run.finished_at or run.started_at or run.created_at,
-        "result": None if result is None else {key: value for key, value in result.items() if key != "agent_name"},
+        "result": _result(result) if isinstance(result, dict) else None,
         "error": _error(run),
         "tokens": {"prompt": run.prompt_tokens, "completion": run.completion_tokens},
         "cost_usd": None if run.cost_usd is None else f"{run.cost_usd:f}",
@@ -172,11 +173,34 @@ def described(run: Run, viewer: User) -> dict[str, Any]:
     }
 
 
+def _result(result: dict[str, Any]) -> dict[str, Any]:
+    citations = result.get("citations")
+    return {
+        "summary": _text(result.get("summary")) or "",
+        "raw_output": _text(result.get("raw_output")) or "",
+        "code_language": _text(result.get("code_language")),
+        "citations": [one for one in citations if isinstance(one, dict)] if isinstance(citations, list) else [],
+    }
+
+
+def _object(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _number(value: Any) -> float | None:
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
 def _metadata(run: Run, viewer: User) -> dict[str, Any] | None:
-    if run.user_id != viewer.pk and not viewer.is_staff:
+    """Of what came as a task: a run that was started as such has none."""
+    found = run.metadata.get(runs.PRIVATE)
+    if not isinstance(found, dict) or (run.user_id != viewer.pk and not viewer.is_staff):
         return None
-    found: dict[str, Any] = run.metadata.get(runs.PRIVATE, {})
-    return found
+    return dict.fromkeys(("ip", "user_agent", "request_id", "environment"), "") | found
 
 
 def _error(run: Run) -> dict[str, str] | None:

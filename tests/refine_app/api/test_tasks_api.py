@@ -357,3 +357,22 @@ def test_tasks_are_counted_by_ip_as_well(cast: Cast, ana: APIClient, settings: S
 def test_the_one_setting_of_a_minute_holds_for_people_and_addresses() -> None:
     read = limit_settings.read(Environment(), tasks_per_minute=7)
     assert read["RATE_LIMIT_TASKS"] == "person 7/1m, ip 70/1m"
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        {"task": "x", "result": 5},
+        {"task": "x", "result": {"summary": 1, "citations": [3, {"url": "u"}], "code_language": {}}},
+        {"task": "x", "classification": ["a"], "confidence": "high", "selected_agent": {"a": 1}},
+        {"task": "x", "peer_routing_reason": 0, "confidence": True},
+    ],
+)
+def test_a_run_of_the_tasks_graph_with_any_state_is_listed(
+    cast: Cast, ana: APIClient, model: ModelServer, state: dict[str, Any]
+) -> None:
+    run = runs.start_run(user=cast.ana, graph="task_router", initial_state={"task": "x"})
+    Run.objects.filter(pk=run.pk).update(status="completed", state=state)
+    assert ana.get("/v1/tasks").json()["results"][0]["task_id"] == str(run.pk)
+    assert ana.get(f"/v1/tasks/{run.pk}").status_code == 200
+    assert ana.post("/v1/agent/execute", {"task": "And now?"}, format="json").status_code == 202
