@@ -282,6 +282,7 @@ MODEL_QUEUE_S: float = env.float("MODEL_QUEUE_S", default=120.0)
 COST_TRACKING_ENABLED: bool = env.bool("COST_TRACKING_ENABLED", default=True)
 # Off: graph versions keep no snapshot of what they are made of, and nobody rolls back.
 VERSIONING_ENABLED: bool = env.bool("VERSIONING_ENABLED", default=True)
+BUDGET_QUESTION_S: float = env.float("BUDGET_QUESTION_S", default=86_400.0)
 KEEP_MODEL_TEXTS: bool = env.bool("KEEP_MODEL_TEXTS", default=True)
 
 # Limits ------------------------------------------------------------------------------------------

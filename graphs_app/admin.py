@@ -150,7 +150,7 @@ class RunAdmin(ReadOnlyAdmin[Run]):
                 )
             },
         ),
-        ("How", {"fields": (("priority", "durability", "dry_run"), ("timeout_s", "budget_usd"))}),
+        ("How", {"fields": (("priority", "durability", "dry_run"), ("timeout_s", "budget_usd", "at_budget"))}),
         ("Cost", {"fields": (("prompt_tokens", "completion_tokens", "cost_usd"),)}),
         ("Family", {"fields": (("parent", "parent_key", "forked_from"),)}),
     )

@@ -135,6 +135,11 @@ class Durability(models.TextChoices):
     EXIT = "exit"
 
 
+class AtBudget(models.TextChoices):
+    ASK = "ask"
+    STOP = "stop"
+
+
 SHARER_OR_NOBODY = Coalesce(
     "user", models.Value(UUID(int=0), output_field=models.UUIDField()), output_field=models.UUIDField()
 )
@@ -168,6 +173,8 @@ class Run(models.Model):
     error = models.JSONField(null=True, blank=True)
     timeout_s = models.FloatField(null=True, blank=True)
     budget_usd = models.DecimalField(null=True, blank=True, max_digits=12, decimal_places=6)
+    at_budget = models.CharField(max_length=4, choices=AtBudget, default=AtBudget.ASK, db_default=AtBudget.ASK)
+    """What happens at the end of a budget that holds for it: somebody is asked, or it ends with what there is."""
     dry_run = models.BooleanField(default=False)
     metadata = models.JSONField(default=dict, blank=True)
     """Graph-specific metadata that is injected when the run starts; tools read it."""

@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from graphs_app.models import Run
+from graphs_app.models import Graph, Run
 from refine_app.models import Budget, BudgetScope
 from refine_app.services import budgets, sums
 from sessions_app import selectors
@@ -152,13 +152,19 @@ def _budgets(user: User, now: datetime) -> list[dict[str, Any]]:
 def _subjects(found: Sequence[Budget]) -> dict[UUID, str]:
     wanted = [budget.subject for budget in found if budget.subject is not None]
     names = {session.pk: session.title for session in Session.objects.filter(pk__in=wanted)}
+    names |= {graph.pk: graph.name for graph in Graph.objects.filter(pk__in=wanted)}
     return names | {user.pk: str(user) for user in User.objects.filter(pk__in=wanted)}
 
 
 def _budget(budget: Budget, names: Mapping[UUID, str], now: datetime) -> dict[str, Any]:
     spent = budgets.spent_of(budget, now)
     left = None if spent is None else max(Decimal(0), budget.limit_usd - spent)
-    whose = {BudgetScope.SESSION: "Session", BudgetScope.USER: "Person", BudgetScope.SITE: "The whole site"}
+    whose = {
+        BudgetScope.SESSION: "Session",
+        BudgetScope.USER: "Person",
+        BudgetScope.GRAPH: "Graph",
+        BudgetScope.SITE: "The whole site",
+    }
     name = whose[BudgetScope(budget.scope)]
     if budget.subject is not None:
         name += f" {names.get(budget.subject, 'that is gone')!s}"

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 from uuid import UUID
 
@@ -17,7 +17,7 @@ from django.db import connection, connections, models
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from graphs_app import jsontext
-from graphs_app.models import Run
+from graphs_app.models import GraphVersion, Run
 from refine_app.models import Budget, Endpoint, EndpointState, ModelCall
 from sessions_app.models import new_id
 from sessions_app.plain_sql import identity, with_marks
@@ -34,7 +34,7 @@ def _listed(fields: "Sequence[models.Field[Any, Any]]", prefix: str = "") -> str
     return ", ".join(f'{prefix}"{field.column}"' for field in fields)
 
 
-RUN = ("id", "session_id", "user_id", "parent_id", "budget_usd", "lease_epoch")
+RUN = ("id", "session_id", "user_id", "graph_version_id", "parent_id", "budget_usd", "at_budget", "lease_epoch")
 """In the order of the model's own fields, as the ORM wants them."""
 SELECT_RUN = f'SELECT {_listed(_columns(Run, RUN))} FROM graphs_app_run WHERE "id" = %s'  # noqa: S608
 
@@ -55,7 +55,7 @@ SELECT run_id, node_run, endpoint, outcome, 1 FROM refine_app_modelcall
 
 SELECT_BUDGETS = """
 SELECT id, scope, subject, period, limit_usd FROM refine_app_budget
-WHERE subject IS NULL OR subject IN (%s, %s) ORDER BY id"""
+WHERE subject IS NULL OR subject IN (%s, %s, %s) ORDER BY id"""
 
 CALL_FIELDS = {field.attname: field for field in _columns(ModelCall)}
 CALL_DEFAULTS = {name: field.get_default() for name, field in CALL_FIELDS.items() if name != "id"}
@@ -109,8 +109,8 @@ def find_run(run_id: UUID) -> Run:
     row = _execute(database, SELECT_RUN, [_id_for(database, run_id)]).fetchone()
     if row is None:
         raise Run.DoesNotExist(f"There is no run {str(run_id)!r}.")
-    key, session, user, parent, budget, epoch = row
-    values = (_id(key), _id(session), _id(user), _id(parent), _amount(budget), epoch)
+    key, session, user, version, parent, budget, at_budget, epoch = row
+    values = (_id(key), _id(session), _id(user), _id(version), _id(parent), _amount(budget), at_budget, epoch)
     return Run.from_db(database.alias, RUN, values)
 
 
@@ -144,12 +144,18 @@ def _state_of(row: Sequence[Any]) -> EndpointState:
     return EndpointState.from_db(connection.alias, STATE, values)
 
 
-def budgets_for(session: UUID | None, user: UUID | None, *, lock: bool) -> list[Budget]:
-    """The budgets of a session, of a user, of each of them and of the site; locked in the order in which all lock."""
+@lru_cache(maxsize=2000)
+def graph_of(version: UUID) -> UUID | None:
+    """The graph that a version is of, which never changes."""
+    return GraphVersion.objects.filter(pk=version).values_list("graph_id", flat=True).first()
+
+
+def budgets_for(session: UUID | None, user: UUID | None, graph: UUID | None, *, lock: bool) -> list[Budget]:
+    """The budgets of a session, a user and a graph, of each of them and of the site; locked in the order of all."""
     database = _database()
     locks = lock and database.features.has_select_for_update
     sql = f"{SELECT_BUDGETS} {database.ops.for_update_sql(no_key=True)}" if locks else SELECT_BUDGETS
-    rows = _execute(database, sql, [_id_for(database, session), _id_for(database, user)]).fetchall()
+    rows = _execute(database, sql, [_id_for(database, one) for one in (session, user, graph)]).fetchall()
     return [
         Budget(id=_id(key), scope=scope, subject=_id(subject), period=period, limit_usd=Decimal(str(limit)))
         for key, scope, subject, period, limit in rows

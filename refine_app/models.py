@@ -192,6 +192,7 @@ class EndpointState(models.Model):
 class BudgetScope(models.TextChoices):
     SESSION = "session"
     USER = "user"
+    GRAPH = "graph"
     SITE = "site"
 
 
@@ -206,7 +207,7 @@ class Budget(models.Model):
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     scope = models.CharField(max_length=10, choices=BudgetScope)
     subject = models.UUIDField(null=True, blank=True)
-    """The session or the user; null for the whole site, and as a default for every session or user."""
+    """The session, user or graph; null for the whole site, and as a default for each of them."""
     period = models.CharField(max_length=10, choices=BudgetPeriod, default=BudgetPeriod.TOTAL)
     limit_usd = models.DecimalField(max_digits=12, decimal_places=6)
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL)
@@ -304,6 +305,8 @@ class ModelCall(models.Model):
     """name@version of the prompt that it was asked with."""
     root_run = models.UUIDField(null=True, blank=True)
     """The run that a person started, of which `run` may be a part; its budget pays for all."""
+    graph = models.UUIDField(null=True, blank=True)
+    """The graph of that run."""
     attempt = models.PositiveIntegerField(default=1)
     reason = models.TextField(blank=True)
     """Why this endpoint was chosen."""
@@ -332,6 +335,7 @@ class ModelCall(models.Model):
             models.Index(fields=["endpoint", "outcome"]),
             models.Index(fields=["session", "created_at"]),
             models.Index(fields=["user", "created_at"]),
+            models.Index(fields=["graph", "created_at"]),
             models.Index(fields=["root_run", "input_hash"]),
         ]
 

@@ -10,7 +10,7 @@ from rest_framework import serializers
 from graphs_app import selectors
 from graphs_app.api.attempt_shapes import WholeAttemptShape
 from graphs_app.dispatch import HIGHEST_PRIORITY
-from graphs_app.models import TERMINAL, Durability, Graph, GraphVersion, NodeRun, Run, RunStatus
+from graphs_app.models import TERMINAL, AtBudget, Durability, Graph, GraphVersion, NodeRun, Run, RunStatus
 from graphs_app.services.runs import PRIVATE
 from sessions_app.api.base import API_VERSION
 
@@ -153,6 +153,8 @@ class RunShape(serializers.ModelSerializer[Run]):
             "duration_ms",
             "worked_ms",
             "cancel_requested_at",
+            "budget_usd",
+            "at_budget",
             "sleeps_until",
             "waits_for",
             "progress",
@@ -341,6 +343,12 @@ class RunFilter(serializers.Serializer[Any]):
     status = serializers.ChoiceField(choices=RunStatus.choices, required=False)
     parent = serializers.UUIDField(required=False)  # type: ignore[assignment]  # a declared field
 
+    at_budget = serializers.ChoiceField(
+        choices=AtBudget.choices,
+        required=False,
+        default=AtBudget.ASK,
+        help_text="At the end of a budget: ask a person (for BUDGET_QUESTION_S, then stop), or stop at once.",
+    )
 
 class AnswerAsked(serializers.Serializer[Any]):
     interrupt = serializers.UUIDField()

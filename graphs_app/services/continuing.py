@@ -210,6 +210,7 @@ def _successor(user: User, run: Run, version: GraphVersion) -> Run:
         dry_run=run.dry_run,
         metadata=run.metadata,
     )
+        at_budget=run.at_budget,
 
 
 def _copied(run: Run, done: Any, source: NodeRun) -> NodeRun:

@@ -27,6 +27,7 @@ from graphs_app.jsontext import dump, storable
 from graphs_app.models import (
     IDLE,
     TERMINAL,
+    AtBudget,
     Durability,
     GraphVersion,
     Interrupt,
@@ -61,6 +62,7 @@ def start_run(
     durability: str = Durability.SYNC,
     timeout_s: float | None = None,
     budget_usd: Decimal | None = None,
+    at_budget: str = AtBudget.ASK,
     dry_run: bool = False,
     metadata: Mapping[str, Any] | None = None,
     is_followed: bool = False,
@@ -95,6 +97,7 @@ def start_run(
         dry_run=dry_run,
         metadata=storable(dict(metadata or {})),
         is_followed=is_followed,
+        at_budget=at_budget,
     )
     if now is not None:
         run.created_at = run.queued_at = now

@@ -83,7 +83,10 @@ class ProbeShape(serializers.Serializer[Any]):
 class BudgetAsked(serializers.Serializer[Any]):
     scope = serializers.ChoiceField(choices=BudgetScope.choices)
     subject = serializers.UUIDField(
-        required=False, allow_null=True, default=None, help_text="The session or user; null: each of them, or the site."
+        required=False,
+        allow_null=True,
+        default=None,
+        help_text="Session, user or graph; null: each, or the site.",
     )
     period = serializers.ChoiceField(choices=BudgetPeriod.choices, default=BudgetPeriod.TOTAL)
     limit_usd = serializers.DecimalField(max_digits=12, decimal_places=6, min_value=0)
@@ -97,7 +100,7 @@ class BudgetShape(serializers.ModelSerializer[Budget]):
 
 
 class InForceShape(serializers.Serializer[Any]):
-    name = serializers.CharField(help_text="run, session, user or site.")
+    name = serializers.CharField(help_text="run, session, user, graph or site.")
     period = serializers.CharField()
     limit_usd = serializers.DecimalField(max_digits=12, decimal_places=6)
     spent_usd = serializers.DecimalField(max_digits=14, decimal_places=8)

@@ -111,10 +111,21 @@ class BudgetExhausted(ModelError):
 
     code = "budget_exhausted"
 
-    def __init__(self, message: str, *, budget: str, limit_usd: str, left_usd: str, needed_usd: str | None) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        budget: str,
+        limit_usd: str,
+        left_usd: str,
+        needed_usd: str | None,
+        asks_for_s: float = 0.0,
+    ) -> None:
         super().__init__(message, retryable=False)
+        self.asks_for_s = asks_for_s
+        """How long a person is asked what to do; 0 where the run is to end at once."""
         self.budget = budget
-        """run, session, user or site."""
+        """run, session, user, graph or site."""
         self.limit_usd = limit_usd
         self.left_usd = left_usd
         self.needed_usd = needed_usd

@@ -1,4 +1,4 @@
-"""Budgets: what may be spent by a run, in a session, by a user, by the site; and what of it is spent or reserved."""
+"""Budgets of runs, sessions, users, graphs and the site: what may be spent, and what of it is spent or reserved."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,9 +12,10 @@ from django.db import transaction
 from django.db.models import Q, QuerySet, Sum
 from django.utils import timezone
 
-from graphs_app import worker
+from graphs_app import selectors, worker
 from graphs_app.errors import CostTrackingOff
-from graphs_app.models import Run
+from graphs_app.models import Graph, Run
+from graphs_app.services.graphs import require_own
 from refine_app import ledger_rows
 from refine_app.errors import AmountInvalid
 from refine_app.models import Budget, BudgetPeriod, BudgetScope, ModelCall
@@ -32,7 +33,7 @@ class InForce:
     """A budget that a call has to keep to."""
 
     name: str
-    """run, session, user or site."""
+    """run, session, user, graph or site."""
     limit_usd: Decimal
     spent_usd: Decimal
     """Paid, and reserved by calls under way."""
@@ -68,14 +69,19 @@ def in_force(*, root: Run, now: datetime, lock: bool = False) -> list[InForce]:
 
 def _subjects(root: Run) -> dict[str, UUID | None]:
     """Whose budgets hold for a run, by their scope."""
-    return {BudgetScope.SITE: None, BudgetScope.SESSION: root.session_id, BudgetScope.USER: root.user_id}
+    return {
+        BudgetScope.SITE: None,
+        BudgetScope.SESSION: root.session_id,
+        BudgetScope.USER: root.user_id,
+        BudgetScope.GRAPH: ledger_rows.graph_of(root.graph_version_id),
+    }
 
 
 def _budgets(root: Run, *, lock: bool) -> Sequence[Budget]:
-    """The budgets that hold for a run; one for this very session or user takes the place of the default of all."""
-    # Ids are unique over sessions and users, so the scope need not be asked for as well.
+    """The budgets that hold for a run; one for this very session, user or graph takes the place of that of each."""
+    # Ids are unique over all of them, so the scope need not be asked for as well.
     has = _subjects(root)
-    rows = ledger_rows.budgets_for(root.session_id, root.user_id, lock=lock)
+    rows = ledger_rows.budgets_for(root.session_id, root.user_id, has[BudgetScope.GRAPH], lock=lock)
     own = {(row.scope, row.period) for row in rows if row.subject is not None}
     return [
         row
@@ -87,7 +93,7 @@ def _budgets(root: Run, *, lock: bool) -> Sequence[Budget]:
 
 
 def _calls_of(budget: Budget, subject: UUID | None, now: datetime) -> Q:
-    """The calls that a budget counts, of the session or user that it holds for; the site's has none."""
+    """The calls that a budget counts, of the session, user or graph that it holds for; the site's has none."""
     calls = Q() if budget.scope == BudgetScope.SITE else Q(**{budget.scope: subject})
     if budget.period == BudgetPeriod.DAY:
         calls &= Q(created_at__gte=midnight(now))
@@ -113,13 +119,16 @@ def of_run(*, run_id: UUID, now: datetime) -> dict[str, Any]:
 
 
 def seen_by(user: User) -> QuerySet[Budget]:
-    """The budgets that a person may read: staff all; others their own, and those of sessions they are in."""
+    """The budgets that a person may read: staff all; others their own, and those of their sessions and graphs."""
     found = Budget.objects.order_by("-id")
     if user.is_staff:
         return found
     sessions = user.memberships.values("session_id")
-    return found.filter(scope=BudgetScope.SESSION, subject__in=sessions) | found.filter(
-        scope=BudgetScope.USER, subject=user.pk
+    graphs = Graph.objects.filter(created_by=user, deleted_at__isnull=True).values("pk")
+    return found.filter(
+        Q(scope=BudgetScope.SESSION, subject__in=sessions)
+        | Q(scope=BudgetScope.USER, subject=user.pk)
+        | Q(scope=BudgetScope.GRAPH, subject__in=graphs)
     )
 
 
@@ -156,12 +165,14 @@ def raise_budget_of(*, user: User, run_id: UUID, budget_usd: Decimal) -> Run:
 
 
 def set_budget(*, user: User, scope: str, subject: UUID | None, period: str, limit_usd: Decimal) -> Budget:
-    """Sets what a session, a user, each of them or the site may spend.
+    """Sets what a session, a user, a graph, each of them or the site may spend.
 
-    Staff may set all; the owner of a session its own. Raises NotAllowed, NotFound or AmountInvalid.
+    Staff may set all; the owner of a session or graph its own. Raises NotAllowed, NotFound or AmountInvalid.
     """
     if scope == BudgetScope.SESSION and subject is not None and not user.is_staff:
         permissions.require(user, subject, Action.MANAGE)
+    elif scope == BudgetScope.GRAPH and subject is not None and not user.is_staff:
+        require_own(user, selectors.graph_for(user, str(subject)))
     else:
         require_staff(user)
     if scope == BudgetScope.SITE and subject is not None:

@@ -17,7 +17,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from graphs_app.models import Run
+from graphs_app.models import AtBudget, Run
 from graphs_app.streams import text_key
 from refine_app import ledger_rows
 from refine_app.ledger_rows import Earlier
@@ -94,7 +94,7 @@ def _reserve(standing: Standing, planned: Planned, prompt: KeptPrompt | None, no
         int(asked.needs.prompt_tokens * MARGIN),
         planned.endpoint.limit_for(asked.needs.prompt_tokens, asked.needs.max_tokens),
     )
-    _hold_to_budgets(standing.budgets, worst, planned)
+    _hold_to_budgets(standing, worst, planned)
     stuck.raise_if_stuck(planned, standing.the_same)
     _hold_to_endpoint(planned, now)
     before = _left_behind(run, caller)
@@ -102,6 +102,7 @@ def _reserve(standing: Standing, planned: Planned, prompt: KeptPrompt | None, no
         {
             "run_id": run.pk,
             "root_run": standing.root.pk,
+            "graph": ledger_rows.graph_of(standing.root.graph_version_id),
             "node_run": caller.node_run_id,
             "node_id": caller.node_id[:200],
             "agent": caller.agent[:100],
@@ -130,11 +131,20 @@ def _reserve(standing: Standing, planned: Planned, prompt: KeptPrompt | None, no
     )
 
 
-def _hold_to_budgets(held: Sequence[budgets.InForce], worst: Decimal | None, planned: Planned) -> None:
-    for budget in sorted(held, key=lambda one: one.left_usd):
+OF_WHAT = {
+    "run": "this run",
+    "session": "this session",
+    "user": "its user",
+    "graph": "its graph",
+    "site": "the site",
+}
+
+
+def _hold_to_budgets(standing: Standing, worst: Decimal | None, planned: Planned) -> None:
+    for budget in sorted(standing.budgets, key=lambda one: one.left_usd):
         if worst is not None and worst <= budget.left_usd:
             continue
-        of_what = {"run": "this run", "session": "this session", "user": "its user", "site": "the site"}[budget.name]
+        of_what = OF_WHAT[budget.name]
         needed = "an unknown amount, as its price is not known" if worst is None else f"${budgets.in_words(worst)}"
         limit, left = budgets.in_words(budget.limit_usd), budgets.in_words(budget.left_usd)
         raise BudgetExhausted(
@@ -145,6 +155,7 @@ def _hold_to_budgets(held: Sequence[budgets.InForce], worst: Decimal | None, pla
             limit_usd=limit,
             left_usd=left,
             needed_usd=None if worst is None else budgets.in_words(worst),
+            asks_for_s=settings.BUDGET_QUESTION_S if standing.root.at_budget == AtBudget.ASK else 0.0,
         )
 
 

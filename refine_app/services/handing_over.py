@@ -47,6 +47,7 @@ def hand_over(run: Run, node_run_id: UUID, payload: Mapping[str, Any]) -> Sequen
         initial_state=run.initial_state,
         timeout_s=time_limits.inherited(run.timeout_s),
         budget_usd=run.budget_usd,
+        at_budget=run.at_budget,
         metadata=run.metadata | {"intent": str(request.intent), "routing_reason": request.routing_reason},
     )
     runs.queue_successor(successor, version)

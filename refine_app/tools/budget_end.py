@@ -20,7 +20,10 @@ CHOICES = {
 
 
 async def ask_a_person(context: ToolContext, exhausted: BudgetExhausted) -> Mapping[str, Any]:
-    """Pauses the run; the node begins anew when there is an answer."""
+    """Pauses the run; the node begins anew when there is an answer, or when nobody gave one in time: then it stops.
+
+    Raises the same where the run is to end by itself.
+    """
     choices = ["raise", "cheaper", "stop"] if exhausted.budget == "run" else ["again", "cheaper", "stop"]
     if context.attempt == 1:
         context.emit(
@@ -33,6 +36,8 @@ async def ask_a_person(context: ToolContext, exhausted: BudgetExhausted) -> Mapp
                 "needed_usd": exhausted.needed_usd,
             },
         )
+    if not exhausted.asks_for_s:
+        raise exhausted
     meanings = ", ".join(CHOICES[choice] for choice in choices)
     schema: dict[str, Any] = {
         "type": "object",
@@ -45,7 +50,9 @@ async def ask_a_person(context: ToolContext, exhausted: BudgetExhausted) -> Mapp
     }
     if exhausted.budget != "run":
         del schema["properties"]["budget_usd"]
-    answer = await context.ask(str(exhausted), schema=schema, default=None, has_default=False, timeout_s=None)
+    answer = await context.ask(
+        str(exhausted), schema=schema, default={"choice": "stop"}, has_default=True, timeout_s=exhausted.asks_for_s
+    )
     return answer if isinstance(answer, Mapping) else {"choice": str(answer)}
 
 

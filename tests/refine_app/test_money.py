@@ -10,13 +10,14 @@ from pytest_django import Settings
 from rest_framework.test import APIClient
 
 from graphs_app import worker
-from graphs_app.models import Interrupt, Run, RunStatus
-from graphs_app.services import execution, runs
+from graphs_app.models import Graph, Interrupt, Run, RunStatus
+from graphs_app.services import execution, runs, sweeping
 from graphs_app.services.graphs import create_graph
 from refine_app.models import Endpoint, ModelCall, Proposal, Request
 from refine_app.services.built_in_graphs import install_built_in_graphs
 from refine_app.services.requests import make_request
 from sessions_app.models import User
+from tests.graphs_app.cast import wait_until
 from tests.model_server import Behaviour, ModelServer
 from tests.refine_app.cast import Cast, make_cast
 
@@ -166,6 +167,65 @@ def test_at_the_end_of_a_budget_a_run_can_stop_with_what_there_is(model: ModelSe
     assert (run.status, run.error["code"] if run.error else "") == (RunStatus.FAILED, "budget_exhausted")
     assert model.count == 0
     assert run.checkpoints == 2
+
+
+def test_nobody_answers_and_the_run_stops_by_itself_with_what_there_is(model: ModelServer, settings: Settings) -> None:
+    settings.BUDGET_QUESTION_S = 0.001
+    request = ask(make_cast(CODE), budget="0.0001")
+    assert work(request).status == RunStatus.INTERRUPTED
+    asked = Interrupt.objects.get()
+    assert (asked.has_default, asked.default) == (True, {"choice": "stop"})
+    wait_until(lambda: sweeping.expire_interrupts() == 1, within_s=10)
+    run = work(request)
+    assert (run.status, run.error and run.error["code"]) == (RunStatus.FAILED, "budget_exhausted")
+    assert (model.count, run.checkpoints) == (0, 2)
+    assert run.state
+    assert run.state["code"] == CODE
+
+
+def started_by_program(cast: Cast, graph: Graph, **given: Any) -> Run:
+    body = {"graph": graph.slug, "session": str(cast.session.pk), "initial_state": {"instruction": "Is it good?"}}
+    answer = client_of(cast.ana).post("/v1/runs", body | given, format="json")
+    assert answer.status_code == 202, answer.content
+    run = Run.objects.get(pk=answer.json()["id"])
+    going_on = execution.execute(run_id=run.pk)
+    assert going_on is not None
+    going_on.result(timeout=60)
+    run.refresh_from_db()
+    return run
+
+
+def test_a_run_that_was_told_so_from_the_start_ends_at_its_budget_without_asking(model: ModelServer) -> None:
+    cast = make_cast(CODE)
+    graph = create_graph(user=cast.ana, definition=ROUND)
+    run = started_by_program(cast, graph, budget_usd="0.000001", at_budget="stop")
+    assert (run.status, run.error and run.error["code"]) == (RunStatus.FAILED, "budget_exhausted")
+    assert (Interrupt.objects.count(), model.count, run.checkpoints) == (0, 0, 1)
+    assert len(cast.told("budget.exceeded")) == 1
+    shown = read(f"/v1/runs/{run.pk}", cast.ana).json()
+    assert (shown["at_budget"], Decimal(shown["budget_usd"])) == ("stop", Decimal("0.000001"))
+    body = {"graph": graph.slug, "at_budget": "wait"}
+    assert client_of(cast.ana).post("/v1/runs", body, format="json").status_code == 422
+
+
+def test_a_graphs_budget_holds_for_all_of_its_runs_and_no_others(model: ModelServer) -> None:
+    model.default = Behaviour(answer="enough")
+    cast = make_cast(CODE)
+    graph = create_graph(user=cast.ana, definition=ROUND)
+    other = create_graph(user=cast.ana, definition=ROUND | {"name": "Another"})
+    budget = {"scope": "graph", "subject": str(graph.pk), "limit_usd": "0.01"}
+    assert client_of(cast.sam).post("/v1/budgets", budget, format="json").status_code == 404
+    assert client_of(cast.ana).post("/v1/budgets", budget, format="json").status_code == 200
+    assert [one["scope"] for one in read("/v1/budgets", cast.ana).json()["results"]] == ["graph"]
+    assert started_by_program(cast, graph).status == RunStatus.COMPLETED
+    ModelCall.objects.update(cost_usd=Decimal("0.0099"))
+    run = started_by_program(cast, graph, at_budget="stop")
+    assert (run.status, model.count) == (RunStatus.FAILED, 1)
+    assert run.error
+    assert "The budget of its graph is $0.01" in run.error["message"]
+    held = read(f"/v1/runs/{run.pk}/budget", cast.ana).json()["budgets"]
+    assert [(one["name"], Decimal(one["spent_usd"])) for one in held] == [("graph", Decimal("0.0099"))]
+    assert started_by_program(cast, other, at_budget="stop").status == RunStatus.COMPLETED
 
 
 def test_a_runaway_loop_is_stopped_by_its_budget_before_the_call_that_would_pass_it(model: ModelServer) -> None:
