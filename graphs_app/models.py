@@ -60,6 +60,17 @@ class GraphVersion(models.Model):
         return f"{self.graph} {self.semver or self.number}"
 
 
+class VersionLayout(models.Model):
+    """Where a version is drawn: from the layout of the one before it, which nobody can find out later."""
+
+    version = models.OneToOneField(GraphVersion, on_delete=models.CASCADE, related_name="drawn", primary_key=True)
+    layout = models.JSONField()
+    created_at = models.DateTimeField(default=timezone.now)
+
+    def __str__(self) -> str:
+        return f"Layout of {self.version}"
+
+
 class GraphDraft(models.Model):
     """What people draw before it is published: may be broken, and is replaced as a whole with each saving."""
 

@@ -11,12 +11,12 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
-from graphs_app import layout, selectors
+from graphs_app import selectors
 from graphs_app.engine.registry import REGISTRY
 from graphs_app.errors import GraphNotFound, RunNotFound
 from graphs_app.exchange import folder
 from graphs_app.models import Graph, GraphDraft, GraphVersion, Run
-from graphs_app.services import exchange, graphs
+from graphs_app.services import exchange, graphs, layouts
 from sessions_app.errors import DomainError
 from sessions_app.models import SessionStatus, User
 from sessions_app.page_modules import modules_of
@@ -126,13 +126,15 @@ def _seen(request: HttpRequest, key: str) -> Graph:
 def graph_page(request: HttpRequest, key: str) -> HttpResponse:
     """The canvas and its outline."""
     graph = _seen(request, key)
-    definition = selectors.draft_or_current(graph)
+    draft = selectors.draft_of(graph)
+    definition = selectors.current_definition(graph) if draft is None else draft.definition or {}
+    base = graph.version if draft is None else draft.base_version
     data = {
         "graph": _graph(graph),
         "definition": definition,
-        "layout": layout.arrange(definition),
+        "layout": layouts.layout_after(graph, base, definition),
         "revision": selectors.draft_revision(graph),
-        "is_draft": selectors.draft_of(graph) is not None,
+        "is_draft": draft is not None,
         "tools": [_tool(tool.name) for tool in REGISTRY],
         "session": _session(_person(request), graph),
     }
@@ -223,7 +225,7 @@ def run_page(request: HttpRequest, run_id: UUID) -> HttpResponse:
             "graph": _graph(version.graph),
             "version": {**_version(version), "current": version.graph.version},
             "definition": version.definition,
-            "layout": layout.arrange(version.definition),
+            "layout": layouts.layout_of(version),
         },
     }
     return render(request, "graphs_app/run.html", context)

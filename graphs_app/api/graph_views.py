@@ -9,7 +9,7 @@ from graphs_app import layout, selectors
 from graphs_app.api import graph_shapes
 from graphs_app.api import serializers as shapes
 from graphs_app.engine.registry import REGISTRY
-from graphs_app.services import graphs
+from graphs_app.services import graphs, layouts
 from sessions_app.api.base import KEY, ApiView, caller, counted, read
 from sessions_app.api.idempotency import idempotent
 from sessions_app.api.pagination import NewestFirst
@@ -94,7 +94,7 @@ class Layout(ApiView):
         graph = selectors.graph_for(caller(request), key)
         asked = read(graph_shapes.VersionFilter, request.query_params)
         number = asked["version"] or graph.version
-        return Response({**layout.arrange(selectors.version_of(graph, number).definition), "version": number})
+        return Response({**layouts.layout_of(selectors.version_of(graph, number)), "version": number})
 
 
 @counted(POST=policies.COMPUTING)

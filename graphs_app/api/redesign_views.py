@@ -12,7 +12,7 @@ from graphs_app import comparison, layout, selectors
 from graphs_app.api.graph_shapes import ComparisonShape, DraftShape
 from graphs_app.api.version_views import draft_json
 from graphs_app.models import GraphProposal
-from graphs_app.services import redesigns
+from graphs_app.services import layouts, redesigns
 from sessions_app.api.base import KEY, ApiView, caller, counted, read
 from sessions_app.api.idempotency import idempotent
 from sessions_app.api.pagination import NewestFirst
@@ -120,7 +120,8 @@ def proposal_json(proposal: GraphProposal) -> dict[str, Any]:
     shown = redesigns.preview(proposal)
     found = comparison.compare(proposal.base, shown)
     both = comparison.union(proposal.base, shown)
-    drawn = {**layout.arrange(both, layout.arrange(proposal.base)), "version": proposal.base_version}
+    before = layouts.layout_after(proposal.graph, proposal.base_version, proposal.base)
+    drawn = {**layout.arrange(both, before), "version": proposal.base_version}
     compared = {name: getattr(found, name) for name in found.__slots__}
     return {
         **summary_json(proposal),

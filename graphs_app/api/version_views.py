@@ -7,11 +7,11 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from graphs_app import comparison, layout, selectors
+from graphs_app import comparison, selectors
 from graphs_app.api import graph_shapes as shapes
 from graphs_app.api.serializers import VersionShape
 from graphs_app.models import Graph, GraphVersion
-from graphs_app.services import graphs, versions
+from graphs_app.services import graphs, layouts, versions
 from sessions_app.api.base import KEY, ApiView, caller, counted, read
 from sessions_app.api.idempotency import idempotent
 from sessions_app.limits import policies
@@ -127,7 +127,10 @@ class Compare(ApiView):
                 "bump": found.bump,
                 **{name: getattr(found, name) for name in found.__slots__},
                 "definition": both,
-                "layout": {**layout.arrange(both), "version": asked["new"] or graph.version},
+                "layout": {
+                    **layouts.layout_after(graph, asked["old"], both),
+                    "version": asked["new"] or graph.version,
+                },
             }
         )
         return Response(shown.data)

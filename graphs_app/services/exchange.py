@@ -8,9 +8,8 @@ from typing import Any
 from graphs_app.engine.registry import REGISTRY
 from graphs_app.errors import InvalidImport, PictureUnavailable
 from graphs_app.exchange import folder, langgraph, mermaid, module, png, reading, svg
-from graphs_app.layout import arrange
 from graphs_app.models import Graph, GraphVersion
-from graphs_app.services import graphs
+from graphs_app.services import graphs, layouts
 from sessions_app.models import User
 
 MOST_DRAWN = 3000
@@ -56,7 +55,7 @@ def _picture(version: GraphVersion, form: str, theme: str) -> File:
         raise PictureUnavailable(
             f"Graph {version.graph.slug!r} has {count} nodes; pictures have at most {MOST_DRAWN}. Export JSON."
         )
-    layout = arrange(definition)
+    layout = layouts.layout_of(version)
     drawn = svg.svg_of(definition, layout, theme)
     if form == "svg":
         return File(drawn.encode(), "image/svg+xml", f"{version.graph.slug}.svg")

@@ -22,6 +22,7 @@ from graphs_app.errors import GraphIsBuiltIn, GraphNotFound, InvalidGraph
 from graphs_app.events import GraphUpdated, LayoutUpdated
 from graphs_app.jsontext import storable
 from graphs_app.models import Graph, GraphDraft, GraphVersion
+from graphs_app.services import layouts
 from sessions_app import permissions
 from sessions_app.errors import FieldProblem
 from sessions_app.limits import quotas
@@ -194,8 +195,7 @@ def _tell(graph: Graph, old: GraphVersion, new: GraphVersion, user: User) -> Non
     session_id = GraphDraft.objects.filter(graph=graph).values_list("session_id", flat=True).first()
     if session_id is None:
         return
-    before = layout.arrange(old.definition)
-    change = layout.changes(before, layout.arrange(new.definition, before))
+    change = layout.changes(layouts.layout_of(old), layouts.layout_of(new))
     updated = GraphUpdated(
         graph=graph.slug, version=new.number, semver=new.semver, note=new.note, by=str(user), by_id=user.pk
     )
