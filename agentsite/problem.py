@@ -31,6 +31,7 @@ CODES: dict[int, tuple[str, ...]] = {
     404: (
         "not_found",
         "graph_not_found",
+        "snapshot_not_found",
         "run_not_found",
         "checkpoint_not_found",
         "node_not_in_version",

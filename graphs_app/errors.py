@@ -5,6 +5,12 @@ from sessions_app.errors import DomainError
 # What somebody asked for is not there, or is not theirs to see.
 
 
+class SnapshotNotFound(DomainError):
+    """Raised when no version of the graph has this snapshot."""
+
+    code = "snapshot_not_found"
+
+
 class GraphNotFound(DomainError):
     """Raised when no graph, or no version of it, has this id or slug."""
 

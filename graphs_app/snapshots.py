@@ -6,11 +6,15 @@ import inspect
 import json
 from collections.abc import Callable, Mapping
 from typing import Any
+from uuid import UUID
 
 from graphs_app.engine.registry import REGISTRY, Registry, Tool
 
 Json = dict[str, Any]
 SUB_GRAPH_TOOLS = ("graph", "map")
+SNAPSHOT = "snapshot"
+"""In a run's metadata: the id of the graph version by whose snapshot it goes, for prompts and sub-graphs. Others go by
+what is in production."""
 Part = Callable[[Mapping[str, Any]], Json]
 """Takes a definition, answers what of this kind it uses, as JSON."""
 
@@ -33,6 +37,26 @@ def snapshot_of(definition: Mapping[str, Any], sub_graphs: Mapping[str, Json], r
         **{name: part(definition) for name, part in sorted(_parts.items())},
     }
     return {**made, "sha256": digest(made)}
+
+
+def besides_code(snapshot: Mapping[str, Any]) -> Json:
+    """What of a snapshot a run can go by again: all but the definition, which its version has, and the tools' code."""
+    return {name: snapshot.get(name) or {} for name in ("sub_graphs", *sorted(_parts))}
+
+
+def changed_tools(snapshot: Mapping[str, Any], registry: Registry = REGISTRY) -> list[str]:
+    """The tools whose code or promises are no longer what they were."""
+    kept: Mapping[str, Json] = snapshot.get("tools") or {}
+    return [
+        name
+        for name, facts in sorted(kept.items())
+        if name not in registry or tool_facts(registry.get(name))["fingerprint"] != facts.get("fingerprint")
+    ]
+
+
+def goes_by(version_id: UUID, *, is_named: bool, is_restored: bool) -> dict[str, str]:
+    """The metadata of a run of this version: one that was named, or that a rollback brought back, is as it was."""
+    return {SNAPSHOT: str(version_id)} if is_named or is_restored else {}
 
 
 def tool_facts(tool: Tool) -> Json:

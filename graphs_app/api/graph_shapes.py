@@ -115,7 +115,19 @@ class NamingAsked(serializers.Serializer[Any]):
 
 class RollbackAsked(serializers.Serializer[Any]):
     version = serializers.IntegerField(required=False, allow_null=True, default=None, **VERSION)
+    snapshot_id = serializers.CharField(
+        required=False,
+        allow_null=True,
+        default=None,
+        max_length=64,
+        help_text="A version's snapshot_id, in the place of its number.",
+    )
     note = serializers.CharField(required=False, allow_blank=True, default="", max_length=NOTE_MAX)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if attrs["version"] is not None and attrs["snapshot_id"] is not None:
+            raise serializers.ValidationError({"snapshot_id": "Name a version or a snapshot, not both."})
+        return attrs
 
 
 class VersionAsked(serializers.Serializer[Any]):

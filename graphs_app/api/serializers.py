@@ -35,11 +35,20 @@ class GraphShape(serializers.ModelSerializer[Graph]):
 class VersionShape(serializers.ModelSerializer[GraphVersion]):
     version = serializers.IntegerField(source="number", read_only=True)
     definition = serializers.DictField(read_only=True)
+    snapshot_id = serializers.SerializerMethodField()
 
     class Meta:
         model = GraphVersion
-        fields = ("id", "version", "semver", "title", "note", "definition", "digest", "restored_from", "created_at")
+        fields = (
+            *("id", "version", "semver", "title", "note", "definition", "digest", "snapshot_id", "restored_from"),
+            "created_at",
+        )
         read_only_fields = fields
+
+    def get_snapshot_id(self, version: GraphVersion) -> str | None:
+        """What a rollback may name in the place of a number; null for a version from before there were snapshots."""
+        found: str | None = version.snapshot.get("sha256")
+        return found
 
 
 class FaultShape(serializers.Serializer[Any]):
@@ -144,6 +153,8 @@ class RunShape(serializers.ModelSerializer[Run]):
             "priority",
             "durability",
             "dry_run",
+            "budget_usd",
+            "at_budget",
             "initial_state",
             "state",
             "error",
@@ -153,8 +164,6 @@ class RunShape(serializers.ModelSerializer[Run]):
             "duration_ms",
             "worked_ms",
             "cancel_requested_at",
-            "budget_usd",
-            "at_budget",
             "sleeps_until",
             "waits_for",
             "progress",
@@ -334,6 +343,12 @@ class RunAsked(StateAsked):
     budget_usd = serializers.DecimalField(
         required=False, allow_null=True, default=None, max_digits=12, decimal_places=6, min_value=0
     )
+    at_budget = serializers.ChoiceField(
+        choices=AtBudget.choices,
+        required=False,
+        default=AtBudget.ASK,
+        help_text="At the end of a budget: ask a person (for BUDGET_QUESTION_S, then stop), or stop at once.",
+    )
     dry_run = serializers.BooleanField(required=False, default=False)
 
 
@@ -343,12 +358,6 @@ class RunFilter(serializers.Serializer[Any]):
     status = serializers.ChoiceField(choices=RunStatus.choices, required=False)
     parent = serializers.UUIDField(required=False)  # type: ignore[assignment]  # a declared field
 
-    at_budget = serializers.ChoiceField(
-        choices=AtBudget.choices,
-        required=False,
-        default=AtBudget.ASK,
-        help_text="At the end of a budget: ask a person (for BUDGET_QUESTION_S, then stop), or stop at once.",
-    )
 
 class AnswerAsked(serializers.Serializer[Any]):
     interrupt = serializers.UUIDField()

@@ -93,7 +93,10 @@ class Rollback(ApiView):
     def post(self, request: Request, key: str) -> Response:
         graph = _editable(request, key)
         asked = read(shapes.RollbackAsked, request.data)
-        made = versions.roll_back(user=caller(request), graph=graph, number=asked["version"], note=asked["note"])
+        number, snapshot_id = asked["version"], asked["snapshot_id"]
+        made = versions.roll_back(
+            user=caller(request), graph=graph, number=number, snapshot_id=snapshot_id, note=asked["note"]
+        )
         return _made(made)
 
 

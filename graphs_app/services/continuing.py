@@ -30,6 +30,7 @@ from graphs_app.models import (
     node_run_id,
 )
 from graphs_app.services.runs import checked_state, invalid_state, queue_new
+from graphs_app.snapshots import SNAPSHOT
 from sessions_app import permissions
 from sessions_app.errors import FieldProblem
 from sessions_app.models import User, new_id
@@ -171,6 +172,8 @@ def _continue_as_new(
     """Queues a new run with a history; sources say which activation of the old run each checkpoint was."""
     new = _successor(user, run, version)
     new.metadata = {**run.metadata, **(metadata or {})}
+    if SNAPSHOT in new.metadata:
+        new.metadata[SNAPSHOT] = str(version.pk)
     new.only_node = run.only_node
     new.from_node_run = run.from_node_run
     new.checkpoints = new.claimed_checkpoints = len(history.done)
@@ -207,10 +210,10 @@ def _successor(user: User, run: Run, version: GraphVersion) -> Run:
         initial_state=run.initial_state,
         timeout_s=time_limits.inherited(run.timeout_s),
         budget_usd=run.budget_usd,
+        at_budget=run.at_budget,
         dry_run=run.dry_run,
         metadata=run.metadata,
     )
-        at_budget=run.at_budget,
 
 
 def _copied(run: Run, done: Any, source: NodeRun) -> NodeRun:

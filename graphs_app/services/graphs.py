@@ -167,9 +167,15 @@ def current_version(graph: Graph) -> GraphVersion | None:
 
 
 def write_version(
-    *, graph: Graph, definition: dict[str, Any], user: User | None, semver: str | None = None, **facts: Any
+    *,
+    graph: Graph,
+    definition: dict[str, Any],
+    user: User | None,
+    semver: str | None = None,
+    snapshot: dict[str, Any] | None = None,
+    **facts: Any,
 ) -> GraphVersion:
-    """Writes the next version of a graph whose row the caller has locked."""
+    """Writes the next version of a graph whose row the caller has locked; with a snapshot of now, if none is given."""
     current = current_version(graph)
     graph.version += 1
     graph.name = str(definition.get("name") or graph.name)
@@ -181,13 +187,18 @@ def write_version(
         definition=definition,
         digest=snapshots.digest(definition),
         semver=semver or next_semver(graph, current, definition),
-        snapshot=(snapshots.snapshot_of(definition, _sub_graphs(definition)) if settings.VERSIONING_ENABLED else {}),
+        snapshot=snapshot or snapshot_now(definition),
         created_by=user,
         **facts,
     )
     if current is not None and user is not None:
         _tell(graph, current, version, user)
     return version
+
+
+def snapshot_now(definition: dict[str, Any]) -> dict[str, Any]:
+    """What a definition would be made of if it were published now; nothing where versions keep no snapshots."""
+    return snapshots.snapshot_of(definition, _sub_graphs(definition)) if settings.VERSIONING_ENABLED else {}
 
 
 def _tell(graph: Graph, old: GraphVersion, new: GraphVersion, user: User) -> None:

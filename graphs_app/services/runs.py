@@ -10,7 +10,17 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models.functions import Now
 
-from graphs_app import aftermath, definitions, dispatch, entry_needs, events, selectors, time_limits, wakeups
+from graphs_app import (
+    aftermath,
+    definitions,
+    dispatch,
+    entry_needs,
+    events,
+    selectors,
+    snapshots,
+    time_limits,
+    wakeups,
+)
 from graphs_app.engine.checkpoint import ENTRY_BYTES
 from graphs_app.engine.errors import StateTooLarge, WritesInvalid
 from graphs_app.engine.schema import CheckTooCostly, SchemaUnusable, mismatches
@@ -71,6 +81,7 @@ def start_run(
 ) -> Run:
     """Queues a run of a graph's version and hands it to the broker once it is committed.
 
+    A version that is named runs with the prompts and sub-graphs of its snapshot; so does one that was rolled back to.
     One that is followed wakes who waits for it by waiting.woken_by(). is_permitted says that permissions.require() has
     been asked already, for the same person and session.
     Raises GraphNotFound, InvalidState (also when the entry cannot run on it), RunTimeTooLong, and what
@@ -84,6 +95,8 @@ def start_run(
     graph_version = graphs.version_to_run(graph=graph, number=version, user_id=user.pk if user else None)
     state = checked_state(initial_state, "/initial_state")
     entry_needs.require(definitions.load(graph_version.pk), state, "/initial_state")
+    is_restored = graph_version.restored_from is not None
+    as_published = snapshots.goes_by(graph_version.pk, is_named=version is not None, is_restored=is_restored)
     run = Run(
         id=new_id(),
         session_id=session_id,
@@ -94,10 +107,10 @@ def start_run(
         initial_state=state,
         timeout_s=timeout_s,
         budget_usd=budget_usd,
-        dry_run=dry_run,
-        metadata=storable(dict(metadata or {})),
-        is_followed=is_followed,
         at_budget=at_budget,
+        dry_run=dry_run,
+        metadata=storable(dict(metadata or {}) | as_published),
+        is_followed=is_followed,
     )
     if now is not None:
         run.created_at = run.queued_at = now

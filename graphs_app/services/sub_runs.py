@@ -15,6 +15,7 @@ from graphs_app.engine.host import key_of_try, keys_of_tries
 from graphs_app.jsontext import dump
 from graphs_app.models import GraphVersion, Run, RunStatus
 from graphs_app.services import claims, graphs
+from graphs_app.snapshots import SNAPSHOT
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,7 @@ def open_sub_run(
         run = _make(
             parent,
             key,
-            graphs.version_to_run(graph=graph, number=version, user_id=parent.user_id),
+            graphs.version_to_run(graph=graph, number=version or _as_published(parent, graph), user_id=parent.user_id),
             initial_state,
             size,
         )
@@ -88,9 +89,18 @@ def _make(parent: Run, parent_key: str, version: GraphVersion, initial_state: di
         initial_state=initial_state,
         kept_bytes=size,
         dry_run=parent.dry_run,
-        metadata=parent.metadata,
+        metadata=parent.metadata | ({SNAPSHOT: str(version.pk)} if SNAPSHOT in parent.metadata else {}),
         progress_total=definitions.load(version.pk).compiled.progress_total,
     )
+
+
+def _as_published(parent: Run, graph: str) -> int | None:
+    """The version of a sub-graph by the snapshot that the run goes by, if it goes by one."""
+    if SNAPSHOT not in parent.metadata:
+        return None
+    kept = GraphVersion.objects.filter(pk=parent.metadata[SNAPSHOT]).values_list("snapshot", flat=True).first() or {}
+    found: dict[str, Any] = (kept.get("sub_graphs") or {}).get(graph) or {}
+    return found.get("version")
 
 
 def _is_answered(run_id: UUID) -> bool:

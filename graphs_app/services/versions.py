@@ -18,6 +18,7 @@ from graphs_app.errors import (
     InvalidGraph,
     InvalidVersionNumber,
     NothingToPublish,
+    SnapshotNotFound,
     StaleDraft,
     VersioningOff,
     VersionTaken,
@@ -128,18 +129,22 @@ def restore_version(*, user: User, graph: Graph, number: int) -> GraphDraft:
     return save_draft(user=user, graph=graph, definition=version.definition)
 
 
-def roll_back(*, user: User, graph: Graph, number: int | None = None, note: str = "") -> GraphVersion:
+def roll_back(
+    *, user: User, graph: Graph, number: int | None = None, snapshot_id: str | None = None, note: str = ""
+) -> GraphVersion:
     """Makes an old version (the one before the current, if none is named) current again, as a new version at once.
 
-    A draft stays as it is. Raises NothingToPublish when the version is the current one, GraphNotFound, InvalidGraph.
+    With it comes its snapshot: runs use its prompts and sub-graphs, not those in production, until another version is
+    published. A draft stays as it is. Raises NothingToPublish when all of it is as it is now, GraphNotFound,
+    SnapshotNotFound, InvalidGraph, VersioningOff.
     """
     graphs.require_editor(user, graph)
     _require_versioning()
     with transaction.atomic():
         locked = Graph.objects.select_for_update().get(pk=graph.pk)
-        wanted = selectors.version_of(locked, locked.version - 1 if number is None else number)
+        wanted = _wanted(locked, number, snapshot_id)
         current = graphs.current_version(locked)
-        if current is not None and current.digest == wanted.digest:
+        if current is not None and _is_in_force(current, wanted):
             raise NothingToPublish(f"Version {wanted.number} of graph {graph.slug!r} is what is current.")
         checked = graphs.checked_definition(wanted.definition, user)
         highest = graphs.highest_semver(locked)
@@ -148,9 +153,36 @@ def roll_back(*, user: User, graph: Graph, number: int | None = None, note: str 
             definition=checked,
             user=user,
             semver=str(highest.bump_patch()) if highest else None,
-            note=note or f"Rolled back to version {wanted.semver or wanted.number}.",
+            note=note or _rolled_back(wanted),
             restored_from=wanted.number,
+            snapshot=wanted.snapshot or None,
         )
+
+
+def _wanted(graph: Graph, number: int | None, snapshot_id: str | None) -> GraphVersion:
+    if snapshot_id is None:
+        return selectors.version_of(graph, graph.version - 1 if number is None else number)
+    kept = GraphVersion.objects.filter(graph=graph, snapshot__sha256=snapshot_id).order_by("-number")
+    found = kept.select_related("graph").first()
+    if found is None:
+        raise SnapshotNotFound(f"No version of graph {graph.slug!r} has the snapshot {snapshot_id!r:.80}.")
+    return found
+
+
+def _is_in_force(current: GraphVersion, wanted: GraphVersion) -> bool:
+    """Whether runs of today are as they would be after a rollback."""
+    if current.digest != wanted.digest:
+        return False
+    if not wanted.snapshot:
+        return True
+    in_force = current.snapshot if current.restored_from is not None else graphs.snapshot_now(current.definition)
+    return snapshots.besides_code(in_force) == snapshots.besides_code(wanted.snapshot)
+
+
+def _rolled_back(wanted: GraphVersion) -> str:
+    told = f"Rolled back to version {wanted.semver or wanted.number}."
+    changed = snapshots.changed_tools(wanted.snapshot)
+    return f"{told} The code of these tools has changed since: {', '.join(changed)}." if changed else told
 
 
 def name_version(*, user: User, graph: Graph, number: int, title: str | None, note: str | None) -> GraphVersion:

@@ -174,8 +174,11 @@ class Desk(Protocol):
     async def raise_budget(self, caller: Caller, budget_usd: Decimal) -> None:
         """Gives the caller's run a larger budget, as a person has said."""
 
-    async def prompts(self, names: Sequence[str]) -> Mapping[str, PromptText]:
-        """The versions of these prompts that are in production. Raises PromptError for a name that is none."""
+    async def prompts(self, names: Sequence[str], snapshot: UUID | None = None) -> Mapping[str, PromptText]:
+        """The versions of these prompts that are in production, or in the snapshot of this graph version.
+
+        Raises PromptError for a name that is none.
+        """
 
 
 class StaticDesk:
@@ -221,7 +224,7 @@ class StaticDesk:
     async def raise_budget(self, caller: Caller, budget_usd: Decimal) -> None:
         raise EndpointUnavailable("There are no budgets here.", retryable=False)
 
-    async def prompts(self, names: Sequence[str]) -> Mapping[str, PromptText]:
+    async def prompts(self, names: Sequence[str], snapshot: UUID | None = None) -> Mapping[str, PromptText]:
         return {name: built_in_prompt(name) for name in names}
 
 

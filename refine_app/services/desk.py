@@ -116,7 +116,9 @@ class DatabaseDesk:
         finally:
             self._wake()
 
-    async def prompts(self, names: Sequence[str]) -> Mapping[str, PromptText]:
+    async def prompts(self, names: Sequence[str], snapshot: UUID | None = None) -> Mapping[str, PromptText]:
+        if snapshot is not None:
+            return await in_database(lambda: prompts.for_run(names, snapshot))
         known = prompts.at_hand(names)
         return known if known is not None else await in_database(lambda: prompts.in_production(names))
 

@@ -4,12 +4,15 @@ import difflib
 import re
 import time
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
+from uuid import UUID
 
 from django.db import IntegrityError, connections, transaction
 from django.db.models import Count, Max
 from django.utils import timezone
 
+from graphs_app.models import GraphVersion
 from refine_app.errors import NothingToRollBack, PromptInvalid, PromptTaken
 from refine_app.models import ModelCall, Prompt, PromptLabel, PromptVersion
 from refine_app.prompts.rendering import (
@@ -26,6 +29,8 @@ from sessions_app.models import User
 
 PRODUCTION = "production"
 LABELS = (PRODUCTION, "candidate")
+LATEST = "latest"
+"""Names a prompt's newest version, whatever its labels say."""
 SEMANTIC = re.compile(r"(0|[1-9]\d{0,5})\.(0|[1-9]\d{0,5})\.(0|[1-9]\d{0,5})")
 FRESH_S = 2.0
 """How long a worker may go on with the version that it knows after the label was moved."""
@@ -71,6 +76,23 @@ def _from_file(name: str) -> PromptText:
     return built_in_prompt(name)
 
 
+@lru_cache(maxsize=200)
+def as_published(graph_version: UUID) -> Mapping[str, PromptText]:
+    """The prompts of a graph version's snapshot, which never changes."""
+    found = GraphVersion.objects.filter(pk=graph_version).values_list("snapshot", flat=True).first() or {}
+    return {
+        name: PromptText(name, kept["version"], kept["content"], kept["variables"])
+        for name, kept in (found.get("prompts") or {}).items()
+    }
+
+
+def for_run(names: Sequence[str], graph_version: UUID | None) -> dict[str, PromptText]:
+    """What a run asks with: the prompts of the snapshot that it goes by, and for others those in production."""
+    kept = {} if graph_version is None else as_published(graph_version)
+    found = {name: kept[name] for name in names if name in kept}
+    return found | in_production([name for name in names if name not in found])
+
+
 # What people do -----------------------------------------------------------------------------------
 
 
@@ -82,8 +104,10 @@ def find_prompt(name: str) -> Prompt:
 
 
 def find_version(prompt: Prompt, number: str) -> PromptVersion:
-    """A version by its number, or by a label."""
-    if number in LABELS:
+    """A version by its number, by a label, or the newest one as `latest`."""
+    if number == LATEST:
+        version = prompt.versions.select_related("prompt").first()
+    elif number in LABELS:
         version = labelled(prompt.name, number)
     else:
         numbers = [int(part) for part in number.split(".")] if SEMANTIC.fullmatch(number) else [0, 0, 0]

@@ -8,13 +8,15 @@
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import Any, cast
+from uuid import UUID
 
 from graphs_app.engine.checkpoint import Usage
 from graphs_app.engine.registry import ToolContext
+from graphs_app.snapshots import SNAPSHOT
 from refine_app.diffs.thoughts import without_thoughts
 from refine_app.model_clients import desk as desks
 from refine_app.model_clients.client import Delta, Message, TokenCount
@@ -44,6 +46,7 @@ from refine_app.model_clients.errors import (
 )
 from refine_app.model_clients.quirks import Quirks
 from refine_app.model_clients.tokens import count_tokens, estimate
+from refine_app.prompts.rendering import PromptText
 from refine_app.routing.endpoints import Choice, Complexity, Needs
 from refine_app.routing.roles import role_of
 from refine_app.tools.budget_end import ask_a_person, decided
@@ -120,6 +123,12 @@ async def ask_model(context: ToolContext, question: Question, on_text: Callable[
         decision = await ask_a_person(context, error)
     needs = await decided(desk, caller, decision, exhausted, asked.needs)
     return await _try_each(context, desk, replace(asked, needs=needs), question, on_text)
+
+
+async def prompts_for(context: ToolContext, names: Sequence[str]) -> Mapping[str, PromptText]:
+    """The prompts that a run asks with: those in production, or those of the snapshot that it goes by."""
+    snapshot = context.metadata.get(SNAPSHOT)
+    return await desks.current().prompts(names, UUID(snapshot) if isinstance(snapshot, str) else None)
 
 
 def _caller(context: ToolContext, agent: str) -> Caller:

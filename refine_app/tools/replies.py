@@ -13,10 +13,9 @@ from refine_app.diffs.errors import excerpt
 from refine_app.diffs.fences import fence_for, read_fences
 from refine_app.diffs.thoughts import without_thoughts
 from refine_app.model_clients.client import Message
-from refine_app.model_clients.desk import current
 from refine_app.model_clients.tokens import estimate
 from refine_app.routing.endpoints import complexity_of
-from refine_app.tools.asking import Question, Reply, ask_model, has_model
+from refine_app.tools.asking import Question, Reply, ask_model, has_model, prompts_for
 from refine_app.tools.errors import InvalidOutput, ModelNeeded
 from sessions_app import strict_json
 
@@ -92,7 +91,7 @@ async def _question(
             f"{agent!r} needs a language model, and none is configured; set HF_TOKEN or MODEL_ENDPOINT_URL, or ask "
             "staff to switch an endpoint on."
         )
-    prompt = (await current().prompts([name]))[name]
+    prompt = (await prompts_for(context, [name]))[name]
 
     def ask() -> Question:
         mark = mark_of(context, values)

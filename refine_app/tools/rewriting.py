@@ -10,11 +10,10 @@ from refine_app.diffs.answers import Answer, choose, read_answer
 from refine_app.diffs.errors import AnswerError
 from refine_app.model_clients.builtin import BuiltinClient, written
 from refine_app.model_clients.client import Subject
-from refine_app.model_clients.desk import current
 from refine_app.prompts.refine import MAX_REPEATED, NAMES, Task, build_messages, mark_of
 from refine_app.routing.endpoints import complexity_of
 from refine_app.tools.analysis import outline_of
-from refine_app.tools.asking import Question, Reply, ask_model, has_model
+from refine_app.tools.asking import Question, Reply, ask_model, has_model, prompts_for
 from refine_app.tools.languages import names_of
 from refine_app.tools.live_diff import LiveDiff
 from refine_app.tools.validation import raise_if_given_up, rounds_of
@@ -85,7 +84,7 @@ async def _by_model(
 ) -> tuple[Reply, Answer | AnswerError]:
     complexity, why = await asyncio.to_thread(complexity_of, state)
     task = _task(context, state)
-    prompts = await current().prompts(NAMES)
+    prompts = await prompts_for(context, NAMES)
     question = Question(
         messages=await asyncio.to_thread(build_messages, task, prompts),
         prompt_version=prompts["refine_system"].label,
