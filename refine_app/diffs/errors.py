@@ -19,6 +19,12 @@ class HunkMismatch(DiffError):
         )
 
 
+class GivenDiffWrong(DiffError):
+    """Raised when a diff does not turn the one text into the other."""
+
+    code = "given_diff_wrong"
+
+
 class AnswerError(DiffError):
     """Raised when no new text can be read out of a model's answer; the message tells the model what to do better."""
 

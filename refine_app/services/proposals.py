@@ -9,7 +9,9 @@ from django.utils import timezone
 
 from graphs_app.models import Run
 from refine_app.diffs import deceptive
-from refine_app.diffs.unified import Diff, make_diff
+from refine_app.diffs.errors import GivenDiffWrong
+from refine_app.diffs.given import given_diff
+from refine_app.diffs.unified import Diff
 from refine_app.errors import EffectRefused
 from refine_app.events import ProposalCreated
 from refine_app.filenames import filename_of
@@ -24,9 +26,11 @@ log = logging.getLogger(__name__)
 
 
 def create_proposal(run: Run, node_run_id: UUID, payload: Mapping[str, Any]) -> Sequence[Event]:
-    """Stores an answer against the revision that its request kept: {new_text, summary, checks, endpoint}.
+    """Stores an answer against the revision that its request kept: {new_text, hunks, summary, checks, endpoint}.
 
-    A run has one proposal: asked for again, nothing happens. A run that no request started has nobody to propose to.
+    The hunks are those that the tool made, outside of any transaction; here it is only seen that they turn the revision
+    into the new text. A run has one proposal: asked for again, nothing happens. A run that no request started has
+    nobody to propose to.
     Open proposals of the session's earlier requests are superseded by it, and only now: until there is a new answer,
     the old one can be decided.
     """
@@ -39,7 +43,7 @@ def create_proposal(run: Run, node_run_id: UUID, payload: Mapping[str, Any]) -> 
         return []
     new_text, summary, checks = _read(payload)
     base = revision_of(request.document, request.base_revision).text
-    diff = make_diff(base, new_text, filename=filename_of(request.session))
+    diff = _given(payload, base, request)
     checks = _with_deceptive(checks, diff)
     proposal = Proposal.objects.create(
         session_id=request.session_id,
@@ -93,6 +97,16 @@ def _read(payload: Mapping[str, Any]) -> tuple[str, str, list[dict[str, Any]]]:
     return new_text, summary, checks
 
 
+def _given(payload: Mapping[str, Any], base: str, request: Request) -> Diff:
+    """What the tool made, as a patch of the session's file."""
+    filename = filename_of(request.session)
+    try:
+        return given_diff(payload.get("hunks"), old=base, new=payload["new_text"], filename=filename)
+    except GivenDiffWrong as error:
+        problem = f"of revision {request.base_revision}: {error}"
+        raise EffectRefused(effect=EFFECT, problem=problem) from error
+
+
 def _with_deceptive(checks: list[dict[str, Any]], diff: Diff) -> list[dict[str, Any]]:
     """What the change adds that nobody would see is said here, whatever tools of a graph made the proposal."""
     found = deceptive.check(diff.hunks)
@@ -105,7 +119,7 @@ def _create_hunks(proposal: Proposal, diff: Diff) -> None:
         Hunk(
             proposal=proposal,
             n=hunk.n,
-            header=hunk.header[:300],
+            header=hunk.header,
             old_start=hunk.old_start,
             old_lines=hunk.old_lines,
             new_start=hunk.new_start,

@@ -8,16 +8,13 @@ from graphs_app.engine.checkpoint import Json
 from graphs_app.engine.registry import ToolContext
 from refine_app.diffs.unified import make_diff
 from refine_app.tools.errors import InvalidOutput
-from refine_app.tools.languages import filename_for
 
 
 async def propose_change(context: ToolContext, state: Mapping[str, Any]) -> Json:
     """Makes a proposal of the new text against the revision that was asked about; never of one that failed a check."""
     if state.get("valid") is False:
         raise InvalidOutput(f"The text did not pass its checks, so it is not proposed: {state.get('feedback')}")
-    language = state.get("language") or ""
-    filename = filename_for(language, state.get("filename") or "")
-    diff = await asyncio.to_thread(make_diff, state["code"], state["new_text"], filename=filename)
+    diff = await asyncio.to_thread(make_diff, state["code"], state["new_text"])
     hunks = [hunk.as_json() for hunk in diff.hunks]
     summary = state.get("summary") or ("Nothing to change." if not hunks else "")
     if not context.dry_run:
@@ -27,7 +24,6 @@ async def propose_change(context: ToolContext, state: Mapping[str, Any]) -> Json
                 "base_revision": state.get("base_revision"),
                 "document": state.get("document"),
                 "new_text": state["new_text"],
-                "diff": diff.patch,
                 "hunks": hunks,
                 "summary": summary,
                 "checks": list(state.get("checks") or ()),

@@ -5,9 +5,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from graphs_app.models import Graph, GraphVersion, NodeRun, Run, RunStatus, node_run_id
+from refine_app.diffs.unified import make_diff
 from refine_app.models import Intent, Proposal, Request
 from refine_app.services.proposals import create_proposal
 from sessions_app.models import Document, Member, Role, Session, SessionEvent, User, new_id
+from sessions_app.selectors import revision_of
 from sessions_app.services import documents, events, sessions
 
 NOON = datetime(2030, 1, 1, 12, tzinfo=UTC)
@@ -90,7 +92,9 @@ class Cast:
 
     def answered(self, request: Request, new_text: str, *, summary: str = "Tidied.") -> Proposal:
         """The agent's answer, written as the journal writes it."""
-        payload = {"new_text": new_text, "summary": summary, "checks": CHECKS, "endpoint": "builtin"}
+        base = revision_of(request.document, request.base_revision).text
+        hunks = [hunk.as_json() for hunk in make_diff(base, new_text).hunks]
+        payload = {"new_text": new_text, "hunks": hunks, "summary": summary, "checks": CHECKS, "endpoint": "builtin"}
         node_run = node_run_id(request.run_id, 5)
         NodeRun.objects.get_or_create(
             pk=node_run, defaults={"run_id": request.run_id, "activation": 5, "node_id": "propose", "tool": "propose"}

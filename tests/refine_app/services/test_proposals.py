@@ -4,6 +4,7 @@ import pytest
 from django.db import transaction
 
 from graphs_app.models import Run, node_run_id
+from refine_app.diffs import unified
 from refine_app.errors import EffectRefused
 from refine_app.models import Hunk, Proposal
 from refine_app.services.decisions import accept_hunks
@@ -127,6 +128,40 @@ def test_a_run_cannot_propose_into_another_sessions_request(cast: Cast) -> None:
     request = cast.asked()
     run = Run.objects.create(graph_version=request.run.graph_version, metadata={"request": str(request.pk)})
     assert create_proposal(run, uuid4(), {"new_text": "x"}) == []
+
+
+def test_what_is_stored_is_what_the_tool_made_and_nothing_is_made_again(
+    cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    request = cast.asked()
+    by_hand = {
+        **{"n": 1, "header": "@@ -1,20 +1,20 @@ all of it", "text": ""},
+        **{"old_start": 1, "old_lines": 20, "new_start": 1, "new_lines": 20},
+    }
+    old, new = TWENTY_LINES.splitlines(keepends=True), BOTH_ENDS_CHANGED.splitlines(keepends=True)
+    by_hand["text"] = "".join([f"-{line}" for line in old] + [f"+{line}" for line in new])
+    monkeypatch.setattr(unified, "align", lambda *_: pytest.fail("a diff is made in the transaction"))
+    payload = {"new_text": BOTH_ENDS_CHANGED, "hunks": [by_hand]}
+    create_proposal(request.run, node_run_id(request.run.pk, 5), payload)
+    proposal = Proposal.objects.get()
+    [hunk] = proposal.hunks.all()
+    assert (hunk.header, hunk.text) == (by_hand["header"], by_hand["text"])
+    assert proposal.diff.startswith("diff --git a/Lines.py b/Lines.py\n")
+
+
+def test_hunks_that_do_not_make_the_new_text_of_the_revision_are_refused(cast: Cast) -> None:
+    request = cast.asked()
+    hunks = [hunk.as_json() for hunk in unified.make_diff(TWENTY_LINES, BOTH_ENDS_CHANGED).hunks]
+    for wrong in (
+        {"new_text": BOTH_ENDS_CHANGED + "more\n", "hunks": hunks},
+        {"new_text": BOTH_ENDS_CHANGED, "hunks": hunks[:1]},
+        {"new_text": BOTH_ENDS_CHANGED, "hunks": [hunks[0], {**hunks[1], "old_start": 3}]},
+        {"new_text": BOTH_ENDS_CHANGED, "hunks": [{**hunk, "header": "@@ x"} for hunk in hunks]},
+        {"new_text": BOTH_ENDS_CHANGED},
+    ):
+        with pytest.raises(EffectRefused, match="of revision 1"):
+            create_proposal(request.run, node_run_id(request.run.pk, 5), wrong)
+    assert not Proposal.objects.exists()
 
 
 @pytest.mark.parametrize("payload", [{}, {"new_text": 1}, {"new_text": "x", "checks": "passed"}])
