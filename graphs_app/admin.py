@@ -15,8 +15,10 @@ from graphs_app.models import (
     GraphProposal,
     GraphVersion,
     Interrupt,
+    NodeAttempt,
     NodeRun,
     Run,
+    VersionLayout,
     WorkerHeartbeat,
 )
 from graphs_app.services import operating
@@ -244,6 +246,40 @@ class NodeRunAdmin(ReadOnlyAdmin[NodeRun]):
     @admin.display(description="writes")
     def shown_writes(self, node_run: NodeRun) -> SafeString | str:
         return as_json(node_run.writes)
+
+
+@admin.register(NodeAttempt)
+class NodeAttemptAdmin(ReadOnlyAdmin[NodeAttempt]):
+    """Attempts that failed and were made again."""
+
+    list_display = ("node_id", "tool", "attempt", "run_link", "started_at", "duration_ms")
+    list_filter = ("tool",)
+    list_select_related = ("run__graph_version__graph",)
+    search_fields = ("run__id", "node_id", "tool")
+    ordering = ("-pk",)
+    readonly_fields = ("run_link", "shown_error")
+    exclude = ("error",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[NodeAttempt]:
+        return super().get_queryset(request).defer("run__state", "run__initial_state", "run__metadata")
+
+    @admin.display(description="run")
+    def run_link(self, attempt: NodeAttempt) -> SafeString | str:
+        return link_to(attempt.run)
+
+    @admin.display(description="error")
+    def shown_error(self, attempt: NodeAttempt) -> SafeString | str:
+        return as_json(attempt.error)
+
+
+@admin.register(VersionLayout)
+class VersionLayoutAdmin(ReadOnlyAdmin[VersionLayout]):
+    """Where versions are drawn."""
+
+    list_display = ("version", "created_at")
+    list_select_related = ("version__graph",)
+    search_fields = ("version__graph__slug",)
+    ordering = ("-pk",)
 
 
 @admin.register(Interrupt)

@@ -17,10 +17,12 @@ from graphs_app.models import (
     GraphProposal,
     GraphVersion,
     Interrupt,
+    NodeAttempt,
     NodeRun,
     NodeRunStatus,
     Run,
     RunStatus,
+    VersionLayout,
     WorkerHeartbeat,
     node_run_id,
 )
@@ -112,6 +114,10 @@ def run(session: Session) -> Run:
         tool="set_state",
         status=NodeRunStatus.STARTED,
     )
+    NodeAttempt.objects.create(
+        run=made, activation=1, node_id="only", tool="set_state", attempt=1, error={}, started_at=made.created_at
+    )
+    VersionLayout.objects.create(version=version, layout={"nodes": [], "edges": []})
     GraphProposal.objects.create(graph=graph, base=DEFINITION, base_version=1, run=made)
     Interrupt.objects.create(run=made, activation=2, node_id="ask", question="Really?")
     document = Document.objects.get(session=session)
