@@ -6,9 +6,9 @@ import inspect
 import json
 from collections.abc import Callable, Mapping
 from typing import Any
-from uuid import UUID
 
 from graphs_app.engine.registry import REGISTRY, Registry, Tool
+from graphs_app.models import GraphVersion
 
 Json = dict[str, Any]
 SUB_GRAPH_TOOLS = ("graph", "map")
@@ -54,9 +54,9 @@ def changed_tools(snapshot: Mapping[str, Any], registry: Registry = REGISTRY) ->
     ]
 
 
-def goes_by(version_id: UUID, *, is_named: bool, is_restored: bool) -> dict[str, str]:
+def goes_by(version: GraphVersion, *, is_named: bool) -> dict[str, str]:
     """The metadata of a run of this version: one that was named, or that a rollback brought back, is as it was."""
-    return {SNAPSHOT: str(version_id)} if is_named or is_restored else {}
+    return {SNAPSHOT: str(version.pk)} if is_named or version.restored_from is not None else {}
 
 
 def tool_facts(tool: Tool) -> Json:

@@ -84,8 +84,7 @@ def start_run(
     A version that is named runs with the prompts and sub-graphs of its snapshot; so does one that was rolled back to.
     One that is followed wakes who waits for it by waiting.woken_by(). is_permitted says that permissions.require() has
     been asked already, for the same person and session.
-    Raises GraphNotFound, InvalidState (also when the entry cannot run on it), RunTimeTooLong, and what
-    permissions.require raises for a session.
+    Raises GraphNotFound, InvalidState, RunTimeTooLong, and what permissions.require raises for a session.
     """
     time_limits.check_run(timeout_s)
     if budget_usd is not None and not settings.COST_TRACKING_ENABLED:
@@ -95,8 +94,6 @@ def start_run(
     graph_version = graphs.version_to_run(graph=graph, number=version, user_id=user.pk if user else None)
     state = checked_state(initial_state, "/initial_state")
     entry_needs.require(definitions.load(graph_version.pk), state, "/initial_state")
-    is_restored = graph_version.restored_from is not None
-    as_published = snapshots.goes_by(graph_version.pk, is_named=version is not None, is_restored=is_restored)
     run = Run(
         id=new_id(),
         session_id=session_id,
@@ -109,7 +106,7 @@ def start_run(
         budget_usd=budget_usd,
         at_budget=at_budget,
         dry_run=dry_run,
-        metadata=storable(dict(metadata or {}) | as_published),
+        metadata=storable(dict(metadata or {}) | snapshots.goes_by(graph_version, is_named=version is not None)),
         is_followed=is_followed,
     )
     if now is not None:

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from refine_app.tools.file_kinds import KIND_BY_ALIAS, KINDS, kind_by_filename, kind_by_text
+from refine_app.tools.file_kinds import KIND_BY_ALIAS, KINDS, TITLES, kind_by_filename, kind_by_text
 
 UNKNOWN = "text"
 
@@ -114,6 +114,13 @@ def names_of(language: str) -> tuple[str, ...]:
         return (language, *known.aliases, *known.extensions)
     kind = KINDS.get(language)
     return (language, *kind.aliases, *kind.extensions) if kind else (language,)
+
+
+def filename_for(language: str, filename: str = "") -> str:
+    """The document's file name, or one that tells its language."""
+    if filename:
+        return filename
+    return TITLES.get(language) or f"document.{endings_of(language)[0]}"
 
 
 def endings_of(language: str) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from refine_app.tools.analysis import analyse
 from refine_app.tools.children import Limits, run_child
 from refine_app.tools.errors import AnalysisSkipped
 from refine_app.tools.findings import faults, find_issues
-from refine_app.tools.languages import LANGUAGES, detect_language, endings_of, names_of
+from refine_app.tools.languages import LANGUAGES, detect_language, filename_for, names_of
 
 GOOD = {
     "python": "def f(a, b=1):\n    return a\n",
@@ -222,4 +222,6 @@ def test_what_is_declared_counts_before_names_and_guesses(
 def test_a_language_tells_its_names_and_its_file() -> None:
     assert "py" in names_of("python")
     assert names_of("cobol") == ("cobol",)
-    assert (endings_of("rust")[0], endings_of("text")[0]) == ("rs", "txt")
+    assert filename_for("rust") == "document.rs"
+    assert filename_for("rust", "main.rs") == "main.rs"
+    assert filename_for("text") == "document.txt"

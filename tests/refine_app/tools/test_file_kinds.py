@@ -2,8 +2,8 @@
 
 import pytest
 
-from refine_app.tools.file_kinds import KINDS, TITLES
-from refine_app.tools.languages import detect_language, endings_of, names_of
+from refine_app.tools.file_kinds import KINDS
+from refine_app.tools.languages import detect_language, filename_for, names_of
 from tests.refine_app.tools.kinds import (
     COMPOSE,
     DOCKERFILE,
@@ -55,7 +55,6 @@ def test_a_text_tells_its_kind_and_prose_tells_none(text: str, expected: str) ->
 def test_kinds_have_their_names_for_fences_and_files() -> None:
     assert {"make", "mk"} < set(names_of("makefile"))
     assert {"yml"} < set(names_of("yaml"))
-    assert (TITLES["makefile"], TITLES["dockerfile"]) == ("Makefile", "Dockerfile")
-    assert (endings_of("yaml")[0], endings_of("notebook")[0]) == ("yaml", "ipynb")
-    names = {kind: TITLES.get(kind) or f"document.{endings_of(kind)[0]}" for kind in KINDS}
-    assert all(detect_language("", filename=name) == kind for kind, name in names.items())
+    assert (filename_for("makefile"), filename_for("dockerfile")) == ("Makefile", "Dockerfile")
+    assert (filename_for("yaml"), filename_for("notebook")) == ("document.yaml", "document.ipynb")
+    assert all(detect_language("", filename=filename_for(kind)) == kind for kind in KINDS)
