@@ -10,6 +10,7 @@ from refine_app.agents.toolbox import CHECK_SYNTAX, WEB_SEARCH, Toolbox
 from refine_app.tools.asking import Reply
 from refine_app.tools.checks import Check
 from refine_app.tools.errors import InvalidOutput
+from refine_app.tools.proposing import hunks_of, propose
 from refine_app.tools.replies import ask_again, ask_for_data, ask_prompt
 from refine_app.tools.searching import NEED, in_words
 from refine_app.tools.written_files import WrittenFile, main_file, read_files
@@ -73,7 +74,7 @@ async def build_step(context: ToolContext, state: Mapping[str, Any]) -> Json:
     writes: Json = {agent.writes: reply.answer, "endpoint": reply.endpoint}
     if step == "final":
         writes["summary"] = reply.answer[:1000]
-        writes |= _deliver(context, state)
+        writes |= await _deliver(context, state)
     return writes
 
 
@@ -111,7 +112,7 @@ async def _read(agent: StepAgent, reply: Reply) -> tuple[list[WrittenFile], list
     return files, checks, problem or ("; ".join(failed) + ". Give all files again, whole." if failed else "")
 
 
-def _deliver(context: ToolContext, state: Mapping[str, Any]) -> Json:
+async def _deliver(context: ToolContext, state: Mapping[str, Any]) -> Json:
     """Proposes the main file to the session that asked; the others stay in the run, and are named."""
     files = [WrittenFile(**one) for one in state.get("files") or ()]
     if not files or not state.get("document"):
@@ -121,16 +122,7 @@ def _deliver(context: ToolContext, state: Mapping[str, Any]) -> Json:
     summary = f"Writes {main.path}."
     if others:
         summary += f" The document holds one file, so the others are in the run's answer: {', '.join(others)}."
-    if not context.dry_run:
-        context.effect(
-            "proposal.create",
-            {
-                "new_text": main.text,
-                "summary": summary,
-                "checks": list(state.get("checks") or ()),
-                "endpoint": str(state.get("endpoint") or ""),
-            },
-        )
+    propose(context, state, main.text, await hunks_of(state, main.text), summary)
     return {"new_text": main.text, "summary": summary, "delivered": main.path}
 
 
