@@ -25,6 +25,14 @@ def tell_once_of_lost_connections(**kwargs: Any) -> None:
     warnings.filterwarnings("ignore", category=CPendingDeprecationWarning)
 
 
+@signals.celeryd_after_setup.connect(weak=False)
+def take_runs_as_old_units_name_them(sender: str, instance: Any, **kwargs: Any) -> None:
+    """A worker whose unit still says `--queues runs` would take nothing: runs are sent to another queue by now."""
+    queues = instance.app.amqp.queues
+    if "runs" in queues.consume_from:
+        queues.select_add(queues[instance.app.conf.task_default_queue])
+
+
 @signals.beat_embedded_init.connect(weak=False)
 def end_with_the_worker(**kwargs: Any) -> None:
     """The beat of `worker --beat` is a child, which would go on for ever, beside the next one's, after a SIGKILL."""
