@@ -2,10 +2,12 @@
 
 import ast
 import re
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from django.conf import global_settings
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("agentsite", "sessions_app", "graphs_app", "refine_app")
@@ -108,6 +110,18 @@ def settings_documented() -> set[str]:
 
 def test_the_table_of_settings_is_the_settings() -> None:
     assert settings_documented() == settings_read()
+
+
+def test_no_setting_is_kept_that_nothing_reads() -> None:
+    """One that is assigned under its own name is used under it somewhere else, here or in Django."""
+    sources_of_settings = [(ROOT / "agentsite" / one).read_text() for one in ("settings.py", "limit_settings.py")]
+    assigned = re.findall(
+        r"^\s*\"?([A-Z][A-Z_0-9]+)\"?: .*?env\.\w+\(", "".join(sources_of_settings), flags=re.MULTILINE
+    )
+    kept = {one for one in assigned if one in settings_read() and not hasattr(global_settings, one)}
+    assert len(kept) > 100
+    words = Counter(re.findall(r"\b[A-Z][A-Z_0-9]+\b", "\n".join(path.read_text() for path in sources())))
+    assert {one for one in kept if words[one] <= 2} == set()  # its assignment, and the variable's name
 
 
 @pytest.mark.parametrize(
