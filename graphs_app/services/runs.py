@@ -86,9 +86,7 @@ def start_run(
     been asked already, for the same person and session.
     Raises GraphNotFound, InvalidState, RunTimeTooLong, and what permissions.require raises for a session.
     """
-    time_limits.check_run(timeout_s)
-    if budget_usd is not None and not settings.COST_TRACKING_ENABLED:
-        raise CostTrackingOff
+    _check_limits(timeout_s, budget_usd)
     if session_id is not None and user is not None and not is_permitted:
         permissions.require(user, session_id, Action.EDIT)
     graph_version = graphs.version_to_run(graph=graph, number=version, user_id=user.pk if user else None)
@@ -113,6 +111,13 @@ def start_run(
         run.created_at = run.queued_at = now
     queue_new(run, graph_version)
     return run
+
+
+def _check_limits(timeout_s: float | None, budget_usd: Decimal | None) -> None:
+    """Whether the site lets a run have them."""
+    time_limits.check_run(timeout_s)
+    if budget_usd is not None and not settings.COST_TRACKING_ENABLED:
+        raise CostTrackingOff
 
 
 def queue_new(run: Run, version: GraphVersion) -> None:
