@@ -25,13 +25,21 @@ def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "agentsite.settings")
     from django.core.exceptions import ImproperlyConfigured
     from django.core.management import execute_from_command_line
+    from django.db import InterfaceError, OperationalError
+
+    from agentsite import unreachable
 
     try:
+        unreachable.quiet()
         if sys.argv[1:2] and sys.argv[1] not in OWN:
             stopping.as_python_does()
         execute_from_command_line(sys.argv)
     except ImproperlyConfigured as error:
         sys.exit(f"agentsite is not set up to start: {error} The settings are in deploy/README.md.")
+    except (OperationalError, InterfaceError) as error:
+        if "--traceback" in sys.argv:
+            raise
+        sys.exit(unreachable.in_words(error))
     except KeyboardInterrupt:
         stopping.end(signal.SIGINT)
     finally:

@@ -14,6 +14,8 @@ from sessions_app.limits.rates import parse_amounts, parse_rates
 
 YES = ("true", "yes", "on", "1")
 NO = ("false", "no", "off", "0", "")
+DATABASES = (*environ.Env.POSTGRES_FAMILY[:4], "sqlite")
+IN_MEMORY = ("", ":memory:")
 KINDS: dict[Any, str] = {
     int: "a whole number",
     float: "a number, such as 30 or 0.5",
@@ -54,6 +56,28 @@ class Environment(environ.Env):  # type: ignore[misc]  # the library comes witho
         found: str = self.str(var, default=default).strip().lower()
         if found not in choices:
             raise ImproperlyConfigured(f"{var}={found!r} has to be one of {', '.join(choices)}.")
+        return found
+
+    def database(self, var: str, *, default: str) -> dict[str, Any]:
+        """Where the data are: PostgreSQL, or a file of SQLite. A driver in the scheme is left out."""
+        given: str = self.str(var, default=default).strip()
+        scheme, _, rest = given.partition("://")
+        kind = scheme.partition("+")[0].lower()
+        if kind not in DATABASES:
+            raise ImproperlyConfigured(
+                f"{var} begins with {scheme[:20]!r}; it has to be postgresql://user:password@host:5432/name,"
+                " or sqlite:///path/to/a/file."
+            )
+        if kind == "sqlite" and (rest.partition("?")[0].strip("/") in IN_MEMORY or "mode=memory" in rest):
+            raise ImproperlyConfigured(
+                f"{var}={given!r} is a database in memory, which the processes and threads of a site cannot share."
+                " Leave it out for a file in VAR_DIR, or name one that the system keeps in memory:"
+                f" {var}=sqlite:////dev/shm/agentsite.sqlite3."
+            )
+        try:
+            found: dict[str, Any] = self.db_url_config(f"{kind}://{rest}")
+        except ValueError as error:
+            raise ImproperlyConfigured(f"{var} cannot be read: {error}.") from None
         return found
 
     def port(self, var: str, *, default: int) -> int:

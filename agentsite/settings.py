@@ -118,7 +118,7 @@ DATABASE_CONNECT_TIMEOUT_S: float = env.float("DATABASE_CONNECT_TIMEOUT_S", defa
 DATABASE_TIMEOUT_S: float = env.float("DATABASE_TIMEOUT_S", default=15.0)
 DATABASE_IDLE_TIMEOUT_S = 60.0
 
-DATABASES = {"default": env.db_url("DATABASE_URL", default=f"sqlite:///{VAR_DIR / 'agentsite.sqlite3'}")}
+DATABASES = {"default": env.database("DATABASE_URL", default=f"sqlite:///{VAR_DIR / 'agentsite.sqlite3'}")}
 _database = DATABASES["default"]
 if _database["ENGINE"].endswith("sqlite3"):
     _database["ENGINE"] = "agentsite.sqlite3"
@@ -423,6 +423,7 @@ LOGGING = {
     "loggers": {
         "celery": {"level": "WARNING"},
         "kombu": {"level": "WARNING"},
+        "psycopg.pool": {"level": "ERROR"},  # each attempt of a reconnection; agentsite.postgres says it once
         "channels_redis": {"level": "CRITICAL"},  # a traceback a second while Redis is down; layer.py says it once
         "django.request": {"level": "ERROR"},  # what was refused has its line already, from agentsite.request
         "django.server": {"level": "ERROR"},

@@ -28,7 +28,7 @@ class Command(BaseCommand):
         else:
             for finding in findings:
                 mark = self.style.SUCCESS("ok  ") if finding.ok else self.style.ERROR("FAIL")
-                self.stdout.write(f"{mark} {finding.name:<14} {finding.detail}")
+                self.stdout.write(f"{mark} {finding.name:<14} {' '.join(finding.detail.split())}")
         if not all(finding.ok for finding in findings):
             raise SystemExit(1)
 

@@ -21,7 +21,7 @@ import uvicorn
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from agentsite import supervisor, warm
+from agentsite import supervisor, unreachable, warm
 from agentsite.bounded_http import BoundedHttp, end_slow_readers
 from agentsite.embedded import EmbeddedCelery
 from agentsite.quick_sockets import QuickSockets
@@ -71,6 +71,7 @@ class Command(BaseCommand):
         parser.add_argument("--port", type=int, default=settings.PORT)
 
     def handle(self, *args: Any, host: str, port: int, **options: Any) -> None:
+        unreachable.look()
         faulthandler.enable()  # should compiled code crash, the log says where
         warm.up()
         gc.freeze()  # what is loaded by now stays; looking through all of it again would hold up every edit

@@ -72,7 +72,8 @@ class Command(BaseCommand):
                 self.stderr.write(shown(f"{problem['pointer'] or '/'}: {problem['message']}"))
             self._fail(f"{error.message}{_places(error)}", UNUSABLE)
         except (OperationalError, ProgrammingError) as error:
-            self._fail(f"The database cannot be used ({error}); has `manage.py migrate` been run?", UNUSABLE)
+            why = " ".join(str(error).split())
+            self._fail(f"The database cannot be used ({why}); has `manage.py migrate` been run?", UNUSABLE)
 
     def _run(self, state: Any, answers: dict[str, list[Any]], stop: Stop, options: dict[str, Any]) -> None:
         try:

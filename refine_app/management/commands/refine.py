@@ -70,7 +70,8 @@ class Command(BaseCommand):
         except DomainError as error:
             self._fail(error.message, UNUSABLE)
         except (OperationalError, ProgrammingError) as error:
-            self._fail(f"The database cannot be used ({error}); has `manage.py migrate` been run?", UNUSABLE)
+            why = " ".join(str(error).split())
+            self._fail(f"The database cannot be used ({why}); has `manage.py migrate` been run?", UNUSABLE)
 
     def _work(self, asked: Asked, file: Path, text: str, options: dict[str, Any]) -> None:
         run = asked.run_to_its_end()
