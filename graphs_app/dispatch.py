@@ -23,6 +23,7 @@ logger = logging.getLogger(__name__)
 
 EXECUTE = "process_task"
 HIGHEST_PRIORITY = 9
+AMQP = ("amqp", "pyamqp")
 BACKLOG = 10_000
 FLUSHED_WITHIN_S = 1.0
 """How long a process that ends waits for what it has not sent yet."""
@@ -64,14 +65,18 @@ def send_on_commit(run_id: UUID, priority: int = 0) -> None:
     transaction.on_commit(partial(send, run_id, priority))
 
 
+def urgency(priority: int, broker_url: str) -> int:
+    """A run's priority in the broker's terms: 9 is the most urgent of AMQP, and 0 of kombu's Redis and memory."""
+    return priority if broker_url.startswith(AMQP) else HIGHEST_PRIORITY - priority
+
+
 def _send_now(run_id: UUID, priority: int) -> None:
     if _broker is None:
         raise RuntimeError("Nobody has said by dispatch.through() how runs are sent")
-    # Kombu's virtual transports (Redis, memory) take 0 for the most urgent.
     _broker.app.send_task(
         EXECUTE,
         kwargs={"task_id": str(run_id)},
-        priority=HIGHEST_PRIORITY - priority,
+        priority=urgency(priority, settings.BROKER_URL),
         retry=False,
         ignore_result=True,
     )
