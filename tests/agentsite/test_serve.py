@@ -84,6 +84,21 @@ def test_doctor_names_what_is_wrong_and_fails(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
+def test_doctor_names_the_model_that_a_key_alone_switches_on(tmp_path: Path) -> None:
+    environment = {"PATH": os.environ["PATH"], "VAR_DIR": str(tmp_path), "ENV_FILE": os.devnull, "GROQ_API_KEY": "key"}
+    for command in (["migrate", "--verbosity", "0"], ["doctor"]):
+        done = subprocess.run(
+            [sys.executable, "manage.py", *command],
+            env=environment,
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert "by groq" in done.stdout
+    assert "built-in rules" not in done.stdout
+
+
 def test_it_ends_cleanly_on_sigterm_and_on_ctrl_c(start_site: StartSite) -> None:
     site = start_site()
     for number in (signal.SIGTERM, signal.SIGINT):

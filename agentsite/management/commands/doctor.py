@@ -9,9 +9,12 @@ from django.core.management.base import BaseCommand, CommandParser
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from django.db.utils import DatabaseError, InterfaceError
+from django.utils import timezone
 
 from agentsite import health
 from agentsite.health import Finding
+from refine_app.routing.endpoints import Needs, rank
+from refine_app.services.endpoints import callable_specs
 
 
 class Command(BaseCommand):
@@ -58,10 +61,14 @@ def _migrations() -> Finding:
 
 def _endpoints() -> list[Finding]:
     """What answers requests; whether an endpoint really answers is asked by check_endpoints, which may cost money."""
-    if settings.MODEL_ENDPOINT_URL:
-        complete = bool(settings.MODEL_ENDPOINT_MODEL)
-        detail = f"{settings.MODEL_ENDPOINT_MODEL} at {settings.MODEL_ENDPOINT_URL}"
-        return [Finding("endpoints", complete, 0.0, detail if complete else "MODEL_ENDPOINT_MODEL is not set")]
-    if settings.HF_TOKEN:
-        return [Finding("endpoints", True, 0.0, f"{settings.HF_MODEL} by the Hugging Face router")]
-    return [Finding("endpoints", True, 0.0, "no model is configured: the built-in rules answer (set HF_TOKEN)")]
+    if settings.MODEL_ENDPOINT_URL and not settings.MODEL_ENDPOINT_MODEL:
+        return [Finding("endpoints", False, 0.0, "MODEL_ENDPOINT_MODEL is not set")]
+    try:
+        specs = callable_specs(timezone.now())
+    except (DatabaseError, InterfaceError):
+        return [Finding("endpoints", False, 0.0, "cannot be read without the database")]
+    if not specs:
+        said = "no model is configured: the built-in rules answer (set HF_TOKEN, GROQ_API_KEY or MODEL_ENDPOINT_URL)"
+        return [Finding("endpoints", True, 0.0, said)]
+    first = rank(specs, Needs(prompt_tokens=0, max_tokens=0))[0].endpoint
+    return [Finding("endpoints", True, 0.0, f"{first.model} by {first.slug} answers what asks for no other")]
