@@ -5,7 +5,8 @@ from typing import Any
 REDIS = ("redis://", "rediss://", "unix://")
 
 
-def postgres_options(*, connect_timeout_s: float, pool_min: int, pool_max: int) -> dict[str, Any]:
+def postgres_options(*, connect_timeout_s: float, pool_min: int, pool_max: int, overflow: int) -> dict[str, Any]:
+    pool = {"min_size": pool_min, "kept": pool_max, "max_size": pool_max + overflow, "timeout": connect_timeout_s}
     return {
         "connect_timeout": max(1, round(connect_timeout_s)),
         # A machine that is gone without a word is missed after twenty seconds.
@@ -13,7 +14,7 @@ def postgres_options(*, connect_timeout_s: float, pool_min: int, pool_max: int) 
         "keepalives_interval": 5,
         "keepalives_count": 2,
         "tcp_user_timeout": 20_000,
-        "pool": {"min_size": pool_min, "max_size": pool_max, "timeout": connect_timeout_s},
+        "pool": pool,
     }
 
 

@@ -116,6 +116,7 @@ TEMPLATES = SERVES_PAGES * [
 DEPENDENCY_RETRY_S: float = env.float("DEPENDENCY_RETRY_S", default=2.0)
 DATABASE_CONNECT_TIMEOUT_S: float = env.float("DATABASE_CONNECT_TIMEOUT_S", default=5.0)
 DATABASE_TIMEOUT_S: float = env.float("DATABASE_TIMEOUT_S", default=15.0)
+DATABASE_POOL_CHECK_AFTER_S: float = env.float("DATABASE_POOL_CHECK_AFTER_S", default=30.0)
 DATABASE_IDLE_TIMEOUT_S = 60.0
 
 DATABASES = {"default": env.database("DATABASE_URL", default=f"sqlite:///{VAR_DIR / 'agentsite.sqlite3'}")}
@@ -142,6 +143,7 @@ else:
             connect_timeout_s=DATABASE_CONNECT_TIMEOUT_S,
             pool_min=env.int("DATABASE_POOL_MIN", default=2),
             pool_max=env.int("DATABASE_POOL_MAX", default=20),
+            overflow=env.int("DATABASE_MAX_OVERFLOW", default=10),
         )
     )
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
@@ -190,6 +192,8 @@ CELERY_TASK_QUEUES = {
     "runs": {"routing_key": "runs"},  # where releases before sent runs to
     "upkeep": {"routing_key": "upkeep"},
 }
+# RabbitMQ orders a queue only where its declaration says so (x-max-priority); the others know no such thing.
+CELERY_TASK_QUEUE_MAX_PRIORITY: int | None = 9 if BROKER_URL.startswith(("amqp", "pyamqp")) else None
 CELERY_TASK_ROUTES = {
     "sessions_app.tasks.*": {"queue": "upkeep"},
     "refine_app.tasks.*": {"queue": "upkeep"},

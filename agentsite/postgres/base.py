@@ -32,6 +32,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
                 connection_class=patience.Connection,
                 open=False,
                 configure=self._configure,
+                check=patience.look_at_idle,
                 reconnect_timeout=0,  # who asks next is the next attempt, not one that backs off for minutes
                 **options,
             )

@@ -6,6 +6,7 @@ or behind a network that swallows everything, is given up a little later, and th
 
 import logging
 import select
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, ClassVar
@@ -33,6 +34,8 @@ class Connection(psycopg.Connection[Any]):
     is_bounded: ClassVar[bool] = True
     answers_within_s: float | None = None
     """In place of the setting, where somebody is less patient."""
+    idle_since: float = 0.0
+    """When it came into the pool, by the monotonic clock."""
 
     def wait(self, gen: Any, interval: float = WAIT_INTERVAL_S, timeout: float | None = None) -> Any:
         if timeout is not None or not self.is_bounded:
@@ -62,6 +65,17 @@ class Connection(psycopg.Connection[Any]):
         return bool(poll.poll(0))
 
 
+def look_at_idle(connection: Connection) -> None:
+    """Before it is handed out; raises psycopg.Error for one that is dead.
+
+    The server is asked where it has said something, or nobody has used the connection for long: what lies between may
+    have forgotten it without a word to either end. In between the answer of a moment ago will do.
+    """
+    idle_s = time.monotonic() - connection.idle_since
+    if idle_s >= settings.DATABASE_POOL_CHECK_AFTER_S or connection.has_news():
+        connection.check()
+
+
 @contextmanager
 def without_limit() -> Iterator[None]:
     """For migrations, which take as long as they take."""
@@ -73,7 +87,30 @@ def without_limit() -> Iterator[None]:
 
 
 class Pool(ConnectionPool[Connection]):
-    """Tells who waits at once that the server is not there, and tries anew when somebody asks again."""
+    """Tells who waits at once that the server is not there, and tries anew when somebody asks again.
+
+    Of its connections `kept` stay for the next who asks; those beyond, up to max_size, end with their use.
+    """
+
+    def __init__(self, *, kept: int, **options: Any) -> None:
+        super().__init__(**options)
+        self.kept = kept
+
+    def putconn(self, conn: Connection) -> None:
+        self._check_pool_putconn(conn)
+        with self._lock:
+            is_beyond = self._nconns > self.kept and not self._waiting
+            if is_beyond:
+                self._nconns -= 1
+        if is_beyond:
+            conn._pool = None
+            self._close_connection(conn)
+        else:
+            super().putconn(conn)
+
+    def _add_to_pool(self, conn: Connection) -> None:
+        conn.idle_since = time.monotonic()
+        super()._add_to_pool(conn)
 
     def getconn(self, timeout: float | None = None) -> Connection:
         self._drop_dead()
