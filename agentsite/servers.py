@@ -18,18 +18,18 @@ def postgres_options(*, connect_timeout_s: float, pool_min: int, pool_max: int, 
     }
 
 
-def caches(url: str, *, timeout_s: float) -> dict[str, dict[str, Any]]:
+def caches(url: str, *, timeout_s: float, ca_file: str = "") -> dict[str, dict[str, Any]]:
     if url.startswith(REDIS):
-        options = _redis_options(url, timeout_s)
+        options = _redis_options(url, timeout_s) | redis_tls(url, ca_file)
         return {"default": {"BACKEND": "agentsite.redis_cache.Cache", "LOCATION": url, "OPTIONS": options}}
     local = "django.core.cache.backends.locmem.LocMemCache"
     return {"default": {"BACKEND": local, "OPTIONS": {"MAX_ENTRIES": 10_000}}}
 
 
-def channel_layers(url: str, *, timeout_s: float) -> dict[str, dict[str, Any]]:
+def channel_layers(url: str, *, timeout_s: float, ca_file: str = "") -> dict[str, dict[str, Any]]:
     if url.startswith("memory"):
         return {"default": {"BACKEND": "agentsite.memory_layer.MemoryLayer"}}
-    hosts = [{"address": url, **_redis_options(url, timeout_s)}]
+    hosts = [{"address": url, **_redis_options(url, timeout_s), **redis_tls(url, ca_file)}]
     return {"default": {"BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer", "CONFIG": {"hosts": hosts}}}
 
 
@@ -44,6 +44,14 @@ def broker_options(url: str, *, timeout_s: float) -> dict[str, Any]:
         # Redis keeps a list for each step; with its usual four, neighbours would be equal.
         options["priority_steps"] = list(range(10))
     return options
+
+
+def redis_tls(url: str, ca_file: str) -> dict[str, Any]:
+    """How a rediss:// is verified: by its name and a CA, this system's own where none is named."""
+    if not url.startswith("rediss://"):
+        return {}
+    verified = {"ssl_cert_reqs": "required", "ssl_check_hostname": True}
+    return verified | ({"ssl_ca_certs": ca_file} if ca_file else {})
 
 
 def _redis_options(url: str, timeout_s: float) -> dict[str, Any]:

@@ -157,10 +157,11 @@ AUTHENTICATION_BACKENDS = [
 REDIS_TIMEOUT_S: float = env.float("REDIS_TIMEOUT_S", default=1.0)
 # One Redis for all that is shared, where nothing else is said of one of them.
 REDIS_URL: str = env.str("REDIS_URL", default="")
+REDIS_CA_FILE: str = env.str("REDIS_CA_FILE", default="")
 CACHE_URL: str = env.str("CACHE_URL", default=REDIS_URL or "locmem://")
-CACHES = servers.caches(CACHE_URL, timeout_s=REDIS_TIMEOUT_S)
+CACHES = servers.caches(CACHE_URL, timeout_s=REDIS_TIMEOUT_S, ca_file=REDIS_CA_FILE)
 CHANNEL_LAYER_URL: str = env.str("CHANNEL_LAYER_URL", default=REDIS_URL or "memory://")
-CHANNEL_LAYERS = servers.channel_layers(CHANNEL_LAYER_URL, timeout_s=REDIS_TIMEOUT_S)
+CHANNEL_LAYERS = servers.channel_layers(CHANNEL_LAYER_URL, timeout_s=REDIS_TIMEOUT_S, ca_file=REDIS_CA_FILE)
 
 # Work --------------------------------------------------------------------------------------------
 
@@ -172,7 +173,9 @@ CELERY_BROKER_URL = "memory://localhost/" if BROKER_URL.startswith("memory") els
 CELERY_BROKER_TRANSPORT = {
     "memory": "agentsite.memory_broker:Transport",
     "redis": "agentsite.redis_broker:Transport",
+    "rediss": "agentsite.redis_broker:Transport",
 }.get(BROKER_URL.partition(":")[0])
+CELERY_BROKER_USE_SSL = servers.redis_tls(BROKER_URL, REDIS_CA_FILE) or None
 CELERY_BROKER_TRANSPORT_OPTIONS = servers.broker_options(BROKER_URL, timeout_s=REDIS_TIMEOUT_S)
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
