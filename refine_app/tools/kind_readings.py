@@ -158,6 +158,9 @@ def toml_faults(text: str) -> list[Fault]:
     return []
 
 
+GOES_ON = "an indented line goes on from a setting that has no value"
+
+
 def _ini_reading(*, strict: bool, head: bool = False) -> Reading:
     def faults_of(text: str) -> list[Fault]:
         parser = configparser.RawConfigParser(strict=strict, allow_no_value=True)
@@ -166,11 +169,13 @@ def _ini_reading(*, strict: bool, head: bool = False) -> Reading:
         except configparser.MissingSectionHeaderError as error:
             return [fault_at(error.lineno, 1, f"no section before {str(error.line).strip()[:60]!r}")]
         except configparser.ParsingError as error:
+            if not hasattr(error, "errors"):  # Python 3.13's, for what those before have an AttributeError for
+                return [fault_at(1, 1, GOES_ON)]
             return [
                 fault_at(line - head, 1, f"neither a section nor a setting: {row[:60]}") for line, row in error.errors
             ]
         except AttributeError:  # the parser's own: it adds such a line to a value that is not there
-            return [fault_at(1, 1, "an indented line goes on from a setting that has no value")]
+            return [fault_at(1, 1, GOES_ON)]
         except configparser.Error as error:
             return [fault_at((getattr(error, "lineno", None) or 1) - head, 1, error.message)]
         # A setting without a value is read as one, whatever it says; several words are no name.

@@ -124,7 +124,7 @@ def test_a_silent_redis_keeps_no_request_waiting_and_its_runs_are_sent_when_it_s
         health = outage.check_health()
         assert health["/api/health/ready"].status == 503
         assert 'agentsite_up{dependency="broker"} 0.0' in outage.ask("GET", "/api/health/metrics").body
-        executed = outage.ask("POST", "/v1/agent/execute", {"task": "review this", "code": "x = 1\n"})
+        executed = outage.ask("POST", "/v1/agent/execute", {"task": "review this: x = 1"})
         assert executed.status < 500, executed
     finally:
         outage.redis.speak_again()
@@ -139,7 +139,7 @@ def test_a_redis_that_is_gone_makes_no_request_fail(outage: Outage) -> None:
     try:
         answers = [
             outage.start_run(),
-            outage.ask("POST", "/v1/agent/execute", {"task": "review this", "code": "x = 1\n"}),
+            outage.ask("POST", "/v1/agent/execute", {"task": "review this: x = 1"}),
         ]
         assert [answer.status // 100 for answer in answers] == [2, 2], answers
         assert outage.check_health()["/api/health/ready"].status == 503
