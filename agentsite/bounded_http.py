@@ -7,7 +7,7 @@ document, and is heard also by who is still sending: what comes after it is read
 import json
 from asyncio import BaseTransport, Transport
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, cast
@@ -79,26 +79,6 @@ class Doors:
 DOORS = Doors()
 
 
-def end_slow_readers(connections: Iterable[Any]) -> int:
-    """Cuts off who leaves most unread when all together leave more than is held; how many. Asked once a second."""
-    open_ones = (connection for connection in connections if not connection.transport.is_closing())
-    unread = {connection: _unread(connection) for connection in open_ones}
-    over, ended = sum(unread.values()) - settings.UNREAD_MAX_BYTES, 0
-    for connection in sorted(unread, key=unread.__getitem__, reverse=True):
-        if over <= 0:
-            break
-        connection.transport.abort()
-        over -= unread[connection]
-        ended += 1
-    return ended
-
-
-def _unread(connection: Any) -> int:
-    """What waits for a client: in its connection's buffer, and of an answer that goes there piece by piece."""
-    buffered: int = connection.transport.get_write_buffer_size()
-    return buffered + (connection.unsent_bytes if isinstance(connection, BoundedHttp) else 0)
-
-
 class BoundedHttp(HttpToolsProtocol):
     """One connection."""
 
@@ -127,7 +107,7 @@ class BoundedHttp(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         DOORS.leave(self.transport)
-        self._forget_answer()
+        self.forget_answer()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -140,10 +120,6 @@ class BoundedHttp(HttpToolsProtocol):
         for piece in _slices(data):
             if not self._feed(piece):
                 return
-
-    def pause_writing(self) -> None:
-        self._since = self.loop.time()
-        super().pause_writing()
 
     @property
     def unsent_bytes(self) -> int:
@@ -171,9 +147,7 @@ class BoundedHttp(HttpToolsProtocol):
 
     def _look_at_answer(self, waited: float) -> None:
         if self.flow.write_paused:
-            if waited > settings.RESPONSE_STALL_S:
-                self._forget_answer()
-                self.transport.abort()  # nobody reads what was asked for
+            self._since = self.loop.time()  # who does not read what was asked for is SlowReaders' matter
         elif self.cycle.response_complete and not self.pipeline and waited > self.timeout_keep_alive:
             self.transport.close()  # something came that kept it open, and was no request
 
@@ -274,7 +248,7 @@ class BoundedHttp(HttpToolsProtocol):
         self._answering = cycle
         super()._start_asgi_task(cycle, app)
 
-    def _forget_answer(self) -> None:
+    def forget_answer(self) -> None:
         """Lets what is being answered go nowhere. The library knows only the request that was read last of several."""
         if self._answering is not None:
             self._answering.disconnected = True
@@ -294,7 +268,7 @@ class BoundedHttp(HttpToolsProtocol):
             asked.disconnected = True
             asked.message_event.set()
         if is_answering:
-            self._forget_answer()
+            self.forget_answer()
             self.transport.close()
             self._phase = Phase.REFUSED
             return

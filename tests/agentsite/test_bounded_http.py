@@ -3,17 +3,16 @@
 import json
 import socket
 import time
-from asyncio import BaseTransport, Transport
+from asyncio import BaseTransport
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from http.client import HTTPConnection, HTTPResponse
-from types import SimpleNamespace
 from typing import cast
 
 import pytest
 from django.test import override_settings
 
-from agentsite.bounded_http import Doors, end_slow_readers
+from agentsite.bounded_http import Doors
 from tests.servers.site import Site, StartSite, build, tear_down
 
 QUICK = {
@@ -377,32 +376,6 @@ def test_the_scaled_site_is_bounded_as_well(start_site: StartSite) -> None:
         connections = [stack.enter_context(closing(begun(scaled, half))) for _ in range(300)]
         assert [health(scaled) for _ in range(5)] == [200] * 5
         assert {answered(connection)[0] for connection in connections} == {408}
-
-
-class Unread(Transport):
-    """A connection whose client leaves so much unread."""
-
-    def __init__(self, size: int) -> None:
-        super().__init__()
-        self.size, self.is_cut = size, False
-
-    def get_write_buffer_size(self) -> int:
-        return self.size
-
-    def is_closing(self) -> bool:
-        return self.is_cut
-
-    def abort(self) -> None:
-        self.is_cut = True
-
-
-def test_who_leaves_most_unread_is_cut_off_when_all_together_leave_too_much() -> None:
-    transports = [Unread(size) for size in (10, 700, 300, 0, 500)]
-    connections = [SimpleNamespace(transport=transport) for transport in transports]
-    with override_settings(UNREAD_MAX_BYTES=400):
-        assert end_slow_readers(connections) == 2
-        assert [transport.size for transport in transports if transport.is_cut] == [700, 500]
-        assert end_slow_readers(connections) == 0
 
 
 def test_connections_of_one_network_of_ipv6_count_together() -> None:

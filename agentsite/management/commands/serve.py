@@ -22,9 +22,10 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from agentsite import supervisor, unreachable, warm
-from agentsite.bounded_http import BoundedHttp, end_slow_readers
+from agentsite.bounded_http import BoundedHttp
 from agentsite.embedded import EmbeddedCelery
 from agentsite.quick_sockets import QuickSockets
+from agentsite.slow_readers import SlowReaders, show_what_is_not_sent
 from sessions_app import stopping
 
 SOCKET_FRAME_MAX_BYTES = 4 * 1024 * 1024
@@ -48,6 +49,10 @@ ANSWERS_WITHIN_S = 30.0
 class Server(uvicorn.Server):
     """uvicorn, with signals left to the command: they end the workers too. It ends connections that take too long."""
 
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._slow_readers = SlowReaders()
+
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
@@ -59,7 +64,7 @@ class Server(uvicorn.Server):
             for connection in connections:
                 if isinstance(connection, BoundedHttp):
                     connection.overdue(now)
-            end_slow_readers(connections)
+            self._slow_readers.look(connections, now)
         return await super().on_tick(counter)
 
 
@@ -158,7 +163,7 @@ def _share_memory() -> None:
 def _listen(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        return socket.create_server((host, port), family=family, backlog=2048)
+        listener = socket.create_server((host, port), family=family, backlog=2048)
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             raise CommandError(
@@ -168,6 +173,8 @@ def _listen(host: str, port: int) -> socket.socket:
         raise CommandError(
             f"Cannot listen on {host}, port {port}: {error.strerror or error}. Set HOST and PORT."
         ) from None
+    show_what_is_not_sent(listener)
+    return listener
 
 
 def _answers(host: str, port: int) -> bool:
