@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Literal, NotRequired, Required, Union, get_args, get_origin, is_typeddict
 
 from graphs_app.engine.limits import MAX_CHECK_STEPS
-from graphs_app.engine.schema_checks import CheckTooCostly, Judge, Mismatch, SchemaUnusable, shortened, size_of
+from graphs_app.engine.schema_checks import CheckTooCostly, Judge, Mismatch, SchemaUnusable, shown, size_of
 from graphs_app.engine.schema_rules import Fault, escape, faults_of
 
 __all__ = ["CheckTooCostly", "Fault", "Judge", "Mismatch", "SchemaUnusable", "escape"]
@@ -186,7 +186,9 @@ def _enum_check(schema: Json) -> Check | None:
     allowed = tuple(schema["enum"])
 
     def check(value: Any) -> str | None:
-        return None if value in allowed else f"expected one of {', '.join(map(repr, allowed))}, found {value!r:.80}"
+        return (
+            None if value in allowed else f"expected one of {', '.join(map(repr, allowed))}, found {shown(value)[:80]}"
+        )
 
     return check
 
@@ -200,7 +202,7 @@ def _bounds_check(schema: Json) -> Check | None:
         if isinstance(value, int | float) and value is not True and value is not False:
             for (is_outside, words), bound in tests:
                 if is_outside(value, bound):
-                    return f"{value!r} is {words} {bound!r}"
+                    return f"{shown(value)} is {words} {bound!r}"
         return None
 
     return check
@@ -214,7 +216,7 @@ def _sizes_check(schema: Json) -> Check | None:
     def check(value: Any) -> str | None:
         for kind, end, size in tests:
             if isinstance(value, kind) and (len(value) < size if end == "min" else len(value) > size):
-                return f"{shortened(repr(value))} is {'too short' if end == 'min' else 'too long'}"
+                return f"{shown(value)} is {'too short' if end == 'min' else 'too long'}"
         return None
 
     return check

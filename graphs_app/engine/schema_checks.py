@@ -18,7 +18,7 @@ import referencing
 
 from graphs_app.engine.limits import MAX_CHECK_STEPS
 from graphs_app.engine.patterns import PatternInvalid, compile_pattern
-from graphs_app.engine.schema_rules import escape, faults_of
+from graphs_app.engine.schema_rules import escape, faults_of, isfinite
 
 Keyword = Callable[[Any, Any, Any, Any], Iterator[Any]]
 MOST_FAULTS = 100
@@ -85,6 +85,8 @@ class Judge:
             return [_mismatch(error) for error in islice(self._validator.iter_errors(value), most)]
         except RecursionError:
             raise CheckTooCostly("It is nested too deeply for its schema") from None
+        except (ValueError, OverflowError) as error:  # what is wrong with it cannot be written down, or computed
+            raise CheckTooCostly(f"It holds a number that is too large: {error}") from None
         finally:
             _METER.reset(token)
 
@@ -92,6 +94,14 @@ class Judge:
 def _mismatch(error: Any) -> Mismatch:
     pointer = "".join(f"/{escape(str(step))}" for step in error.absolute_path)
     return Mismatch(pointer, str(error.validator or "false"), shortened(error.message))
+
+
+def shown(value: Any) -> str:
+    """A value in the words of a fault, also one that Python does not write down."""
+    try:
+        return shortened(repr(value))
+    except (RecursionError, ValueError):
+        return "a value too deep or too large to be shown"
 
 
 def shortened(message: str) -> str:
@@ -227,7 +237,7 @@ def _multiple_of(validator: Any, step: float, value: Any, schema: Any) -> Iterat
     if not isinstance(value, int | float) or isinstance(value, bool):
         return
     # As they are written: in floats 0.3 is no multiple of 0.1, and 1e308 / 1e-308 is no number.
-    if _exact(value) % _exact(step):
+    if not isfinite(value) or _exact(value) % _exact(step):
         yield _error(f"{value!r} is not a multiple of {step!r}")
 
 

@@ -5,6 +5,7 @@ Nothing is ever fetched, so a reference may only name a place in the same schema
 pattern must be one of linear time.
 """
 
+import math
 import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
@@ -205,8 +206,13 @@ def _kind(value: Any) -> str:
     )
 
 
+def isfinite(number: float) -> bool:
+    """As in math, but for whole numbers of any size."""
+    return isinstance(number, int) or math.isfinite(number)
+
+
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    return isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
 
 
 def _is_count(value: Any) -> bool:

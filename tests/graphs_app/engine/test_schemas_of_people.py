@@ -1,6 +1,7 @@
 """JSON Schemas that people give: resolved from themselves, sound, bounded, and checked at a bounded price."""
 
 import json
+import math
 import random
 import time
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ import pytest
 from graphs_app.engine.builtin import add_to
 from graphs_app.engine.limits import MAX_CHECK_STEPS
 from graphs_app.engine.registry import Registry
-from graphs_app.engine.schema import CheckTooCostly, Judge, SchemaUnusable, mismatches, schema_faults
+from graphs_app.engine.schema import CheckTooCostly, Judge, SchemaUnusable, compile_check, mismatches, schema_faults
 from graphs_app.engine.schema_checks import MOST_FAULTS
 from graphs_app.engine.validate import problems
 from tests.graphs_app.engine.cast import definition, node
@@ -199,6 +200,65 @@ def test_numbers_of_any_size_are_checked() -> None:
     assert mismatches(10**400, {"multipleOf": 0.5, "minimum": 1.5, "maximum": 1e308}) != []
     assert mismatches(0.3, {"multipleOf": 0.1}) == []
     assert [one.keyword for one in mismatches(0.35, {"multipleOf": 0.1})] == ["multipleOf"]
+
+
+@pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf, 0, -1, json.loads("1e-400")])
+def test_a_step_that_is_no_number_above_0_is_refused_when_a_graph_is_saved(number: float) -> None:
+    assert [pointer for pointer, _ in saved({"multipleOf": number})] == ["/nodes/0/config/schema/multipleOf"]
+    assert faults({"multipleOf": number}) == ["/multipleOf"]
+    with pytest.raises(SchemaUnusable):
+        mismatches(1, {"multipleOf": number})
+
+
+@pytest.mark.parametrize("keyword", ["minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"])
+@pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf])
+def test_a_bound_that_is_no_number_is_refused(keyword: str, number: float) -> None:
+    assert faults({keyword: number}) == [f"/{keyword}"]
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_a_value_that_is_no_number_is_a_multiple_of_nothing(value: float) -> None:
+    assert [one.keyword for one in mismatches(value, {"multipleOf": 2})] == ["multipleOf"]
+    assert [one.keyword for one in mismatches(value, {"multipleOf": 0.5, "type": "integer"})] != []
+
+
+@pytest.mark.parametrize("schema", [{"multipleOf": 3}, {"maximum": 3}, {"maximum": 3, "not": {}}, {"enum": ["a"]}])
+def test_a_number_that_python_does_not_write_down_is_told_of(schema: Any) -> None:
+    with pytest.raises(CheckTooCostly, match="too large"):
+        mismatches(10**5000, schema)
+    check = compile_check(schema)
+    assert check is not None
+    assert "too large" in str(check(10**5000))
+
+
+def nested(kind: str, levels: int = 3000) -> Any:
+    value: Any = 1
+    for _ in range(levels):
+        value = [value] if kind == "array" else {"a": value}
+    return value
+
+
+@pytest.mark.parametrize("kind", ["array", "object"])
+def test_items_that_are_nested_too_deeply_to_be_compared_are_told_of(kind: str) -> None:
+    with pytest.raises(CheckTooCostly, match="too deeply"):
+        mismatches([nested(kind), nested(kind)], {"uniqueItems": True})
+    shallow = nested(kind, 60)
+    assert mismatches([shallow, nested(kind, 61)], {"uniqueItems": True}) == []
+    assert [one.keyword for one in mismatches([shallow, nested(kind, 60)], {"uniqueItems": True})] == ["uniqueItems"]
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [{"maxItems": 0}, {"enum": ["a"]}, {"type": "string"}, {"const": 1}, {"not": True}, {"maxItems": 0, "not": {}}],
+)
+def test_a_value_nested_too_deeply_to_be_shown_is_told_of(schema: Any) -> None:
+    try:
+        assert mismatches(nested("array"), schema) != []
+    except CheckTooCostly as error:
+        assert "too deeply" in str(error)  # noqa: PT017  # either is a fault of the value
+    check = compile_check(schema)
+    assert check is not None
+    assert check(nested("array")) is not None
 
 
 def test_items_are_the_same_as_json_has_it() -> None:
