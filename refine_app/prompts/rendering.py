@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
 from threading import Lock
-from typing import Any, cast
+from typing import Any, TypeAlias, cast
 
 import jinja2.exceptions
 import jinja2.nodes as nodes
@@ -29,6 +29,8 @@ MAX_ITEMS = 1000
 MAX_LOOPS = 2
 MAX_ARGUMENT = 100
 CACHE_SIZE = 500
+CACHE_BYTES = 1_000_000
+"""What the sources of the templates that are kept have together; compiled, one takes up to 40 times as much."""
 FILTERS = frozenset({"trim", "upper", "lower", "title", "capitalize", "length", "join", "default", "first", "last",
                      "indent", "truncate", "tojson"})  # fmt: skip
 TESTS = frozenset({"defined", "none", "string", "number", "sequence", "mapping"})
@@ -42,6 +44,9 @@ TYPES: Mapping[str, tuple[type, ...]] = {
     "list": (list, tuple),
     "object": (dict,),
 }
+
+Compiled: TypeAlias = "tuple[jinja2.Template, frozenset[str]]"
+"""A template, and the variables that it needs."""
 
 
 class PromptError(Exception):
@@ -69,7 +74,38 @@ class PromptText:
         return render(self.content, _checked(self, values), name=self.name)
 
 
-_templates: "OrderedDict[bytes, tuple[jinja2.Template, frozenset[str]]]" = OrderedDict()
+class _Kept:
+    """Compiled templates, those that were asked for lately: so many, of sources of so many bytes. Not locked."""
+
+    def __init__(self, *, most: int, most_bytes: int) -> None:
+        self.most = most
+        self.most_bytes = most_bytes
+        self.bytes = 0
+        self._templates: OrderedDict[bytes, tuple[Compiled, int]] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._templates)
+
+    def get(self, key: bytes) -> "Compiled | None":
+        found = self._templates.get(key)
+        if found is None:
+            return None
+        self._templates.move_to_end(key)
+        return found[0]
+
+    def put(self, key: bytes, compiled: "Compiled", source_bytes: int) -> None:
+        self._drop(key)  # two threads may have compiled the same
+        self._templates[key] = compiled, source_bytes
+        self.bytes += source_bytes
+        while len(self._templates) > self.most or self.bytes > self.most_bytes:
+            self._drop(next(iter(self._templates)))
+
+    def _drop(self, key: bytes) -> None:
+        _, source_bytes = self._templates.pop(key, (None, 0))
+        self.bytes -= source_bytes
+
+
+_templates = _Kept(most=CACHE_SIZE, most_bytes=CACHE_BYTES)
 _lock = Lock()
 _hits = _misses = 0
 
@@ -159,25 +195,23 @@ def built_in_names() -> list[str]:
     return sorted(one.name.removesuffix(".md") for one in folder.iterdir() if one.name.endswith(".md"))
 
 
-def _compiled(template: str, name: str) -> "tuple[jinja2.Template, frozenset[str]]":
+def _compiled(template: str, name: str) -> "Compiled":
     global _hits, _misses
-    key = hashlib.blake2b(template.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+    source = template.encode("utf-8", "surrogatepass")
+    key = hashlib.blake2b(source, digest_size=16).digest()
     with _lock:
         known = _templates.get(key)
         if known is not None:
             _hits += 1
-            _templates.move_to_end(key)
             return known
         _misses += 1
     made = _compile(template, name)
     with _lock:
-        _templates[key] = made
-        while len(_templates) > CACHE_SIZE:
-            _templates.popitem(last=False)
+        _templates.put(key, made, len(source))
     return made
 
 
-def _compile(template: str, name: str) -> "tuple[jinja2.Template, frozenset[str]]":
+def _compile(template: str, name: str) -> "Compiled":
     if len(template) > MAX_TEMPLATE:
         raise PromptError(f"Prompt {name!r} has {len(template)} characters, at most {MAX_TEMPLATE} are read.")
     try:
@@ -283,8 +317,11 @@ def _check_size(prompt: PromptText, place: str, value: Any) -> None:
 
 
 def _longest(value: Any) -> int:
-    if isinstance(value, dict):
-        return max([len(value), *map(_longest, value.values())])
-    if isinstance(value, list | tuple):
-        return max([len(value), *map(_longest, value)])
-    return 0
+    """The most items of one list or object in it, at any depth: what JSON writes down may be too deep for calls."""
+    most, waiting = 0, [value]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, dict | list | tuple):
+            most = max(most, len(one))
+            waiting.extend(one.values() if isinstance(one, dict) else one)
+    return most

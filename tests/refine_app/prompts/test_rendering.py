@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from refine_app.prompts import rendering
 from refine_app.prompts.rendering import (
     PromptError,
     PromptText,
@@ -203,3 +204,44 @@ def test_every_prompt_of_the_product_is_allowed_and_found_again_in_the_cache() -
     rate = hit_rate()
     assert rate is not None
     assert rate > 0.5
+
+
+def test_templates_are_kept_by_their_number_and_by_the_bytes_of_their_sources() -> None:
+    made = rendering._compile("{{ a }}", "t")
+    kept = rendering._Kept(most=3, most_bytes=100)
+    for key in (b"1", b"2", b"3", b"4"):
+        kept.put(key, made, 10)
+    assert [kept.get(key) is made for key in (b"1", b"2", b"3", b"4")] == [False, True, True, True]
+    kept.get(b"2")
+    kept.put(b"5", made, 85)
+    assert [kept.get(key) is made for key in (b"2", b"3", b"4", b"5")] == [True, False, False, True]
+    kept.put(b"5", made, 85)
+    assert (len(kept), kept.bytes) == (2, 95)
+    kept.put(b"6", made, 101)
+    assert (len(kept), kept.bytes) == (0, 0)
+
+
+def test_large_templates_are_not_kept_without_end() -> None:
+    for number in range(100):
+        render("a" * 49_000 + f"{{# {number} #}}", {})
+    assert rendering._templates.bytes <= rendering.CACHE_BYTES
+
+
+@pytest.mark.parametrize("kind", ["list", "object"])
+def test_a_value_of_any_depth_is_filled_in_or_refused(kind: str) -> None:
+    prompt = PromptText("p", "1", "{% if x %}y{% endif %}", {"x": {"type": kind}})
+    for levels in (10, 900, 950, 980, *range(985, 1000), 5000, 200_000):
+        value: Any = [] if kind == "list" else {}
+        for _ in range(levels):
+            value = [value] if kind == "list" else {"a": value}
+        try:
+            assert prompt.render({"x": value}) == "y"
+        except PromptError as error:
+            assert "plain data" in str(error)  # noqa: PT017  # either is an answer
+
+
+def test_the_longest_list_is_found_at_a_depth_that_calls_do_not_reach() -> None:
+    deep: Any = list(range(7))
+    for _ in range(20_000):
+        deep = [{"a": (deep,)}]
+    assert rendering._longest(deep) == 7
