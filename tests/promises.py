@@ -1,0 +1,26 @@
+"""What the product's documents promise by name, in one table: each setting, and the promise that names it."""
+
+SETTINGS = {
+    "ALLOWED_ORIGINS": "P-250",
+    "API_RATE_LIMIT_PER_MINUTE": "P-86",
+    "BROKER_URL": "P-230",
+    "CORS_ORIGINS": "P-120",
+    "COST_TRACKING_ENABLED": "P-253",
+    "DATABASE_MAX_OVERFLOW": "P-71",
+    "DATABASE_POOL_CHECK_AFTER_S": "P-71",
+    "DATABASE_POOL_MAX": "P-71",
+    "DATABASE_URL": "P-69",
+    "GROQ_API_KEY": "P-252",
+    "GROQ_MODEL": "P-252",
+    "GROQ_RATE_LIMIT": "P-252",
+    "LLM_CODE_MODEL": "P-121",
+    "LLM_CONTENT_MODEL": "P-121",
+    "LLM_PEER_MODEL": "P-121",
+    "LOG_LEVEL": "P-177",
+    "MAX_CONCURRENT_RUNS": "P-154",
+    "OPENAI_API_KEY": "P-121",
+    "REDIS_URL": "P-123",
+    "SECRET_KEY": "P-250",
+    "TAVILY_API_KEY": "P-122",
+    "VERSIONING_ENABLED": "P-253",
+}
