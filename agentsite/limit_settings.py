@@ -52,6 +52,9 @@ def _amounts(env: Environment) -> dict[str, str]:
         "QUOTA_MEMBERS": env.amounts("QUOTA_MEMBERS", default="session 200"),
         "QUOTA_INVITES": env.amounts("QUOTA_INVITES", default="session 100"),
         "QUOTA_GRAPHS": env.amounts("QUOTA_GRAPHS", default="guest 200, person 2000, ip 2000"),
+        "QUOTA_GRAPH_BYTES": env.amounts(
+            "QUOTA_GRAPH_BYTES", default="guest 50000000, person 2000000000, ip 1000000000"
+        ),
         "QUOTA_RUN_BYTES": env.amounts("QUOTA_RUN_BYTES", default="guest 200000000, person 5000000000, ip 1000000000"),
         "QUOTA_RUNS": env.amounts("QUOTA_RUNS", default="guest 100, person 1000, ip 1000"),
     }

@@ -19,6 +19,8 @@ class Graph(models.Model):
     version = models.PositiveIntegerField(default=0)
     """The number of the current version."""
     built_in = models.BooleanField(default=False)
+    kept_bytes = models.BigIntegerField(default=0)
+    """What its versions, its draft and its redesigns hold, as JSON."""
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL)
     created_at = models.DateTimeField(default=timezone.now)
     updated_at = models.DateTimeField(default=timezone.now)

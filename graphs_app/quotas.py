@@ -1,10 +1,12 @@
-"""The quotas of what this app makes: graphs of one's own, and runs that wait for a worker or have one."""
+"""The quotas of what this app makes: graphs of one's own what they hold, and runs that wait or have a worker."""
 
 from collections.abc import Iterable
 from time import monotonic
+from typing import Any
 
-from django.db.models import Sum
+from django.db.models import F, Sum
 
+from graphs_app import jsontext
 from graphs_app.models import Graph, Run, RunStatus
 from sessions_app.limits import quotas
 from sessions_app.limits.quotas import Holder, Quota
@@ -17,12 +19,34 @@ OPEN = (RunStatus.QUEUED, RunStatus.RUNNING)
 def install() -> None:
     """Registers them; called once, when the app is ready."""
     quotas.register(GRAPHS)
+    quotas.register(GRAPH_BYTES)
     quotas.register(RUNS)
     quotas.register(RUN_BYTES)
 
 
 def _graphs(holder: Holder) -> int:
     return Graph.objects.filter(**holder.owning("created_by"), built_in=False, deleted_at=None).count()
+
+
+def _graph_bytes(holder: Holder) -> int:
+    """Deleted ones that have run are kept for those runs, and count."""
+    own = Graph.objects.filter(**holder.owning("created_by"), built_in=False)
+    return int(own.aggregate(held=Sum("kept_bytes"))["held"] or 0)
+
+
+def size_of(*values: Any) -> int:
+    """Bytes of some JSON values as they are kept; what is not there has none."""
+    return sum(len(jsontext.dump(value)) for value in values if value)
+
+
+def hold_graph_bytes(graph: Graph, more: int, *, refuses: bool = True) -> None:
+    """Counts what is written for a graph, or with less than nothing what goes. Whoever made the graph holds it,
+    whoever writes. Raises QuotaExceeded. Not exact to the byte when two write at once: neither waits for the other."""
+    if refuses and more > 0 and not graph.built_in and graph.created_by is not None:
+        too_much = quotas.exceeded(GRAPH_BYTES.name, quotas.holders_of(graph.created_by), adding=more)
+        if too_much is not None:
+            raise too_much
+    Graph.objects.filter(pk=graph.pk).update(kept_bytes=F("kept_bytes") + more)
 
 
 def _runs(holder: Holder) -> int:
@@ -55,6 +79,13 @@ GRAPHS = Quota(
     setting="QUOTA_GRAPHS",
     used=_graphs,
     advice="Delete one that you no longer need.",
+)
+GRAPH_BYTES = Quota(
+    name="graph_bytes",
+    what="bytes in the versions, drafts and redesigns of all graphs by whoever made this one",
+    setting="QUOTA_GRAPH_BYTES",
+    used=_graph_bytes,
+    advice="Delete a graph that is no longer needed; one that has run is kept for its runs.",
 )
 RUNS = Quota(
     name="runs",

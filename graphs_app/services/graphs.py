@@ -22,6 +22,7 @@ from graphs_app.errors import GraphIsBuiltIn, GraphNotFound, InvalidGraph
 from graphs_app.events import GraphUpdated, LayoutUpdated
 from graphs_app.jsontext import storable
 from graphs_app.models import Graph, GraphDraft, GraphVersion
+from graphs_app.quotas import hold_graph_bytes, size_of
 from graphs_app.services import layouts
 from sessions_app import permissions
 from sessions_app.errors import FieldProblem
@@ -181,13 +182,15 @@ def write_version(
     graph.name = str(definition.get("name") or graph.name)
     graph.updated_at = timezone.now()
     graph.save(update_fields=["version", "name", "updated_at"])
+    snapshot = snapshot or snapshot_now(definition)
+    hold_graph_bytes(graph, size_of(definition, snapshot))
     version = GraphVersion.objects.create(
         graph=graph,
         number=graph.version,
         definition=definition,
         digest=snapshots.digest(definition),
         semver=semver or next_semver(graph, current, definition),
-        snapshot=snapshot or snapshot_now(definition),
+        snapshot=snapshot,
         created_by=user,
         **facts,
     )

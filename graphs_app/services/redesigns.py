@@ -20,6 +20,7 @@ from graphs_app.errors import (
     InvalidGraph,
 )
 from graphs_app.models import Graph, GraphDraft, GraphProposal, GraphProposalStatus, Run
+from graphs_app.quotas import hold_graph_bytes, size_of
 from graphs_app.redesign import Change, ChangeDoesNotApply, apply_all, estimate, plan, suggest
 from graphs_app.redesign.changes import from_json
 from graphs_app.redesign.planning import BY_KIND, MENDED
@@ -99,7 +100,10 @@ def propose_redesign(*, user: User, graph: Graph) -> GraphProposal:
 
 def keep_proposal(*, graph: Graph, user: User | None, parts: dict[str, Any], run: Run | None = None) -> GraphProposal:
     """Stores what was planned."""
-    return GraphProposal.objects.create(graph=graph, created_by=user, run=run, **parts)
+    with transaction.atomic():
+        # What a run has found is counted and not refused: the run is over, and its own bytes have a quota.
+        hold_graph_bytes(graph, size_of(*parts.values()), refuses=run is None)
+        return GraphProposal.objects.create(graph=graph, created_by=user, run=run, **parts)
 
 
 def proposal_for(user: User, proposal_id: UUID) -> GraphProposal:

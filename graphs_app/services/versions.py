@@ -25,6 +25,7 @@ from graphs_app.errors import (
 )
 from graphs_app.jsontext import storable
 from graphs_app.models import Graph, GraphDraft, GraphVersion
+from graphs_app.quotas import hold_graph_bytes, size_of
 from graphs_app.services import graphs
 from sessions_app.crdt.kinds import GRAPH
 from sessions_app.errors import FieldProblem
@@ -56,6 +57,7 @@ def save_draft(*, user: User, graph: Graph, definition: Any, revision: int | Non
         _require_seen(draft, revision)
         if draft.definition is None:
             draft.base_version = locked.version
+        hold_graph_bytes(locked, size_of(kept) - size_of(draft.definition))
         draft.definition = kept
         draft.revision += 1
         draft.updated_by = user
@@ -88,9 +90,12 @@ def discard_draft(*, user: User, graph: Graph) -> None:
 
 def _empty(graph: Graph) -> None:
     """The row and its revision stay, so that who saw an older draft cannot take the next one for it."""
-    GraphDraft.objects.filter(graph=graph).update(
-        definition=None, revision=F("revision") + 1, updated_at=timezone.now()
-    )
+    with transaction.atomic():
+        Graph.objects.select_for_update().get(pk=graph.pk)  # first, as whoever saves does
+        drafts = GraphDraft.objects.filter(graph=graph)
+        for draft in drafts:
+            hold_graph_bytes(graph, -size_of(draft.definition))
+        drafts.update(definition=None, revision=F("revision") + 1, updated_at=timezone.now())
 
 
 def publish_draft(
@@ -115,11 +120,8 @@ def publish_draft(
         if current is not None and current.digest == snapshots.digest(checked):
             raise NothingToPublish(f"The draft of graph {graph.slug!r} is the same as version {current.semver}.")
         semver = None if number is None else _checked_semver(locked, number)
-        version = graphs.write_version(
-            graph=locked, definition=checked, user=user, semver=semver, note=note, title=title
-        )
-        _empty(locked)
-        return version
+        _empty(locked)  # first: its bytes become the version's
+        return graphs.write_version(graph=locked, definition=checked, user=user, semver=semver, note=note, title=title)
 
 
 def restore_version(*, user: User, graph: Graph, number: int) -> GraphDraft:

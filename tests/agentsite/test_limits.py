@@ -12,7 +12,7 @@ from pytest_django import Settings
 from rest_framework.test import APIClient
 
 from agentsite.middleware import QUIET
-from graphs_app.models import Run
+from graphs_app.models import Graph, Run
 from sessions_app.api.base import ApiView
 from sessions_app.limits import limiter, policies
 from sessions_app.limits.limiter import Limiter
@@ -263,6 +263,34 @@ def test_graphs_are_held_by_their_person(ana: APIClient, settings: Settings) -> 
     graph["nodes"] = [{"node_id": "a", "tool": "set_state", "config": {"values": {}}}]
     doors = ("/v1/graphs", "/graphs/create", "/v1/graphs")
     assert [ana.post(door, graph, format="json").status_code for door in doors] == [201, 403, 403]
+
+
+def test_what_versions_and_drafts_hold_is_counted_in_bytes(ana: APIClient, settings: Settings) -> None:
+    settings.VERSIONING_ENABLED = False
+    settings.QUOTA_GRAPH_BYTES = "person 100000"
+    graph: dict[str, Any] = {"v": 1, "name": "Large", "entry_node": "a", "edges": []}
+
+    def drawn(size: int, mark: int = 0) -> dict[str, Any]:
+        return graph | {
+            "nodes": [{"node_id": "a", "tool": "set_state", "config": {"values": {"a": "x" * size, "b": mark}}}]
+        }
+
+    made = ana.post("/v1/graphs", drawn(30_000), format="json")
+    assert made.status_code == 201, made.json()
+    path = f"/v1/graphs/{made.json()['slug']}"
+    for size in (60_000, 50_000, 60_000):  # each takes the place of the one before
+        assert ana.put(f"{path}/draft", {"definition": drawn(size)}, format="json").status_code == 200
+    refused = ana.put(f"{path}/draft", {"definition": drawn(75_000)}, format="json")
+    assert refused.status_code == 403
+    body = refused.json()
+    assert (body["code"], body["quota"], body["limit"]) == ("quota_exceeded", "graph_bytes", 100_000)
+    assert 90_000 < body["used"] < 92_000
+    assert ana.post(f"{path}/versions", drawn(30_000, 1), format="json").status_code == 403
+    # What was drawn becomes the version: it is not held twice on the way.
+    assert ana.post(f"{path}/publish", {}, format="json").status_code == 201
+    assert Graph.objects.get(slug="large").kept_bytes == body["used"]
+    assert ana.delete(path).status_code == 204
+    assert ana.post("/v1/graphs", drawn(90_000), format="json").status_code == 201
 
 
 # The map of all doors -----------------------------------------------------------------------------
