@@ -108,11 +108,23 @@ class Outbox:
     def _flush(self) -> None:
         loop = asyncio.get_running_loop()
         with self._lock:
+            if self._loop is not loop and self._passes_on():
+                return
             items, self._items, self._flushing_on = self._items, [], None
             receiver = self._receiver if self._loop is loop else None
         if receiver is not None:
             receiver.deliver(items)
         self._remote_of(loop).put(items)
+
+    def _passes_on(self) -> bool:
+        """Leaves the items to the sockets' loop, which came while this flush was on its way to another one."""
+        if self._loop is None or self._loop.is_closed():
+            return False
+        try:
+            self._flush_soon(self._loop)
+        except RuntimeError:  # it was closed just now
+            return False
+        return True
 
     def put_elsewhere(self, item: Item) -> None:
         """For other processes only, from the loop that sends to them."""

@@ -77,7 +77,7 @@ def save(cast: Cast, text: str) -> None:
 def from_another_process(url: str, script: str) -> "subprocess.Popen[bytes]":
     """Runs a script in a process that has no sockets, with the same channel layer."""
     prelude = "import django; django.setup(); import time; from sessions_app.realtime import publish; "
-    environment = {**os.environ, "CHANNEL_LAYER_URL": url, "DATABASE_URL": "sqlite://:memory:"}
+    environment = {**os.environ, "CHANNEL_LAYER_URL": url}
     return subprocess.Popen([sys.executable, "-c", prelude + script], cwd=ROOT, env=environment)
 
 
