@@ -1,22 +1,25 @@
-"""Runs as the agents that people see in a document: while a worker holds their lease, at the hunk that they work on."""
+"""Runs as the agents that people see in a document, at the hunk that they work on.
+
+They are seen while a worker holds their lease, and while they are parked: to everybody who asks those run as well.
+"""
 
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 from uuid import UUID
 
-from django.db.models import OuterRef, Subquery
+from django.db.models import OuterRef, Q, Subquery
 from django.db.models.functions import Now
 
 from graphs_app.diff_pace import PACED_TYPE
-from graphs_app.models import Run, RunStatus
+from graphs_app.models import PARKED, Run, RunStatus
 from sessions_app.models import SessionEvent
 from sessions_app.realtime.agents import Agent, Place
 
 
 def at_work(session_ids: Collection[UUID]) -> Iterator[Agent]:
-    """The runs that a living worker executes in these sessions; one whose worker died is gone when its lease is out."""
+    """The runs that are under way in these sessions; one whose worker died is gone when its lease is out."""
     working = Run.objects.filter(
-        session_id__in=session_ids, status=RunStatus.RUNNING, lease_until__gt=Now(), parent__isnull=True
+        PARKED | Q(status=RunStatus.RUNNING, lease_until__gt=Now()), session_id__in=session_ids, parent__isnull=True
     )
     said = SessionEvent.objects.filter(run=OuterRef("pk"), type=PACED_TYPE).order_by("-seq").values("data")[:1]
     rows = working.order_by("created_at").values_list(

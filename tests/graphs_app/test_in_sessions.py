@@ -101,6 +101,15 @@ def test_a_run_is_an_agent_at_work_while_its_lease_lasts_and_where_its_last_hunk
     assert agents.at_work([session.pk]) == []
 
 
+def test_a_run_that_is_parked_stays_an_agent_at_work(session: Session, version: GraphVersion) -> None:
+    """As it is `running` to everybody: its agent does not leave the document while it waits for a retry, say."""
+    run = make_run(session, version, RunStatus.RUNNING)
+    Run.objects.update(wake_at=timezone.now() + timedelta(hours=1))
+    assert [agent.run for agent in agents.at_work([session.pk])] == [run.pk]
+    Run.objects.update(status=RunStatus.CANCELLED)
+    assert agents.at_work([session.pk]) == []
+
+
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has one writer at a time")
 @pytest.mark.parametrize("how", ["deleted", "pruned"])
