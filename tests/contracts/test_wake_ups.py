@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
 from time import perf_counter
@@ -19,7 +20,8 @@ from django.test import override_settings
 
 from sessions_app.realtime import hub, publish
 from sessions_app.services import auth, documents
-from tests.servers.ports import free_port
+from tests.servers import own_redis
+from tests.servers.own_redis import OwnRedis
 from tests.sessions_app.conftest import Cast, make_cast
 from tests.sessions_app.test_consumers import Client, scope_of
 
@@ -74,11 +76,17 @@ def save(cast: Cast, text: str) -> None:
     documents.replace_text(user=cast.ana, session_id=cast.session.pk, text=text)
 
 
-def from_another_process(url: str, script: str) -> "subprocess.Popen[bytes]":
+@contextmanager
+def from_another_process(url: str, script: str) -> "Iterator[subprocess.Popen[bytes]]":
     """Runs a script in a process that has no sockets, with the same channel layer."""
     prelude = "import django; django.setup(); import time; from sessions_app.realtime import publish; "
     environment = {**os.environ, "CHANNEL_LAYER_URL": url}
-    return subprocess.Popen([sys.executable, "-c", prelude + script], cwd=ROOT, env=environment)
+    process = subprocess.Popen([sys.executable, "-c", prelude + script], cwd=ROOT, env=environment)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
 
 
 @pytest.mark.usefixtures("layer", "no_polls")
@@ -140,59 +148,43 @@ async def test_another_process_wakes_the_sockets_and_streams_to_them(
             f"import uuid; it = uuid.UUID({str(cast.session.pk)!r}); publish.wake(it); "
             "[publish.stream(it, {'type': 'text.delta', 'data': {'offset': n}}) for n in range(600)]; time.sleep(2)"
         )
-        process = from_another_process(redis_url, script)
-        assert (await client.frame(within=30))["type"] == "document.saved"
-        assert [(await client.frame())["data"]["offset"] for _ in range(600)] == list(range(600))
-        assert process.wait(30) == 0
+        with from_another_process(redis_url, script) as process:
+            assert (await client.frame(within=30))["type"] == "document.saved"
+            assert [(await client.frame())["data"]["offset"] for _ in range(600)] == list(range(600))
+            assert process.wait(30) == 0
         await client.leave()
         await hub.current().stop()
         await get_channel_layer().flush()
 
 
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[OwnRedis]:
+    own = own_redis.start_in(tmp_path)
+    yield own
+    own.kill()
+
+
 async def test_a_layer_that_dies_costs_a_poll_interval_and_is_used_again_when_it_is_back(
-    cast: Cast, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    cast: Cast, server: OwnRedis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    port = free_port()
-    url = f"redis://127.0.0.1:{port}/0"
-    server = start_own_redis(port, tmp_path)
-    with override_settings(CHANNEL_LAYERS=pubsub(url)):
+    with override_settings(CHANNEL_LAYERS=pubsub(server.url)):
         client = await connected(cast)
         await listening()
         server.kill()
-        server.wait()
         with monkeypatch.context() as unheard:
             unheard.setattr(publish, "wake", lambda session_id, news: None)
             await sync_to_async(save)(cast, "while it is down")
         assert (await client.frame(within=60))["type"] == "document.saved"
 
-        server = start_own_redis(port, tmp_path)
+        server.start()
         heard = asyncio.Event()
         monkeypatch.setattr(hub.current().rooms[cast.session.pk], "stream", lambda text: heard.set())
         script = (
             f"import uuid; it = uuid.UUID({str(cast.session.pk)!r}); "
             "[(publish.stream(it, {'type': 'text.delta', 'data': {}}), time.sleep(0.1)) for n in range(150)]"
         )
-        process = from_another_process(url, script)
-        await asyncio.wait_for(heard.wait(), 30)
-        process.kill()
-        process.wait()
+        with from_another_process(server.url, script):
+            await asyncio.wait_for(heard.wait(), 30)
         await client.leave()
         await hub.current().stop()
         await get_channel_layer().flush()
-    server.kill()
-    server.wait()
-
-
-def start_own_redis(port: int, folder: Path) -> "subprocess.Popen[bytes]":
-    """A Redis of this test's own, which it may kill."""
-    program = Path(sys.executable).with_name("redis-server")
-    options = ["--port", str(port), "--save", "", "--appendonly", "no", "--dir", str(folder), "--bind", "127.0.0.1"]
-    server = subprocess.Popen([str(program), *options], stdout=subprocess.DEVNULL)
-    for _ in range(200):
-        answer = subprocess.run(
-            [str(program.with_name("redis-cli")), "-p", str(port), "ping"], capture_output=True, check=False
-        )
-        if answer.stdout.strip() == b"PONG":
-            return server
-    server.kill()
-    raise RuntimeError("redis-server did not answer")

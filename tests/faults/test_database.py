@@ -1,9 +1,7 @@
 """A database that restarts, is full, or does not say whether it has committed; and machines whose clocks are wrong."""
 
-import subprocess
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
@@ -12,9 +10,9 @@ import pytest
 from tests.faults.field import Field, wait_until
 from tests.faults.proxy import Proxy
 from tests.faults.starter import Starter
-from tests.servers import shared
-from tests.servers.postgres import create_database, start_in, start_postgres
-from tests.servers.shared import Server, start_once
+from tests.servers import own_postgres, shared
+from tests.servers.own_postgres import OwnPostgres
+from tests.servers.postgres import create_database, start_postgres
 from tests.servers.site import build, tear_down
 
 STEPS = 20
@@ -22,39 +20,16 @@ STEPS = 20
 pytestmark = [pytest.mark.once, pytest.mark.timeout(300)]
 
 
-@dataclass
-class Own:
-    """A server of this test's own, since nobody else likes it to be restarted."""
-
-    server: Server
-    url: str
-
-    def restart(self) -> None:
-        """As after a crash: no connection is closed in order, and what was not on disk is gone."""
-        subprocess.run(
-            [*self.server.stop[:-1], "-w", "restart"],
-            check=True,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            cwd="/",
-        )
-
-
 @pytest.fixture
-def own() -> Iterator[Own]:
-    def start(folder: Path) -> Server:
-        inner = folder / "own"
-        inner.mkdir(mode=0o755)
-        return start_in(inner)
-
-    server = start_once("own-postgres", start)
-    yield Own(server, create_database(server.url))
-    subprocess.run(server.stop, check=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd="/")
+def own() -> Iterator[OwnPostgres]:
+    server = own_postgres.start()
+    yield server
+    server.end()
 
 
-def test_a_database_that_crashes_and_comes_back_loses_nothing_of_any_run(own: Own) -> None:
-    site = build(scaled=True, environment={"DATABASE_URL": own.url, "RUN_LEASE_S": "2", "RUN_MAX_ATTEMPTS": "10"})
+def test_a_database_that_crashes_and_comes_back_loses_nothing_of_any_run(own: OwnPostgres) -> None:
+    url = create_database(own.server.url)
+    site = build(scaled=True, environment={"DATABASE_URL": url, "RUN_LEASE_S": "2", "RUN_MAX_ATTEMPTS": "10"})
     starter = Starter(site)
     try:
         migrated = site.manage("migrate", "--verbosity", "0")

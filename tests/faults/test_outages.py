@@ -1,11 +1,11 @@
 """A site whose Redis or PostgreSQL is away: it says so at once, takes what it can, and is well soon after they are."""
 
 import json
-import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
 from http.client import HTTPConnection
 from pathlib import Path
@@ -86,28 +86,27 @@ class Outage:
 
 @pytest.fixture(scope="module")
 def outage() -> Iterator[Outage]:
-    with tempfile.TemporaryDirectory(dir=shared.folder()) as folder:
+    with ExitStack() as at_the_end:
+        # Whichever step fails, all that was started ends: a process left over would be blamed on somebody else's test.
+        folder = at_the_end.enter_context(tempfile.TemporaryDirectory(dir=shared.folder()))
         redis = own_redis.start_in(Path(folder))
+        at_the_end.callback(redis.kill)
         postgres = own_postgres.start()
+        at_the_end.callback(postgres.end)
         names = ("BROKER_URL", "CACHE_URL", "CHANNEL_LAYER_URL")
         more = {"DATABASE_TIMEOUT_S": "2", "DATABASE_CONNECT_TIMEOUT_S": "2", "RUN_LEASE_S": "5"}
         url = create_database(postgres.server.url)
         site = build(scaled=True, environment=dict.fromkeys(names, redis.url) | {"DATABASE_URL": url} | more)
-        try:
-            assert site.manage("migrate", "--verbosity", "0").returncode == 0
-            made = site.manage("shell", "-c", MAKE_USER)
-            assert made.returncode == 0, made.stderr
-            site.start()
-            found = Outage(site, redis, postgres)
-            answer = found.ask("POST", "/v1/auth/token", {"username": "ada", "password": PASSWORD})
-            assert answer.status == 200, answer
-            found.token = answer.json["access"]
-            yield found
-        finally:
-            postgres.speak_again()
-            redis.kill()
-            subprocess.run(postgres.server.stop, check=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-            tear_down(site)
+        at_the_end.callback(tear_down, site)
+        assert site.manage("migrate", "--verbosity", "0").returncode == 0
+        made = site.manage("shell", "-c", MAKE_USER)
+        assert made.returncode == 0, made.stderr
+        site.start()
+        found = Outage(site, redis, postgres)
+        answer = found.ask("POST", "/v1/auth/token", {"username": "ada", "password": PASSWORD})
+        assert answer.status == 200, answer
+        found.token = answer.json["access"]
+        yield found
 
 
 PASSWORD = "a long sentence that nobody guesses"  # of a user who lives as long as the test

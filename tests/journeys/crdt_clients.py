@@ -85,7 +85,11 @@ class YClient:
         )
         self._listener = threading.Thread(target=self._listen, daemon=True)
         self._listener.start()
-        self.wait_for(lambda: any(event["event"] == "ready" for event in self.events), "the client to start")
+        try:
+            self.wait_for(lambda: any(event["event"] == "ready" for event in self.events), "the client to start")
+        except AssertionError:
+            self.stop()
+            raise
 
     def _listen(self) -> None:
         assert self.process.stdout is not None
@@ -139,7 +143,11 @@ class YClient:
     def stop(self) -> None:
         if self.process.stdin is not None:
             self.process.stdin.close()
-        self.process.wait(10)
+        try:
+            self.process.wait(10)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
         self._listener.join(10)
         if self.process.stdout is not None:
             self.process.stdout.close()

@@ -3,7 +3,7 @@
 import json
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import pytest
 
@@ -27,12 +27,13 @@ def site() -> Iterator[Site]:
 
 @contextmanager
 def clients(site: Site, session: str, *people: Person) -> Iterator[list[YClient]]:
-    opened = [YClient(site, session, person) for person in people]
-    try:
+    with ExitStack() as at_the_end:
+        opened = []
+        for person in people:
+            client = YClient(site, session, person)
+            at_the_end.callback(client.stop)
+            opened.append(client)
         yield [client.wait_until_synced() for client in opened]
-    finally:
-        for client in opened:
-            client.stop()
 
 
 def test_stock_clients_edit_together_and_keep_what_they_typed_while_the_site_was_killed(site: Site) -> None:
@@ -108,6 +109,8 @@ def test_two_processes_show_each_others_edits_people_and_agents(scaled_site: Sit
             here.do("presence", state={"cursor": 1})
             graph = ana.call("POST", "/v1/graphs", THINKS_LONG)
             run = ana.call("POST", "/v1/runs", {"graph": graph["id"], "session": session, "initial_state": {}})
+            parked = f"/v1/runs/{run['id']}"
+            wait_for(lambda: ana.call("GET", parked)["sleeps_until"] is not None, "no worker to hold the run any more")
             wait_for(lambda: len(here.agents()) == len(there.agents()) == 1, "both to see the agent at work")
             [(agent, state)] = here.agents().items()
             assert there.agents() == {agent: state}

@@ -3,15 +3,19 @@
 import os
 import signal
 import subprocess
+import tempfile
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.servers import shared
 from tests.servers.postgres import start_in
 from tests.servers.shared import Server, start_once
 
 
 @dataclass
 class OwnPostgres:
+    name: str
     server: Server
 
     def restart(self) -> None:
@@ -29,6 +33,12 @@ class OwnPostgres:
 
     def speak_again(self) -> None:
         self._signal_all(signal.SIGCONT)
+
+    def end(self) -> None:
+        """For good, however it was left: silent, or stopped already."""
+        with suppress(FileNotFoundError, ProcessLookupError):
+            self.speak_again()
+        shared.stop(self.name)
 
     def _control(self, *what: str) -> None:
         subprocess.run(
@@ -50,12 +60,12 @@ class OwnPostgres:
 
 
 def start() -> OwnPostgres:
-    """One for each process of the run: what one process stops, another may be using."""
-    name = f"outages-{os.environ.get('PYTEST_XDIST_WORKER', 'main')}"
+    """One for each process of the run: what one process stops, another may be using. Who starts it ends it."""
+    name = f"own-{os.environ.get('PYTEST_XDIST_WORKER', 'main')}"
 
     def start_it(folder: Path) -> Server:
-        inner = folder / name
-        inner.mkdir(mode=0o755)
+        inner = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=folder))
+        inner.chmod(0o755)  # its user must be able to get in
         return start_in(inner)
 
-    return OwnPostgres(start_once(name, start_it))
+    return OwnPostgres(name, start_once(name, start_it))

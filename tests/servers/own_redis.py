@@ -31,6 +31,7 @@ class OwnRedis:
         )
         shared.watch_process(self.process.pid)
         if not answers(self.url):
+            self.kill()
             raise RuntimeError(f"redis-server does not start; its log is {self.folder / 'log'}")
 
     def kill(self) -> None:

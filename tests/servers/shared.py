@@ -55,14 +55,27 @@ def start_once(name: str, start: Callable[[Path], Server]) -> Server:
         return server
 
 
+def stop(name: str) -> None:
+    """Stops the server of that name, if there is one; who asks for it after that gets a new one, and not a dead one."""
+    with FileLock(folder() / f"{name}.lock"):
+        _stop(folder() / f"{name}.json")
+
+
 def stop_all() -> None:
     """Stops every server of this run and removes its folder."""
     here = folder()
     for state in sorted(here.glob("*.json")):
-        server = Server(**json.loads(state.read_text()))
-        subprocess.run(server.stop, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
+        _stop(state)
     shutil.rmtree(here, ignore_errors=True)
     del os.environ[FOLDER_VARIABLE]
+
+
+def _stop(state: Path) -> None:
+    if not state.exists():
+        return
+    server = Server(**json.loads(state.read_text()))
+    subprocess.run(server.stop, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False, cwd="/")
+    state.unlink()
 
 
 def _watch(server: Server) -> None:

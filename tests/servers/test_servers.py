@@ -5,6 +5,7 @@ import pytest
 import redis
 from django.db import connection
 
+from tests.servers import own_postgres
 from tests.servers.postgres import create_database, drop_database
 
 pytestmark = pytest.mark.once
@@ -23,6 +24,18 @@ def test_a_database_of_its_own_can_be_made_and_dropped(postgres_url: str) -> Non
     drop_database(postgres_url, url)
     with pytest.raises(psycopg.OperationalError, match="does not exist"):
         psycopg.connect(url)
+
+
+def test_a_postgres_of_ones_own_that_has_ended_is_not_handed_out_again() -> None:
+    """A fixture that is made a second time in one process needs one that runs."""
+    first = own_postgres.start()
+    try:
+        first.stop()
+        first.end()
+        with psycopg.connect(own_postgres.start().server.url) as database:
+            assert database.execute("SELECT 1").fetchone() == (1,)
+    finally:
+        first.end()
 
 
 def test_redis_answers(redis_url: str) -> None:
