@@ -49,6 +49,7 @@ pytest_plugins = [
     "tests.servers.postgres",
     "tests.servers.redis_server",
     "tests.servers.site",
+    "tests.servers.programs",
     "tests.servers.flushed",
 ]
 

@@ -17,6 +17,7 @@ from random import Random
 import pytest
 
 from tests.faults.field import wait_until
+from tests.servers import programs
 from tests.servers.site import ROOT, Site, build, tear_down
 
 MOMENTS = int(os.environ.get("STOP_MOMENTS", "12"))
@@ -58,13 +59,12 @@ def nothing_left(place: Place) -> Iterator[None]:
 
 def begin(site: Site, *arguments: str) -> "subprocess.Popen[str]":
     """The command, from the moment on when signals are its own: what comes earlier, Python's start has."""
-    process = subprocess.Popen(
+    process = programs.start(
         [sys.executable, str(ROOT / "manage.py"), *arguments],
         env=site.environment,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        text=True,
     )
     wait_until(lambda: takes(process.pid, signal.SIGTERM), "its handlers", within_s=BEGINS_WITHIN_S)
     return process

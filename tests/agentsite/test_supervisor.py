@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults.field import wait_until
+from tests.servers import programs
 from tests.servers.site import ROOT
 
 PARENT = "import sys; from agentsite import supervisor; sys.exit(supervisor.supervise(sys.argv[1:]))"
@@ -28,7 +29,7 @@ def start(tmp_path: Path, then: str, *, restarts: str = "restarts") -> "subproce
     program = tmp_path / "child.py"
     program.write_text(CHILD + then)
     command = [sys.executable, "-c", PARENT, sys.executable, str(program), str(tmp_path / "lives"), restarts]
-    return subprocess.Popen(command, cwd=ROOT, env={"PYTHONPATH": str(ROOT)}, stderr=subprocess.PIPE, text=True)
+    return programs.start(command, cwd=ROOT, env={"PYTHONPATH": str(ROOT)}, stderr=subprocess.PIPE)
 
 
 def ended(parent: "subprocess.Popen[str]") -> int:

@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from tests.servers import programs
 from tests.servers.site import ROOT
 
 PROGRAM = """
@@ -82,12 +83,11 @@ BUSY = {
 
 
 def started(then: str, *arguments: str) -> "subprocess.Popen[str]":
-    process = subprocess.Popen(
+    process = programs.start(
         [sys.executable, "-c", PROGRAM + then, *arguments],
         env={"PYTHONPATH": str(ROOT)},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        text=True,
     )
     assert process.stdout is not None
     assert process.stdout.readline() == "ready\n"
@@ -95,12 +95,7 @@ def started(then: str, *arguments: str) -> "subprocess.Popen[str]":
 
 
 def ended(process: "subprocess.Popen[str]") -> tuple[int, str]:
-    try:
-        _, told = process.communicate(timeout=60)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.communicate()
-        raise
+    _, told = process.communicate(timeout=60)
     return process.returncode, told
 
 
@@ -157,13 +152,12 @@ def test_what_cannot_be_undone_is_brought_to_its_end() -> None:
 
 def test_a_process_in_the_background_goes_on_ignoring_ctrl_c() -> None:
     code = "import signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\n" + PROGRAM + "ready()\nsys.stdin.read(1)\n"
-    process = subprocess.Popen(
+    process = programs.start(
         [sys.executable, "-c", code],
         env={"PYTHONPATH": str(ROOT)},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        text=True,
     )
     assert process.stdout is not None
     assert process.stdout.readline() == "ready\n"

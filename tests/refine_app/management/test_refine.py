@@ -16,6 +16,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from sessions_app.models import Session
+from tests.servers import programs
 from tests.servers.site import ROOT, Site, build, tear_down
 
 UNTIDY = "import os\nimport sys\n\n\ndef add(  a,b  ):\n    if a == None:\n        return b\n    return a+b\n"
@@ -171,12 +172,11 @@ def test_ctrl_c_stops_the_run_and_changes_nothing(site: Site, file: Path) -> Non
             "MODEL_ENDPOINT_URL": f"http://127.0.0.1:{port}/v1",
             "MODEL_ENDPOINT_MODEL": "none",
         }
-        process = subprocess.Popen(
+        process = programs.start(
             [sys.executable, str(ROOT / "manage.py"), "refine", str(file), "-i", "format", "--write"],
             env=environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            text=True,
         )
         silent.settimeout(60)
         call, _ = silent.accept()
