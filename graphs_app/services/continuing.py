@@ -37,6 +37,8 @@ from sessions_app.models import User, new_id
 from sessions_app.permissions import Action
 
 COPIED_AT_ONCE = 100
+EDITED_BY = "edited_by"
+"""In a run's metadata: who has set values of its state, or of that of a run which it goes on from."""
 
 
 def fork_run(
@@ -71,7 +73,7 @@ def fork_run(
         raise invalid_state("/state", error.code, str(error)) from error
     old = dict(NodeRun.objects.filter(run=run, number__isnull=False).values_list("number", "activation"))
     sources = {done.number: old[done.number] for done in history.done}
-    return _continue_as_new(user, run, run.graph_version, history, sources, metadata)
+    return _continue_as_new(user, run, run.graph_version, history, sources, {**(metadata or {}), **_edited(user, edit)})
 
 
 def run_node_alone(
@@ -100,10 +102,16 @@ def run_node_alone(
     new.only_node = node_run.node_id
     new.from_node_run = node_run.pk
     new.initial_state = checked_state({**seen, **edit}, "/state")
+    new.metadata = {**run.metadata, **_edited(user, edit)}
     if dry_run is not None:
         new.dry_run = dry_run
     queue_new(new, graph_version)
     return new
+
+
+def _edited(user: User, edit: Mapping[str, Any]) -> dict[str, str]:
+    """What is noted of a run, and of all that go on from it, when a person has set values of its state."""
+    return {EDITED_BY: str(user.pk)} if edit else {}
 
 
 def _version_with_node(run: Run, version: int | None, node_id: str) -> GraphVersion:

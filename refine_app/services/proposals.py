@@ -8,6 +8,7 @@ from uuid import UUID
 from django.utils import timezone
 
 from graphs_app.models import Run
+from graphs_app.services.continuing import EDITED_BY
 from refine_app.diffs import deceptive
 from refine_app.diffs.errors import GivenDiffWrong
 from refine_app.diffs.given import given_diff
@@ -21,6 +22,12 @@ from sessions_app.selectors import revision_of
 from sessions_app.services.locks import lock_session
 
 EFFECT = "proposal.create"
+NOT_CHECKED: dict[str, Any] = {
+    "name": "edited",
+    "verdict": "skipped",
+    "detail": "Somebody has set values of this run's state, so what its steps say of the change is not sure.",
+}
+"""In the place of all checks: who sets a state sets their verdicts too, and the model that is named."""
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +51,9 @@ def create_proposal(run: Run, node_run_id: UUID, payload: Mapping[str, Any]) -> 
     new_text, summary, checks = _read(payload)
     base = revision_of(request.document, request.base_revision).text
     diff = _given(payload, base, request)
+    endpoint = str(payload.get("endpoint") or "")[:200]
+    if EDITED_BY in run.metadata:
+        checks, endpoint = [NOT_CHECKED], ""
     checks = _with_deceptive(checks, diff)
     proposal = Proposal.objects.create(
         session_id=request.session_id,
@@ -56,7 +66,7 @@ def create_proposal(run: Run, node_run_id: UUID, payload: Mapping[str, Any]) -> 
         diff=diff.patch,
         summary=summary,
         checks=checks,
-        endpoint=str(payload.get("endpoint") or "")[:200],
+        endpoint=endpoint,
         status=ProposalStatus.OPEN if diff.hunks else ProposalStatus.DECIDED,
         created_at=timezone.now(),
     )

@@ -3,10 +3,11 @@
 from uuid import UUID
 
 from django.db import transaction
+from django.utils import timezone
 
 from sessions_app.errors import LastOwner, NotFound
 from sessions_app.events import MemberChanged, MemberLeft
-from sessions_app.models import Member, Role, User
+from sessions_app.models import Invite, Member, Role, User
 from sessions_app.permissions import Action, require, require_active
 from sessions_app.services import events
 from sessions_app.services.locks import lock_session
@@ -29,7 +30,10 @@ def change_role(*, user: User, session_id: UUID, member_id: UUID, role: Role) ->
 
 
 def remove(*, user: User, session_id: UUID, member_id: UUID) -> None:
-    """The owner removes a member, or a member leaves; their open sockets close."""
+    """The owner removes a member, or a member leaves; their open sockets close.
+
+    The links that somebody who is removed has made let nobody in any more, themselves least of all.
+    """
     require(user, session_id, Action.LEAVE if user.pk == member_id else Action.MANAGE)
     with transaction.atomic():
         lock_session(session_id)
@@ -37,6 +41,9 @@ def remove(*, user: User, session_id: UUID, member_id: UUID) -> None:
         if member.role == Role.OWNER:
             _require_another_owner(member)
         member.delete()
+        if user.pk != member_id:
+            made = Invite.objects.filter(session_id=session_id, created_by=member_id, revoked_at=None)
+            made.update(revoked_at=timezone.now())
         events.append(session_id, [MemberLeft(user=member_id, name=str(member.user))])
 
 

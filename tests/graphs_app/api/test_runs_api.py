@@ -175,6 +175,7 @@ def test_fork_and_retry_make_new_runs(here: worker.Worker, api: APIClient, ada: 
     fork = post(api, f"/v1/runs/{begun['id']}/fork", {"checkpoint": 2, "state": {"n": 3}})
     assert (fork.status_code, fork.json()["forked_from"]) == (202, begun["id"])
     assert finish(fork.json()).state == {"n": 5}
+    assert set(fork.json()["metadata"]) == {"edited_by"}
     assert post(api, f"/v1/runs/{begun['id']}/fork", {"checkpoint": 77}).status_code == 404
     assert post(api, f"/v1/runs/{begun['id']}/fork", {"checkpoint": 1, "state": []}).status_code == 422
     assert post(api, f"/v1/runs/{begun['id']}/retry").json()["code"] == "run_not_failed"
@@ -297,6 +298,7 @@ def test_one_step_is_run_again_alone_and_says_where_it_came_from(
     assert (alone["forked_from"], alone["initial_state"]) == (begun["id"], {"seed": 1, "n": 7})
     assert post(api, path, {"dry_run": True, "state": {"n": 7}}, **{"Idempotency-Key": "alone"}).json() == alone
     assert finish(alone).state == {"seed": 1, "n": 8}
+    assert set(alone["metadata"]) == {"edited_by"}
     [only] = api.get(f"/v1/runs/{alone['id']}/checkpoints").json()["results"]
     assert (only["node_id"], only["edges_taken"]) == ("add", [])
     assert api.get(f"/v1/runs/{begun['id']}").json()["only_node"] is None

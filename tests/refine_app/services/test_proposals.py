@@ -4,6 +4,7 @@ import pytest
 from django.db import transaction
 
 from graphs_app.models import Run, node_run_id
+from graphs_app.services.continuing import EDITED_BY
 from refine_app.diffs import unified
 from refine_app.errors import EffectRefused
 from refine_app.models import Hunk, Proposal
@@ -181,3 +182,12 @@ def test_line_ends_and_a_byte_order_mark_survive_being_accepted(cast: Cast) -> N
 def test_the_revision_a_request_was_made_on_is_pinned(cast: Cast) -> None:
     request = cast.asked()
     assert Revision.objects.get(document=cast.document, number=request.base_revision).pinned
+
+
+def test_nothing_passes_as_checked_that_somebody_has_set(cast: Cast) -> None:
+    request = cast.asked()
+    Run.objects.filter(pk=request.run_id).update(metadata={**request.run.metadata, EDITED_BY: str(cast.ben.pk)})
+    request.run.refresh_from_db()
+    proposal = cast.answered(request, BOTH_ENDS_CHANGED)
+    assert [(check["name"], check["verdict"]) for check in proposal.checks] == [("edited", "skipped")]
+    assert proposal.endpoint == ""

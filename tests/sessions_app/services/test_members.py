@@ -3,7 +3,7 @@ import pytest
 from sessions_app import errors, permissions
 from sessions_app.models import Role
 from sessions_app.permissions import Action
-from sessions_app.services import lifetimes, members
+from sessions_app.services import invites, lifetimes, members
 from tests.sessions_app.conftest import Cast, after
 
 
@@ -61,3 +61,13 @@ def test_a_deactivated_member_is_a_stranger(cast: Cast) -> None:
     cast.ben.save()
     with pytest.raises(errors.NotFound):
         permissions.require(cast.ben, cast.session.pk)
+
+
+def test_the_links_of_who_is_removed_let_nobody_in(cast: Cast) -> None:
+    members.change_role(user=cast.ana, session_id=cast.session.pk, member_id=cast.ben.pk, role=Role.OWNER)
+    _, token = invites.create(user=cast.ben, session_id=cast.session.pk, role=Role.EDITOR)
+    members.remove(user=cast.ana, session_id=cast.session.pk, member_id=cast.ben.pk)
+    for stranger in (cast.ben, cast.eve):
+        with pytest.raises(errors.InviteOver):
+            invites.accept(user=stranger, token=token)
+    assert permissions.role_of(cast.ben, cast.session) is None
