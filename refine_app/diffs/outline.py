@@ -194,6 +194,7 @@ def losses(
 def hollowed(old: str, new: str, before: Outline, after: Outline, *, limit: int = 200) -> list[Loss]:
     """Definitions that are still there by name, but of whose body little is left beside a remark or a placeholder."""
     old_lines, new_lines = old.split("\n"), new.split("\n")
+    known = frozenset(old_lines)
     places: dict[str, list[Definition]] = {}
     for definition in after:
         places.setdefault(definition.simple_name, []).append(definition)
@@ -204,7 +205,7 @@ def hollowed(old: str, new: str, before: Outline, after: Outline, *, limit: int 
             continue
         was = _code_in(old_lines[definition.start : definition.end])
         body = new_lines[twins[0].start : twins[0].end]
-        remarks = [at for at, line in enumerate(body) if PLACEHOLDER.match(line) and line not in old_lines]
+        remarks = [at for at, line in enumerate(body) if PLACEHOLDER.match(line) and line not in known]
         if not remarks:
             continue
         little = len(was) >= HOLLOW and len(_code_in(body)) * 3 <= len(was)
