@@ -102,7 +102,8 @@ def keep_proposal(*, graph: Graph, user: User | None, parts: dict[str, Any], run
     """Stores what was planned."""
     with transaction.atomic():
         # What a run has found is counted and not refused: the run is over, and its own bytes have a quota.
-        hold_graph_bytes(graph, size_of(*parts.values()), refuses=run is None)
+        size = size_of(*(value for name, value in parts.items() if name != "id"))
+        hold_graph_bytes(graph, size, refuses=run is None)
         return GraphProposal.objects.create(graph=graph, created_by=user, run=run, **parts)
 
 

@@ -20,6 +20,12 @@ UNNAMED = re.compile(
 """What cannot be told by names: includes, wildcards, and what is passed on to others."""
 
 
+PYTHON_2 = frozenset(
+    ("from", "__future__", "import", "absolute_import", "division", "generators", "generator_stop", "nested_scopes",
+     "print_function", "unicode_literals", "with_statement")
+)  # fmt: skip
+
+
 def names_in(statement: str) -> list[str]:
     """The names that an import gives to its text; none where only the imported file can tell."""
     if UNNAMED.match(statement):
@@ -51,10 +57,15 @@ def lost_imports(new: str, before: Outline, after: Outline) -> list[Loss]:
     }
     used = _words_of_code(new, after)
     lost = [one for one in gone if any(name in used and name not in given for name in one.simple.split())]
-    unnamed = [one for one in gone if not one.simple]
+    unnamed = [one for one in gone if not one.simple and not _is_python_2(one.name)]
     if len(unnamed) > sum(1 for one in fresh if not one.simple):
         lost += unnamed
     return [Loss(one.name[:MAX_NAME], IMPORT, one.start + 1) for one in sorted(lost, key=lambda one: one.start)]
+
+
+def _is_python_2(statement: str) -> bool:
+    """Whether it asks for what every Python 3 does anyway, and so says nothing."""
+    return PYTHON_2.issuperset(_WORD.findall(statement)) and "__future__" in statement
 
 
 def _words_of_code(text: str, outline: Sequence[Definition]) -> set[str]:

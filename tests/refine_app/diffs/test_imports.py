@@ -2,7 +2,8 @@
 
 import pytest
 
-from refine_app.diffs.imports import names_in
+from refine_app.diffs.imports import lost_imports, names_in
+from refine_app.diffs.outline import IMPORT, Definition
 
 
 @pytest.mark.parametrize(
@@ -30,3 +31,16 @@ from refine_app.diffs.imports import names_in
 )
 def test_an_import_gives_these_names(statement: str, names: list[str]) -> None:
     assert names_in(statement) == names
+
+
+@pytest.mark.parametrize(
+    ("statement", "is_missed"),
+    [
+        ("from __future__ import print_function, unicode_literals", False),
+        ("from __future__ import annotations", True),
+        ("from __future__ import division, annotations", True),
+    ],
+)
+def test_a_future_that_is_past_is_not_missed_and_one_that_is_not_is(statement: str, is_missed: bool) -> None:
+    before = [Definition(name=statement, kind=IMPORT, start=0, end=1, depth=0, simple="")]
+    assert bool(lost_imports("x = 1\n", before, [])) is is_missed
