@@ -51,10 +51,8 @@ def create_proposal(run: Run, node_run_id: UUID, payload: Mapping[str, Any]) -> 
     new_text, summary, checks = _read(payload)
     base = revision_of(request.document, request.base_revision).text
     diff = _given(payload, base, request)
-    endpoint = str(payload.get("endpoint") or "")[:200]
-    if EDITED_BY in run.metadata:
-        checks, endpoint = [NOT_CHECKED], ""
-    checks = _with_deceptive(checks, diff)
+    is_edited = EDITED_BY in run.metadata
+    checks = _with_deceptive([NOT_CHECKED] if is_edited else checks, diff)
     proposal = Proposal.objects.create(
         session_id=request.session_id,
         request=request,
@@ -66,7 +64,7 @@ def create_proposal(run: Run, node_run_id: UUID, payload: Mapping[str, Any]) -> 
         diff=diff.patch,
         summary=summary,
         checks=checks,
-        endpoint=endpoint,
+        endpoint="" if is_edited else str(payload.get("endpoint") or "")[:200],
         status=ProposalStatus.OPEN if diff.hunks else ProposalStatus.DECIDED,
         created_at=timezone.now(),
     )
