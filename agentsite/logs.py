@@ -4,13 +4,10 @@ import json
 import logging
 import sys
 from collections.abc import Mapping, Sequence
-from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any
 
 from sessions_app import log_context
-
-request_id: ContextVar[str] = ContextVar("request_id", default="")
 
 TRACE = 5
 LEVELS = {
@@ -48,8 +45,8 @@ def stream_of(log_format: str) -> str:
 def _context(record: logging.LogRecord) -> dict[str, Any]:
     """What the caller gave as extra, and the id of the request that it happened in."""
     found = {name: value for name, value in vars(record).items() if name not in STANDARD and name != "request"}
-    if request_id.get() and "request_id" not in found:
-        found["request_id"] = request_id.get()
+    if (request_id := log_context.fields().get("request_id")) is not None:
+        found.setdefault("request_id", request_id)
     return found
 
 

@@ -13,7 +13,8 @@ from django.urls import ResolverMatch
 from django.utils.cache import get_conditional_response, patch_cache_control, patch_vary_headers, set_response_etag
 from django.utils.functional import SimpleLazyObject
 
-from agentsite import error_pages, logs, metrics, problem
+from agentsite import error_pages, metrics, problem
+from sessions_app import log_context
 from sessions_app.api.base import ApiView
 from sessions_app.errors import QuotaExceeded, RateLimited
 from sessions_app.limits import http
@@ -35,14 +36,11 @@ class RequestId:
         given = request.headers.get("X-Request-ID", "")
         request_id = given if GIVEN_ID.fullmatch(given) else uuid.uuid4().hex
         request.request_id = request_id  # type: ignore[attr-defined]  # read by problem.py
-        token = logs.request_id.set(request_id)
         started = time.perf_counter()
-        try:
+        with log_context.bound(request_id=request_id):
             response = self.get_response(request)
             response["X-Request-ID"] = request_id
             self._tell(request, response, time.perf_counter() - started)
-        finally:
-            logs.request_id.reset(token)
         return response
 
     def _tell(self, request: HttpRequest, response: HttpResponse, duration_s: float) -> None:
@@ -60,7 +58,6 @@ class RequestId:
             extra={
                 "method": request.method,
                 "path": path,
-                "route": route,
                 "endpoint": route,
                 "status": response.status_code,
                 "status_code": response.status_code,

@@ -1,4 +1,4 @@
-"""What a process's log says of a run: what it belongs to, that it goes on after another worker, and how it ended."""
+"""What a process's log says of a run: what its lines belong to, and how it ended."""
 
 import logging
 from typing import Any
@@ -6,19 +6,26 @@ from typing import Any
 from graphs_app.definitions import LoadedGraph
 from graphs_app.engine.checkpoint import RunEnded
 from graphs_app.models import Run
+from graphs_app.services.runs import PRIVATE
 
 logger = logging.getLogger(__name__)
+
+WORDS = {
+    "completed": "is completed",
+    "failed": "has failed",
+    "cancelled": "is cancelled",
+    "interrupted": "waits for a person",
+}
 
 
 def belonging(run: Run, graph: LoadedGraph) -> dict[str, Any]:
     """For every line that is written while it is worked on."""
-    metadata = run.metadata if isinstance(run.metadata, dict) else {}
     return {
         "task_id": str(run.pk),
         "session_id": str(run.session_id) if run.session_id else "",
         "user_id": str(run.user_id) if run.user_id else "",
         "agent_name": graph.slug,
-        "request_id": str(metadata.get("request_id", "")),
+        "request_id": str(run.metadata.get(PRIVATE, {}).get("request_id", "")),
     }
 
 
@@ -35,12 +42,4 @@ def tell_end(run: Run, graph: LoadedGraph, ended: RunEnded) -> None:
     if ended.error:
         extra["error"] = f"{ended.error.get('type', '')}: {ended.error.get('message', '')}"[:500]
     level = logging.WARNING if ended.status == "failed" else logging.INFO
-    logger.log(level, "run %s (graph %s) %s", run.pk, graph.slug, _WORDS.get(ended.status, ended.status), extra=extra)
-
-
-_WORDS = {
-    "completed": "is completed",
-    "failed": "has failed",
-    "cancelled": "is cancelled",
-    "interrupted": "waits for a person",
-}
+    logger.log(level, "run %s (graph %s) %s", run.pk, graph.slug, WORDS[ended.status], extra=extra)

@@ -12,7 +12,7 @@ from django.test import Client
 from agentsite import logs
 from sessions_app import log_context
 from sessions_app.services import auth
-from tests.agentsite.fuzz import Person
+from tests.servers.person import Person
 from tests.servers.site import StartSite
 
 
@@ -75,11 +75,8 @@ def test_a_line_names_who_asked_by_cookie_or_by_token_and_nobody_when_nobody_did
 
 
 def test_what_happens_in_a_request_carries_its_id() -> None:
-    token = logs.request_id.set("order-66-of-ours")
-    try:
+    with log_context.bound(request_id="order-66-of-ours"):
         assert json.loads(logs.JsonFormatter().format(record()))["context"] == {"request_id": "order-66-of-ours"}
-    finally:
-        logs.request_id.reset(token)
 
 
 def test_a_json_line_has_what_it_belongs_to_in_places_of_their_own() -> None:
