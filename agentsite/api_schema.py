@@ -1,27 +1,13 @@
-"""The API's schema, made and written once in each process: it is the same for everybody, and takes a second to make."""
+"""The API's schema, made once in a process for each format: it is the same for all, and takes a second to make."""
 
 import threading
 from typing import Any, ClassVar
 
 from django.http import HttpResponse
-from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.utils import extend_schema
 from drf_spectacular.views import SpectacularAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
-
-_lock = threading.Lock()
-_kept: dict[bool, Any] = {}
-
-
-class KeptSchema(SchemaGenerator):
-    """A generator that remembers what it made."""
-
-    def get_schema(self, request: Any = None, public: bool = False) -> Any:
-        with _lock:
-            if public not in _kept:
-                _kept[public] = super().get_schema(request, public)  # type: ignore[no-untyped-call]
-            return _kept[public]
 
 
 class ApiSchema(SpectacularAPIView):
