@@ -4,7 +4,7 @@ Django REST framework ignores the one and converts the other (5 becomes "5", "no
 build on what nobody reads.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from django.http import QueryDict
@@ -18,16 +18,29 @@ Details = dict[str, Any]
 """Errors as Django REST framework nests them: a list for each field, a mapping for what has fields itself."""
 
 STRING, WHOLE, NUMBER, TRUTH = "a string", "a whole number", "a number", "true or false"
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _is_whole(value: Any) -> bool:
+    """JSON has one kind of number: 5.0 is whole."""
+    return _is_number(value) and (isinstance(value, int) or value.is_integer())
+
+
 # The first that fits: a field may derive from another.
-KINDS: tuple[tuple[type[serializers.Field[Any, Any, Any, Any]], str], ...] = (
-    (serializers.BooleanField, TRUTH),
-    (serializers.IntegerField, WHOLE),
-    (serializers.FloatField, NUMBER),
-    (serializers.CharField, STRING),
-    (serializers.ChoiceField, STRING),
-    (serializers.UUIDField, STRING),
-    (serializers.DateTimeField, STRING),
+TYPES: tuple[tuple[tuple[type[Any], ...], str, Callable[[Any], bool]], ...] = (
+    ((serializers.BooleanField,), TRUTH, lambda value: isinstance(value, bool)),
+    ((serializers.IntegerField,), WHOLE, _is_whole),
+    ((serializers.FloatField,), NUMBER, _is_number),
+    (
+        (serializers.CharField, serializers.ChoiceField, serializers.UUIDField, serializers.DateTimeField),
+        STRING,
+        lambda value: isinstance(value, str),
+    ),
 )
+"""Fields, the JSON type of their values in words, and what tells it. Fields that are not here look by themselves."""
 
 
 def wrong_in_query(shape: serializers.BaseSerializer[Any], sent: QueryDict) -> Details:
@@ -65,27 +78,11 @@ def _wrong_value(field: Any, value: Any) -> Any:
             return {key: fault for key, item in inner.items() if (fault := _wrong_value(field.child, item))}
         case serializers.BaseSerializer():
             return wrong(field, value)
-    expected = next((kind for cls, kind in KINDS if isinstance(field, cls)), None)
-    if expected is None or _is_kind(value, expected):
-        return None
-    return [_fault(f"It has to be {expected}, and is {_kind_of(value)}.", "wrong_type")]
-
-
-def _is_kind(value: Any, kind: str) -> bool:
-    match kind:
-        case "a string":
-            return isinstance(value, str)
-        case "true or false":
-            return isinstance(value, bool)
-        case "a number":
-            return isinstance(value, int | float) and not isinstance(value, bool)
-        case _:
-            return not isinstance(value, bool) and (isinstance(value, int) or _is_whole(value))
-
-
-def _is_whole(value: Any) -> bool:
-    """JSON has one kind of number: 5.0 is whole."""
-    return isinstance(value, float) and value.is_integer()
+    for fields, expected, is_right in TYPES:
+        if isinstance(field, fields):
+            words = f"It has to be {expected}, and is {_kind_of(value)}."
+            return None if is_right(value) else [_fault(words, "wrong_type")]
+    return None
 
 
 def _kind_of(value: Any) -> str:
@@ -103,13 +100,8 @@ def _kind_of(value: Any) -> str:
 
 
 def _fields_of(shape: Any) -> dict[str, Any]:
-    return dict(_settable(shape))
-
-
-def _settable(shape: Any) -> Iterator[tuple[str, Any]]:
-    for name, field in getattr(shape, "fields", {}).items():
-        if not field.read_only:
-            yield name, field
+    """Those that can be set."""
+    return {name: field for name, field in getattr(shape, "fields", {}).items() if not field.read_only}
 
 
 def _fault(message: str, code: str) -> ErrorDetail:
