@@ -1,4 +1,4 @@
-"""The quotas of what this app makes: graphs of one's own what they hold, and runs that wait or have a worker."""
+"""The quotas of what this app makes: graphs of one's own, what they hold, and runs that wait or have a worker."""
 
 from collections.abc import Iterable
 from time import monotonic

@@ -164,11 +164,15 @@ def draft_revision(graph: Graph) -> int:
     return GraphDraft.objects.filter(graph=graph).values_list("revision", flat=True).first() or 0
 
 
+def drawn_now(graph: Graph) -> tuple[GraphDraft | None, dict[str, Any]]:
+    """The draft, if there is one, and what is drawn: its definition, else that of the current version."""
+    draft = draft_of(graph)
+    return draft, current_definition(graph) if draft is None else draft.definition or {}
+
+
 def draft_or_current(graph: Graph) -> dict[str, Any]:
     """What is drawn now: the draft, else the current version."""
-    draft = draft_of(graph)
-    definition: dict[str, Any] = current_definition(graph) if draft is None else draft.definition or {}
-    return definition
+    return drawn_now(graph)[1]
 
 
 def runs_with_graph() -> QuerySet[Run]:

@@ -126,8 +126,7 @@ def _seen(request: HttpRequest, key: str) -> Graph:
 def graph_page(request: HttpRequest, key: str) -> HttpResponse:
     """The canvas and its outline."""
     graph = _seen(request, key)
-    draft = selectors.draft_of(graph)
-    definition = selectors.current_definition(graph) if draft is None else draft.definition or {}
+    draft, definition = selectors.drawn_now(graph)
     base = graph.version if draft is None else draft.base_version
     data = {
         "graph": _graph(graph),

@@ -11,7 +11,7 @@ from graphs_app import selectors
 from graphs_app.api.attempt_shapes import WholeAttemptShape
 from graphs_app.dispatch import HIGHEST_PRIORITY
 from graphs_app.models import TERMINAL, AtBudget, Durability, Graph, GraphVersion, NodeRun, Run, RunStatus
-from graphs_app.services.runs import PRIVATE
+from graphs_app.services.runs import told_of
 from sessions_app.api.base import API_VERSION
 
 
@@ -40,9 +40,9 @@ class VersionShape(serializers.ModelSerializer[GraphVersion]):
     class Meta:
         model = GraphVersion
         fields = (
-            *("id", "version", "semver", "title", "note", "definition", "digest", "snapshot_id", "restored_from"),
+            "id", "version", "semver", "title", "note", "definition", "digest", "snapshot_id", "restored_from",
             "created_at",
-        )
+        )  # fmt: skip
         read_only_fields = fields
 
     def get_snapshot_id(self, version: GraphVersion) -> str | None:
@@ -206,9 +206,7 @@ class RunShape(serializers.ModelSerializer[Run]):
         known: dict[UUID, selectors.Totals] = self.context.get("totals", {})
         self._totals = known.get(instance.pk) or selectors.totals_of([instance])[instance.pk]
         shown: dict[str, Any] = super().to_representation(instance)
-        if PRIVATE in (shown.get("metadata") or {}):
-            shown["metadata"] = {key: value for key, value in shown["metadata"].items() if key != PRIVATE}
-        return shown
+        return shown | {"metadata": told_of(shown["metadata"])}
 
     def get_cost_usd(self, run: Run) -> str | None:
         """Of the run and its sub-runs."""
@@ -270,7 +268,7 @@ class NodeRunShape(serializers.ModelSerializer[NodeRun]):
     @extend_schema_field(WholeAttemptShape(many=True))
     def get_earlier_attempts(self, node_run: NodeRun) -> list[dict[str, Any]]:
         attempts = self.context.get("attempts", {}).get(node_run.activation, ())
-        return [dict(WholeAttemptShape(attempt, context=self.context).data) for attempt in attempts]
+        return list(WholeAttemptShape(attempts, many=True, context=self.context).data)
 
     def get_input(self, node_run: NodeRun) -> dict[str, Any] | None:
         inputs: dict[int, dict[str, Any]] = self.context.get("inputs", {})

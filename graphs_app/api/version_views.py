@@ -20,8 +20,7 @@ from sessions_app.limits import policies
 def draft_json(graph: Graph, request: Request) -> dict[str, Any]:
     """What is drawn now, with everything that is wrong with it."""
     user = caller(request)
-    draft = selectors.draft_of(graph)
-    definition = selectors.draft_or_current(graph)
+    draft, definition = selectors.drawn_now(graph)
     problems = graphs.problems_of(definition=definition, user=user)
     return {
         "definition": definition,

@@ -120,6 +120,11 @@ def _check_limits(timeout_s: float | None, budget_usd: Decimal | None) -> None:
         raise CostTrackingOff
 
 
+def told_of(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """A run's metadata as its session may read it."""
+    return {key: value for key, value in metadata.items() if key != PRIVATE}
+
+
 def queue_new(run: Run, version: GraphVersion) -> None:
     """Queues a run that somebody starts. Raises QuotaExceeded.
 
@@ -148,8 +153,9 @@ def queue_successor(run: Run, version: GraphVersion) -> None:
 
 def _tell_queued(run: Run, version: GraphVersion) -> None:
     if run.session_id is not None:
-        told = {key: value for key, value in run.metadata.items() if key != PRIVATE}
-        queued = events.RunQueued(run=run.pk, graph=version.graph.slug, graph_version=version.number, metadata=told)
+        queued = events.RunQueued(
+            run=run.pk, graph=version.graph.slug, graph_version=version.number, metadata=told_of(run.metadata)
+        )
         append(run.session_id, [queued])
 
 
