@@ -39,6 +39,11 @@ class ToldOnce:
         self._last = message
 
 
+def of_database(error: Exception) -> str:
+    """In one line, that a command's database cannot be used."""
+    return f"The database cannot be used ({' '.join(str(error).split())}); has `manage.py migrate` been run?"
+
+
 @contextmanager
 def quiet_log(verbosity: int) -> Iterator[None]:
     """The log of runs, which says what the command says, is for servers: it is shown from --verbosity 2 on."""

@@ -232,7 +232,7 @@ def _without_renamed(
     missing = []
     for definition in gone:
         body = _body(definition, old)
-        twin = next((one for one in left if _alike(body, _body(one, new))), None) if len(gone) <= 200 else None
+        twin = next((one for one in left if are_alike(body, _body(one, new))), None) if len(gone) <= 200 else None
         if twin is None:
             missing.append(definition)
         else:
@@ -246,7 +246,8 @@ def _body(definition: Definition, lines: Sequence[str]) -> str:
     return text.replace(definition.simple_name, "").strip() or text
 
 
-def _alike(one: str, other: str) -> bool:
+def are_alike(one: str, other: str) -> bool:
+    """Whether two texts, or two lines, are much the same; the cheap looks come first."""
     matcher = BoundedMatcher(one, other)
     return matcher.real_quick_ratio() > ALIKE and matcher.quick_ratio() > ALIKE and matcher.ratio() > ALIKE
 

@@ -8,11 +8,10 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from difflib import SequenceMatcher
 
 from refine_app.diffs.alignment import Match, align
 from refine_app.diffs.lines import number_lines
-from refine_app.diffs.outline import ALIKE, END, LINE_END, LINES, PLACEHOLDER, Loss
+from refine_app.diffs.outline import END, LINE_END, LINES, PLACEHOLDER, Loss, are_alike
 
 STRETCH = 3
 """So many lines in a row are not taken out by the way."""
@@ -127,8 +126,7 @@ def is_like(one: str, other: str) -> bool:
     one, other = one.strip()[:SHOWN], other.strip()[:SHOWN]
     if one and other and (one.startswith(other) or other.startswith(one)):
         return True
-    matcher = SequenceMatcher(None, one, other, autojunk=False)
-    return matcher.real_quick_ratio() > ALIKE and matcher.quick_ratio() > ALIKE and matcher.ratio() > ALIKE
+    return are_alike(one, other)
 
 
 def _is_code(line: str) -> bool:

@@ -60,7 +60,7 @@ class Known:
             model=one.model,
             url=one.url,
             tier=one.tier,
-            context_tokens=min(one.context_tokens, self.quirks.context_tokens or one.context_tokens),
+            context_tokens=one.context_tokens,
             input_usd=one.input_usd if settings.COST_TRACKING_ENABLED else None,
             output_usd=one.output_usd if settings.COST_TRACKING_ENABLED else None,
             timeout_s=one.timeout_s,
@@ -76,8 +76,7 @@ class Known:
             latency_ms=self.state.latency_ms,
             thinking_tokens=one.thinking_tokens,
             reasoning_effort=one.reasoning_effort,
-            quirks=self.quirks,
-        )
+        ).with_quirks(self.quirks)
 
     @property
     def quirks(self) -> Quirks:

@@ -38,9 +38,9 @@ def makefile_faults(text: str) -> list[Fault]:
             in_recipe = in_recipe and word not in _DIRECTIVES
         elif line[0].isspace() and in_recipe and not _ASSIGNED.match(line):
             faults.append(fault_at(number, 1, _spaced(line, prefix)))
-        elif _separates(line):
-            in_recipe = _is_rule(line)
-        elif _outside(line).strip("$ \t"):
+        elif _separates(bare := _outside(line)):
+            in_recipe = _is_rule(bare)
+        elif bare.strip("$ \t"):
             what = (
                 _spaced(line, prefix)
                 if line[0].isspace()
@@ -76,13 +76,11 @@ def _outside(line: str) -> str:
     return "".join(kept)
 
 
-def _separates(line: str) -> bool:
-    bare = _outside(line)
+def _separates(bare: str) -> bool:
     return ":" in bare or "=" in bare
 
 
-def _is_rule(line: str) -> bool:
-    bare = _outside(line)
+def _is_rule(bare: str) -> bool:
     colon, equals = bare.find(":"), bare.find("=")
     return (
         colon >= 0

@@ -27,7 +27,7 @@ from graphs_app.engine import validate
 from graphs_app.engine.registry import REGISTRY
 from graphs_app.errors import RunFinished
 from graphs_app.following import Follower
-from graphs_app.management.told_once import ToldOnce, quiet_log
+from graphs_app.management.told_once import ToldOnce, of_database, quiet_log
 from graphs_app.models import Interrupt, InterruptStatus, Run, RunStatus
 from graphs_app.services import execution, graphs, runs
 from sessions_app import strict_json
@@ -72,8 +72,7 @@ class Command(BaseCommand):
                 self.stderr.write(shown(f"{problem['pointer'] or '/'}: {problem['message']}"))
             self._fail(f"{error.message}{_places(error)}", UNUSABLE)
         except (OperationalError, ProgrammingError) as error:
-            why = " ".join(str(error).split())
-            self._fail(f"The database cannot be used ({why}); has `manage.py migrate` been run?", UNUSABLE)
+            self._fail(of_database(error), UNUSABLE)
 
     def _run(self, state: Any, answers: dict[str, list[Any]], stop: Stop, options: dict[str, Any]) -> None:
         try:

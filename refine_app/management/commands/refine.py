@@ -17,7 +17,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import OperationalError, ProgrammingError
 from django.utils import timezone
 
-from graphs_app.management.told_once import ToldOnce, quiet_log
+from graphs_app.management.told_once import ToldOnce, of_database, quiet_log
 from graphs_app.models import Run, RunStatus
 from refine_app.diffs.unified import make_diff
 from refine_app.management.one_shot import Asked, ask, operator, temporary_session
@@ -70,8 +70,7 @@ class Command(BaseCommand):
         except DomainError as error:
             self._fail(error.message, UNUSABLE)
         except (OperationalError, ProgrammingError) as error:
-            why = " ".join(str(error).split())
-            self._fail(f"The database cannot be used ({why}); has `manage.py migrate` been run?", UNUSABLE)
+            self._fail(of_database(error), UNUSABLE)
 
     def _work(self, asked: Asked, file: Path, text: str, options: dict[str, Any]) -> None:
         run = asked.run_to_its_end()
