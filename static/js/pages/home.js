@@ -1,7 +1,7 @@
 // @ts-check
 /** The home page: answer invitations; extend, reopen and delete in place; a chosen file becomes the pasted code. */
 
-import { call, get, post } from "../net/api.js";
+import { ApiError, call, get, post } from "../net/api.js";
 import { byId, fill } from "../ui/dom.js";
 import { announce, confirmed, errorBanner } from "../ui/notices.js";
 import { startShell } from "./shell.js";
@@ -86,7 +86,9 @@ async function lookForInvitations() {
 }
 
 // What cannot be read now is looked for again; the page stays as it is.
-setInterval(() => lookForInvitations().catch(() => {}), LOOK_AGAIN_MS);
+setInterval(() => lookForInvitations().catch((error) => {
+  if (!(error instanceof ApiError)) throw error;
+}), LOOK_AGAIN_MS);
 
 document.addEventListener("click", (event) => {
   const button = event.target instanceof Element ? event.target.closest("[data-act]") : null;

@@ -77,6 +77,9 @@ function heard({ type, at, data: { node_run, node_id, tool, activation, attempt,
   return true;
 }
 
+/** The steps that began; what was skipped is numbered after all that may still come. */
+const ran = () => [...steps.values()].filter((step) => step.status !== "skipped");
+
 /** Brings steps up to date: from the first that was not over when it was last read. */
 async function look() {
   begun += 1;
@@ -86,9 +89,7 @@ async function look() {
   newest = mine;
   run = fresh;
   const open = [...steps.values()].filter((step) => step.status === "started" || step.heard).map((step) => step.activation);
-  // What was skipped is numbered after all that may still come.
-  const ran = [...steps.values()].filter((step) => step.status !== "skipped").map((step) => step.activation);
-  let start = Math.min(...open, ran.length ? Math.max(...ran) + 1 : 0);
+  let start = Math.min(...open, Math.max(-1, ...ran().map((step) => step.activation)) + 1);
   let page = await get(`${path}/timeline?start=${start}`);
   const first = steps.size === 0;
   for (;;) {
@@ -121,7 +122,7 @@ function show() {
   const [iconName, words, tone] = run.sleeps_until ? ["hourglass", run.waits_for.length ? `Waits for ${run.waits_for.map((/** @type {string} */ name) => name.replace(/^endpoint:/, "model ")).join(" or ")}` : `Sleeps until ${new Date(run.sleeps_until).toLocaleString()}`, "saving"] : STATUS[run.status];
   byId("status").dataset.state = tone;
   fill(byId("status"), icon(iconName), words);
-  fill(byId("facts"), [`version ${data.version.semver || data.version.version}`, run.duration_ms !== null && duration(run.duration_ms), counted([...steps.values()].filter((step) => step.status !== "skipped").length, "step"),
+  fill(byId("facts"), [`version ${data.version.semver || data.version.version}`, run.duration_ms !== null && duration(run.duration_ms), counted(ran().length, "step"),
     run.tokens.prompt + run.tokens.completion > 0 && counted(run.tokens.prompt + run.tokens.completion, "token"), run.cost_usd !== null ? `$${run.cost_usd}` : run.tokens.prompt + run.tokens.completion > 0 && "cost unknown"].filter(Boolean).join(" · "));
   showGraph();
   showTimeline();

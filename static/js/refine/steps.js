@@ -99,7 +99,7 @@ export function runProgress(run, planned, now) {
   const nodes = run.order.map((id) => run.nodes[id]);
   const seen = new Set(nodes.map((node) => node.node_id));
   const summary = [
-    total !== null && (active || done > 0) ? `${done} of ${counted(total, "step")}` : done > 0 ? `${done} ${done === 1 ? "step" : "steps"}` : "",
+    total !== null && (active || done > 0) ? `${done} of ${counted(total, "step")}` : done > 0 ? counted(done, "step") : "",
     took !== null && duration(took),
     run.tokens && run.tokens.prompt + run.tokens.completion > 0 && counted(run.tokens.prompt + run.tokens.completion, "token"),
     run.cost_usd && `$${run.cost_usd}`,

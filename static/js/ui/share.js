@@ -80,8 +80,9 @@ export class Share {
     const told = /** @type {HTMLElement} */ (this.told);
     try {
       await post(`${this.session}/members`, { user: name.value.trim(), role });
-      fill(told, h("p", { class: "note" }, "If there is such an account, it is invited, and joins by accepting. Invite guests by a link."));
-      announce("If there is such an account, it is invited, and joins by accepting. Invite guests by a link.");
+      const words = "If there is such an account, it is invited, and joins by accepting. Invite guests by a link.";
+      fill(told, h("p", { class: "note" }, words));
+      announce(words);
       name.value = "";
       await this.listInvited();
     } catch (error) {
