@@ -12,7 +12,7 @@ from agentsite.problem import CODES, CONTENT_TYPE
 Json = dict[str, Any]
 
 METHODS = ("get", "post", "put", "patch", "delete")
-UNSAFE = ("post", "put", "patch", "delete")
+UNSAFE = METHODS[1:]
 
 # By the first that fits.
 GROUPS: tuple[tuple[str, str], ...] = (

@@ -1,6 +1,6 @@
 """What the Celery application adds to Celery's own ways."""
 
-from tests.agentsite.fuzz import Person
+from tests.servers.person import Person
 from tests.servers.site import StartSite
 
 

@@ -7,14 +7,13 @@ import pytest
 from pytest_django import Settings
 from rest_framework.test import APIClient
 
-from graphs_app import worker
 from graphs_app.models import Run
 from graphs_app.services import execution
-from refine_app.models import Endpoint, ModelCall
-from refine_app.services.built_in_graphs import install_built_in_graphs
+from refine_app.models import ModelCall
 from sessions_app.models import User
 from tests.graphs_app.cast import line, node
 from tests.model_server import Behaviour, ModelServer
+from tests.refine_app.one_endpoint import one_endpoint
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -28,14 +27,8 @@ def staff(db: None) -> APIClient:
 
 @pytest.fixture
 def model(transactional_db: None, settings: Settings) -> Iterator[ModelServer]:
-    settings.MODEL_ENDPOINT_URL = settings.HF_TOKEN = ""
-    settings.PRIVATE_ENDPOINTS_ALLOWED = True
-    install_built_in_graphs()
-    Endpoint.objects.all().delete()
-    with ModelServer() as server:
-        Endpoint.objects.create(slug="mine", model="stand-in", url=server.url, input_usd=1, output_usd=1)
+    with one_endpoint(settings) as server:
         yield server
-        worker.stop(grace_s=0)
 
 
 def asked(client: APIClient, model: ModelServer) -> Any:

@@ -6,10 +6,9 @@ from typing import Any
 import pytest
 from django.core.management import call_command
 
+from agentsite.openapi import METHODS
 from tests.agentsite import fuzz
 from tests.servers.site import NO_LIMITS, StartSite
-
-METHODS = ("get", "post", "put", "patch", "delete")
 
 
 @pytest.fixture(scope="module")

@@ -7,14 +7,13 @@ from typing import Any
 import pytest
 from pytest_django import Settings
 
-from graphs_app import worker
 from graphs_app.models import GraphProposal, Run
 from graphs_app.services import execution, redesigns, runs
 from graphs_app.services.graphs import create_graph
 from refine_app.models import Endpoint, ModelCall
-from refine_app.services.built_in_graphs import install_built_in_graphs
 from sessions_app.models import User
 from tests.model_server import Behaviour, ModelServer
+from tests.refine_app.one_endpoint import one_endpoint
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -58,14 +57,8 @@ BROKEN = {"title": "Cut it", "reason": "Shorter.", "edits": [{"do": "remove_node
 
 @pytest.fixture
 def model(transactional_db: None, settings: Settings) -> Iterator[ModelServer]:
-    settings.PRIVATE_ENDPOINTS_ALLOWED = True
-    settings.MODEL_ENDPOINT_URL = settings.HF_TOKEN = ""
-    install_built_in_graphs()
-    Endpoint.objects.all().delete()
-    with ModelServer() as server:
-        Endpoint.objects.create(slug="mine", model="stand-in", url=server.url, input_usd=1, output_usd=1)
+    with one_endpoint(settings) as server:
         yield server
-    worker.stop(grace_s=0)
 
 
 def redesign(ana: User) -> tuple[Run, GraphProposal]:
