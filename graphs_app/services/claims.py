@@ -327,8 +327,8 @@ def abandoned_among(run_ids: Iterable[UUID]) -> set[UUID]:
     return set(expired.values_list("pk", flat=True))
 
 
-def expired_leases(*, limit: int) -> Sequence[tuple[UUID, str, datetime, int]]:
-    """Runs whose worker has not renewed its lease in time: whose it was, until when, and how far the run was."""
+def expired_leases(*, limit: int) -> Sequence[tuple[UUID, int, str, datetime, int]]:
+    """Runs whose worker has not renewed its lease in time: their priority, whose they were, until when, and how far."""
     expired = Run.objects.filter(status=RunStatus.RUNNING, lease_until__lt=Now(), parent__isnull=True)
-    fields = ("pk", "lease_owner", "lease_until", "checkpoints")
+    fields = ("pk", "priority", "lease_owner", "lease_until", "checkpoints")
     return list(expired.order_by("lease_until").values_list(*fields)[:limit])

@@ -55,8 +55,8 @@ def resend_queued() -> int:
 def resend_abandoned() -> int:
     """Sends runs whose lease ran out; whoever takes one claims it by its lease. Returns how many."""
     abandoned = claims.expired_leases(limit=AT_ONCE)
-    for run_id, owner, until, checkpoints in abandoned:
-        dispatch.send(run_id)
+    for run_id, priority, owner, until, checkpoints in abandoned:
+        dispatch.send(run_id, priority)
         logger.warning(
             "run %s is started again after step %d: its worker %s has not renewed its lease, which ended at %s",
             *(run_id, checkpoints, owner, until.isoformat(timespec="seconds")),

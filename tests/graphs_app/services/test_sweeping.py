@@ -8,7 +8,7 @@ import pytest
 from django.utils import timezone
 
 from agentsite import celery
-from graphs_app import selectors, worker
+from graphs_app import dispatch, selectors, worker
 from graphs_app.models import Interrupt, Run, RunStatus
 from graphs_app.services import claims, sweeping
 from sessions_app.models import User
@@ -52,6 +52,16 @@ def test_a_run_whose_worker_is_gone_is_sent_and_claimed_again(ada: User, sent: l
     taken = claims.claim_run(run_id=run.pk, owner="w2")
     assert taken is not None
     assert (taken.attempt, taken.lease_epoch, taken.crashes) == (2, 2, 1)
+
+
+def test_a_run_whose_worker_is_gone_keeps_its_priority(ada: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[tuple[UUID, int]] = []
+    run = cast.start(ada, cast.SUM, priority=9)
+    assert claims.claim_run(run_id=run.pk, owner="w1") is not None
+    Run.objects.filter(pk=run.pk).update(lease_until=LONG_AGO)
+    monkeypatch.setattr(dispatch, "send", lambda run_id, priority=0: sent.append((run_id, priority)))
+    sweeping.sweep()
+    assert sent == [(run.pk, 9)]
 
 
 def test_a_lease_that_holds_cannot_be_taken(ada: User, sent: list[UUID]) -> None:
