@@ -1,8 +1,13 @@
 """How this site's clients of PostgreSQL and Redis are made: each with bounds, so that none waits for ever."""
 
+import ssl
 from typing import Any
+from urllib.parse import urlsplit
 
 REDIS = ("redis://", "rediss://", "unix://")
+AMQP = ("amqp://", "amqps://", "pyamqp://")
+HIGHEST_PRIORITY = 9
+"""Of a run, as people say it: 0 waits longest."""
 
 
 def postgres_options(*, connect_timeout_s: float, pool_min: int, pool_max: int, overflow: int) -> dict[str, Any]:
@@ -33,6 +38,11 @@ def channel_layers(url: str, *, timeout_s: float, ca_file: str = "") -> dict[str
     return {"default": {"BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer", "CONFIG": {"hosts": hosts}}}
 
 
+def counts_priorities_upwards(broker_url: str) -> bool:
+    """AMQP's most urgent message has the highest number, that of kombu's Redis and memory has 0."""
+    return broker_url.startswith(AMQP)
+
+
 def broker_options(url: str, *, timeout_s: float) -> dict[str, Any]:
     """Celery's transport options."""
     if url.startswith("memory"):
@@ -42,7 +52,7 @@ def broker_options(url: str, *, timeout_s: float) -> dict[str, Any]:
         options |= _redis_options(url, timeout_s)
         options["visibility_timeout"] = 2 * 3600
         # Redis keeps a list for each step; with its usual four, neighbours would be equal.
-        options["priority_steps"] = list(range(10))
+        options["priority_steps"] = list(range(HIGHEST_PRIORITY + 1))
     return options
 
 
@@ -52,6 +62,16 @@ def redis_tls(url: str, ca_file: str) -> dict[str, Any]:
         return {}
     verified = {"ssl_cert_reqs": "required", "ssl_check_hostname": True}
     return verified | ({"ssl_ca_certs": ca_file} if ca_file else {})
+
+
+def broker_tls(url: str, *, ca_file: str, redis_ca_file: str) -> dict[str, Any]:
+    """How a broker's rediss:// or amqps:// is verified; by itself py-amqp would take any name that a CA speaks for."""
+    if not url.startswith("amqps://"):
+        return redis_tls(url, ca_file or redis_ca_file)
+    # Of several URLs kombu takes the name of the one it tries; of one it would look for 127.0.0.1 on localhost's.
+    name = None if ";" in url else urlsplit(url).hostname
+    verified = {"cert_reqs": ssl.CERT_REQUIRED, "server_hostname": name}
+    return verified | ({"ca_certs": ca_file} if ca_file else {})
 
 
 def _redis_options(url: str, timeout_s: float) -> dict[str, Any]:

@@ -166,6 +166,7 @@ CHANNEL_LAYERS = servers.channel_layers(CHANNEL_LAYER_URL, timeout_s=REDIS_TIMEO
 # Work --------------------------------------------------------------------------------------------
 
 BROKER_URL: str = env.str("BROKER_URL", default=REDIS_URL or "memory://")
+HIGHEST_PRIORITY = servers.HIGHEST_PRIORITY
 MAX_CONCURRENT_RUNS: int = env.int("MAX_CONCURRENT_RUNS", default=10)
 # The worker (and beat) live in the web process when the broker does.
 EMBEDDED_WORKER: bool = env.bool("EMBEDDED_WORKER", default=BROKER_URL.startswith("memory"))
@@ -175,7 +176,8 @@ CELERY_BROKER_TRANSPORT = {
     "redis": "agentsite.redis_broker:Transport",
     "rediss": "agentsite.redis_broker:Transport",
 }.get(BROKER_URL.partition(":")[0])
-CELERY_BROKER_USE_SSL = servers.redis_tls(BROKER_URL, REDIS_CA_FILE) or None
+BROKER_CA_FILE: str = env.str("BROKER_CA_FILE", default="")
+CELERY_BROKER_USE_SSL = servers.broker_tls(BROKER_URL, ca_file=BROKER_CA_FILE, redis_ca_file=REDIS_CA_FILE) or None
 CELERY_BROKER_TRANSPORT_OPTIONS = servers.broker_options(BROKER_URL, timeout_s=REDIS_TIMEOUT_S)
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
@@ -196,7 +198,7 @@ CELERY_TASK_QUEUES = {
     "upkeep": {"routing_key": "upkeep"},
 }
 # RabbitMQ orders a queue only where its declaration says so (x-max-priority); the others know no such thing.
-CELERY_TASK_QUEUE_MAX_PRIORITY: int | None = 9 if BROKER_URL.startswith(("amqp", "pyamqp")) else None
+CELERY_TASK_QUEUE_MAX_PRIORITY = HIGHEST_PRIORITY if servers.counts_priorities_upwards(BROKER_URL) else None
 CELERY_TASK_ROUTES = {
     "sessions_app.tasks.*": {"queue": "upkeep"},
     "refine_app.tasks.*": {"queue": "upkeep"},

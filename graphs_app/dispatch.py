@@ -22,8 +22,6 @@ from django.db import transaction
 logger = logging.getLogger(__name__)
 
 EXECUTE = "process_task"
-HIGHEST_PRIORITY = 9
-AMQP = ("amqp", "pyamqp")
 BACKLOG = 10_000
 FLUSHED_WITHIN_S = 1.0
 """How long a process that ends waits for what it has not sent yet."""
@@ -65,9 +63,10 @@ def send_on_commit(run_id: UUID, priority: int = 0) -> None:
     transaction.on_commit(partial(send, run_id, priority))
 
 
-def urgency(priority: int, broker_url: str) -> int:
-    """A run's priority in the broker's terms: 9 is the most urgent of AMQP, and 0 of kombu's Redis and memory."""
-    return priority if broker_url.startswith(AMQP) else HIGHEST_PRIORITY - priority
+def urgency(priority: int) -> int:
+    """A run's priority in the broker's terms: the highest number is the most urgent of queues that are declared with
+    one, as AMQP's are, and 0 of kombu's Redis and memory."""
+    return priority if settings.CELERY_TASK_QUEUE_MAX_PRIORITY else settings.HIGHEST_PRIORITY - priority
 
 
 def _send_now(run_id: UUID, priority: int) -> None:
@@ -76,7 +75,7 @@ def _send_now(run_id: UUID, priority: int) -> None:
     _broker.app.send_task(
         EXECUTE,
         kwargs={"task_id": str(run_id)},
-        priority=urgency(priority, settings.BROKER_URL),
+        priority=urgency(priority),
         retry=False,
         ignore_result=True,
     )

@@ -3,13 +3,13 @@
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from graphs_app import selectors
 from graphs_app.api.attempt_shapes import WholeAttemptShape
-from graphs_app.dispatch import HIGHEST_PRIORITY
 from graphs_app.models import TERMINAL, AtBudget, Durability, Graph, GraphVersion, NodeRun, Run, RunStatus
 from graphs_app.services.runs import told_of
 from sessions_app.api.base import API_VERSION
@@ -329,7 +329,7 @@ class RunAsked(StateAsked):
     graph = serializers.CharField(max_length=80)
     version = serializers.IntegerField(required=False, allow_null=True, default=None, min_value=1, max_value=2**31 - 1)
     session = serializers.UUIDField(required=False, allow_null=True, default=None)
-    priority = serializers.IntegerField(required=False, default=0, min_value=0, max_value=HIGHEST_PRIORITY)
+    priority = serializers.IntegerField(required=False, default=0, min_value=0, max_value=settings.HIGHEST_PRIORITY)
     durability = serializers.ChoiceField(choices=Durability.choices, required=False, default=Durability.SYNC)
     timeout_s = serializers.FloatField(
         required=False,

@@ -56,7 +56,7 @@ from sessions_app.permissions import Action
 from sessions_app.services.events import append
 from sessions_app.services.locks import lock_session
 
-PRIORITIES = range(dispatch.HIGHEST_PRIORITY + 1)
+PRIORITIES = range(settings.HIGHEST_PRIORITY + 1)
 PRIVATE = "private"
 """A key of a run's metadata that its session is not told of, such as the address that it was asked from."""
 
@@ -97,7 +97,7 @@ def start_run(
         session_id=session_id,
         user=user,
         graph_version=graph_version,
-        priority=min(max(priority, 0), dispatch.HIGHEST_PRIORITY),
+        priority=min(max(priority, 0), settings.HIGHEST_PRIORITY),
         durability=durability,
         initial_state=state,
         timeout_s=timeout_s,
