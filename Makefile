@@ -72,7 +72,7 @@ format: $(TEST_INSTALLED)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(TEST_INSTALLED)  ## The figures of the README, measured here
+bench: $(TEST_INSTALLED)  ## Measure the figures of docs/performance.md here
 	$(BIN)/python -m tests.benchmarks.run
 
 clean:

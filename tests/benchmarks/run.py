@@ -1,6 +1,6 @@
-"""Runs our programs and the peers' in turn on one pinned core, prints ratios, and writes them to the README.
+"""Runs our programs and the peers' in turn on one pinned core, prints ratios, and writes them to docs/performance.md.
 
-Usage: python -m tests.benchmarks.run [--rounds N] [--readme] [NAME ...]
+Usage: python -m tests.benchmarks.run [--rounds N] [--write] [NAME ...]
 """
 
 import argparse
@@ -23,7 +23,7 @@ from tests.servers.postgres import create_database, drop_database
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 PEERS = ROOT / "var" / "bench-venv"
-README = ROOT / "README.md"
+PAGE = ROOT / "docs" / "performance.md"
 BEGIN, END = "<!-- figures of make bench -->", "<!-- end of figures -->"
 
 
@@ -132,19 +132,19 @@ def rows(suite: Suite, found: dict[str, Series]) -> list[str]:
     return lines
 
 
-def write_readme(table: str) -> None:
-    """Replaces what stands between the markers of the README."""
-    text = README.read_text()
+def write_page(table: str) -> None:
+    """Replaces what stands between the markers of docs/performance.md."""
+    text = PAGE.read_text()
     before, rest = text.split(BEGIN, 1)
     after = rest.split(END, 1)[1]
-    README.write_text(f"{before}{BEGIN}\n{table}\n{END}{after}")
+    PAGE.write_text(f"{before}{BEGIN}\n{table}\n{END}{after}")
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", help="suites to run; all when none is named")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--readme", action="store_true", help="write the table to the README")
+    parser.add_argument("--write", action="store_true", help="write the table to docs/performance.md")
     options = parser.parse_args()
     unknown = set(options.names) - SUITES.keys()
     if unknown:
@@ -162,8 +162,8 @@ def main() -> int:
             lines = rows(suite, run_suite(suite, suite.rounds or options.rounds, environment))
             print("\n".join(lines), flush=True)
             table += lines
-    if options.readme:
-        write_readme("\n".join(table))
+    if options.write:
+        write_page("\n".join(table))
     return 0
 
 
