@@ -10,8 +10,8 @@ import pytest
 from tests.servers.site import ROOT
 
 
-@pytest.mark.parametrize("subject", ["versioning", "durability"])
-def test_a_subject_is_verified_without_the_stack(subject: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("subject", "lines"), [("versioning", 6), ("durability", 6), ("cost", 13)])
+def test_a_subject_is_verified_without_the_stack(subject: str, lines: int, tmp_path: Path) -> None:
     environment = {"PATH": os.environ["PATH"], "VAR_DIR": str(tmp_path), "ENV_FILE": os.devnull}
     away = {"DATABASE_URL": "postgresql://ann@127.0.0.1:1/site", "REDIS_URL": "redis://127.0.0.1:1/0"}
     done = subprocess.run(
@@ -19,5 +19,5 @@ def test_a_subject_is_verified_without_the_stack(subject: str, tmp_path: Path) -
         env=environment | away, cwd=ROOT, capture_output=True, text=True, check=False, timeout=240,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
-    assert len(done.stdout.splitlines()) == 6
+    assert len(done.stdout.splitlines()) == lines
     assert {line[:5] for line in done.stdout.splitlines()} == {"ok   "}
