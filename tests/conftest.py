@@ -47,6 +47,7 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "suite"))
 
 pytest_plugins = [
     "tests.servers.postgres",
+    "tests.servers.sessions_left",
     "tests.servers.redis_server",
     "tests.servers.site",
     "tests.servers.programs",
