@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from refine_app.api import model_views, prompt_views, task_views, views
+from refine_app.api import model_views, prompt_views, run_file_views, task_views, views
 
 urlpatterns = [
     path("sessions/<uuid:session_id>/requests", views.Requests.as_view(), name="session-requests"),
@@ -43,5 +43,8 @@ urlpatterns = [
     path("budgets", model_views.Budgets.as_view(), name="budgets"),
     path("budgets/<uuid:budget_id>", model_views.BudgetDetail.as_view(), name="budget"),
     path("runs/<uuid:run_id>/budget", model_views.RunBudget.as_view(), name="run-budget"),
+    path("runs/<uuid:run_id>/files", run_file_views.RunFiles.as_view(), name="run-files"),
+    path("runs/<uuid:run_id>/files/<int:n>", run_file_views.RunFileText.as_view(), name="run-file"),
+    path("runs/<uuid:run_id>/archive", run_file_views.RunArchive.as_view(), name="run-archive"),
     path("sessions/<uuid:session_id>/estimate", model_views.Estimate.as_view(), name="session-estimate"),
 ]

@@ -121,7 +121,7 @@ async def _deliver(context: ToolContext, state: Mapping[str, Any]) -> Json:
     others = [one.path for one in files if one is not main]
     summary = f"Writes {main.path}."
     if others:
-        summary += f" The document holds one file, so the others are in the run's answer: {', '.join(others)}."
+        summary += f" The document holds one file, so the others are among the run's files: {', '.join(others)}."
     propose(context, state, main.text, await hunks_of(state, main.text), summary)
     return {"new_text": main.text, "summary": summary, "delivered": main.path}
 

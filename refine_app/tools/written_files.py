@@ -6,11 +6,11 @@ from dataclasses import asdict, dataclass
 
 from graphs_app.engine.checkpoint import Json
 from refine_app.diffs.fences import Fence, read_fences
+from refine_app.run_files import MOST_FILES
 from refine_app.tools.analysis import structure_of
 from refine_app.tools.checks import Check, checked, places
 from refine_app.tools.languages import detect_language, filename_for
 
-MOST_FILES = 50
 _PATH = re.compile(r"(?:[\w.-]+/)*(?:[\w-][\w.-]*\.\w{1,12}|Dockerfile|Makefile)")
 _COMMENT = re.compile(r"(?:#|//|--|;|/\*|<!--)\s*(?:file(?:name)?:\s*)?(\S+)\s*(?:\*/|-->)?", re.IGNORECASE)
 _MARKS = " \t`*_\"'()[]#:-"

@@ -80,7 +80,7 @@ const pause = (ms, signal) => new Promise((resolve, reject) => {
 });
 
 /**
- * @typedef {{body?: unknown, signal?: AbortSignal, idempotencyKey?: string, keepalive?: boolean}} CallOptions
+ * @typedef {{body?: unknown, signal?: AbortSignal, idempotencyKey?: string, keepalive?: boolean, asText?: boolean}} CallOptions `asText`: the answer is no JSON
  *
  * What came too fast was not done at all, so it is tried again when the server says, if that is soon.
  * @param {string} method
@@ -101,7 +101,7 @@ export async function call(method, path, options = {}) {
 }
 
 /** @param {string} method @param {string} path @param {CallOptions} options */
-async function callOnce(method, path, { body, signal, idempotencyKey, keepalive }) {
+async function callOnce(method, path, { body, signal, idempotencyKey, keepalive, asText }) {
   const headers = new Headers({ Accept: "application/json" });
   if (body !== undefined) headers.set("Content-Type", "application/json");
   if (idempotencyKey) headers.set("Idempotency-Key", idempotencyKey);
@@ -123,6 +123,7 @@ async function callOnce(method, path, { body, signal, idempotencyKey, keepalive 
     throw new ApiError("network", { detail: "No answer came. What you wrote is kept here." }, { call: name });
   }
   const text = await response.text();
+  if (response.ok && asText) return text;
   /** @type {any} */
   let answer = null;
   try {
@@ -141,6 +142,9 @@ async function callOnce(method, path, { body, signal, idempotencyKey, keepalive 
 
 /** @param {string} path @param {{signal?: AbortSignal}} [options] */
 export const get = (path, options) => call("GET", path, options);
+
+/** A file's text, as it is. @param {string} path @returns {Promise<string>} */
+export const getText = (path) => call("GET", path, { asText: true });
 
 /** @param {string} path @param {unknown} [body] @param {{idempotencyKey?: string}} [options] */
 export const post = (path, body = {}, options = {}) => call("POST", path, { ...options, body });

@@ -10,6 +10,7 @@ import { OVER, shownStatus } from "../graph/step_status.js";
 import { Timeline } from "../graph/timeline.js";
 import { buildToolbar } from "../graph/toolbar.js";
 import { get, post } from "../net/api.js";
+import { RunFiles } from "../refine/files.js";
 import { SchemaForm } from "../refine/schema_form.js";
 import { SessionSocket } from "../net/socket.js";
 import { byId, button, fill, h, icon, pageData } from "../ui/dom.js";
@@ -45,6 +46,7 @@ const canvas = new Canvas(byId("canvas"), {
   select: ([key]) => key && openNode(key), open: openNode,
 });
 buildToolbar(byId("toolbar"), { canvas, editable: false });
+const files = new RunFiles(byId("files"), (error, what) => failed(what, error));
 const timeline = new Timeline(byId("timeline"), openStep);
 const panels = startPanels(byId("main"));
 
@@ -127,6 +129,7 @@ function show() {
   showGraph();
   showTimeline();
   showActions();
+  files.show(run);
   followOpened();
   if (run.error) byId("notices").dataset.error ??= (fill(byId("notices"), h("div", { class: "banner bad", role: "alert" }, icon("circle-alert"), h("div", { class: "words" }, h("strong", null, run.error.node_id ? `Node ${run.error.node_id} failed` : "The run failed"), run.error.message))), "shown");
 }

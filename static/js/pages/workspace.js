@@ -130,6 +130,7 @@ const review = new ReviewPanel(byId("review"), {
   },
   selected: (n) => remember({ hunk: String(n) }),
   review: select,
+  fail: (error, what, retry) => fail(error, what, { retry }),
 });
 
 const conversation = new Conversation(byId("conversation"), {
@@ -189,6 +190,7 @@ function select(run) {
   selectedRun = run;
   const known = store.state.runs[run];
   if (known && !known.order.length) store.loadNodes(run);
+  store.loadState(run);
   draw();
 }
 
@@ -397,6 +399,7 @@ bringBack(doc, notices).catch((error) => fail(error, "What an earlier tab had ty
 await store.start();
 if (selectedRun) {
   if (store.state.runs[selectedRun]) store.loadNodes(selectedRun);
+  store.loadState(selectedRun);
   const hunk = Number(new URLSearchParams(location.search).get("hunk"));
   if (hunk) requestAnimationFrame(() => requestAnimationFrame(() => review.select(hunk)));
 }

@@ -3,6 +3,7 @@
 
 import { button, fill, h, icon } from "../ui/dom.js";
 import { continues, nodesOf } from "../ui/invisible_characters.js";
+import { RunFiles } from "./files.js";
 import { hunkTable } from "./hunk.js";
 import { isActive } from "./reduce.js";
 import { reviewReport } from "./report.js";
@@ -14,7 +15,8 @@ import { runTag } from "./steps.js";
  * @typedef {{run: RunView | null, request: any, proposal: any, canDecide: boolean, language: string, busy: Set<number | "all">,
  *   elsewhere: {run: string, open: number} | null}} Scene `elsewhere`: another run's hunks that wait to be decided
  * @typedef {{decide: (n: number, verdict: "accept" | "reject", reason?: string) => void,
- *   decideAll: (verdict: "accept" | "reject") => void, goTo: (line: number) => void, selected: (n: number) => void, review: (run: string) => void}} Actions
+ *   decideAll: (verdict: "accept" | "reject") => void, goTo: (line: number) => void, selected: (n: number) => void, review: (run: string) => void,
+ *   fail: (error: unknown, what: string, retry?: () => void) => void}} Actions
  */
 
 /** @type {Record<string, {icon: string, text: string, tone: string}>} */
@@ -64,9 +66,11 @@ export class ReviewPanel {
     this.stream = h("details", { class: "stream", open: true }, h("summary", null, "What the agent writes"), this.streamText);
     this.extra = h("div", { class: "review-extra" });
     this.list = h("ol", { class: "hunks", "aria-label": "Hunks" });
+    this.files = h("section", { class: "review-files", "aria-label": "Files" });
+    this.runFiles = new RunFiles(this.files, actions.fail);
     this.empty = h("div", { class: "empty" }, icon("file-diff"), h("h3", null, "Nothing to review yet"),
       h("p", null, "Ask for a change. What the agent wants to change appears here, piece by piece, and nothing is changed until you accept it."));
-    fill(root, this.empty, this.head, this.checks, this.stream, this.extra, this.list);
+    fill(root, this.empty, this.head, this.checks, this.stream, this.extra, this.list, this.files);
     /** @type {Map<number, {element: HTMLLIElement, drawn: string}>} */
     this.hunks = new Map();
     this.shownRun = "";
@@ -89,6 +93,7 @@ export class ReviewPanel {
     const { run, proposal } = scene;
     if ((run?.id ?? "") !== this.shownRun) this.#startOver(run?.id ?? "");
     this.empty.hidden = run !== null;
+    this.runFiles.show(run);
     for (const part of [this.head, this.checks, this.extra, this.list]) part.hidden = run === null;
     this.stream.hidden = true;
     if (!run) return;
@@ -179,7 +184,7 @@ export class ReviewPanel {
     const report = run.status !== "completed" || proposal ? null : reviewReport(run.state, this.actions.goTo);
     const asks = run.status === "interrupted";
     const waiting = isActive(run) && !asks && hunks.length === 0;
-    const nothing = run.status === "completed" && hunks.length === 0 && !report && (!run.proposal || proposal);
+    const nothing = run.status === "completed" && hunks.length === 0 && !report && !run.state?.files?.length && (!run.proposal || proposal);
     fill(this.extra,
       report,
       waiting && h("div", { class: "empty small" }, icon("loader-circle", "spin"), h("p", null, "Working on it. Changes appear here as they are written.")),

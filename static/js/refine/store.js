@@ -103,6 +103,12 @@ export class SessionStore {
     this.#fetch(`run:${due.id}`);
   }
 
+  /** The files that a build wrote are in its state, which no list tells. @param {string} run */
+  loadState(run) {
+    const known = this.state.runs[run];
+    if (known?.graph === "build" && !isActive(known) && !known.state) this.#fetch(`run:${run}`);
+  }
+
   /** @param {string} run */
   async loadNodes(run) {
     try {

@@ -1,6 +1,8 @@
 """Tasks in natural language over their own paths, executed on this process's worker with a real model server."""
 
+import io
 import json
+import zipfile
 from collections.abc import Iterator
 from typing import Any
 from uuid import uuid4
@@ -231,6 +233,40 @@ def test_a_query_goes_through_the_five_steps(ana: APIClient, model: ModelServer)
     assert run["session"] is not None
 
 
+def test_the_files_of_a_build_are_listed_downloaded_and_zipped(cast: Cast, ana: APIClient, model: ModelServer) -> None:
+    cast.write("")
+    model.then(*steps())
+    asked = {"intent": "build", "instruction": "a counter"}
+    run = ana.post(f"/v1/sessions/{cast.session.pk}/requests", asked, format="json").json()["run"]["id"]
+    assert ana.get(f"/v1/runs/{run}/files").json()["results"] == []
+    work(run)
+    assert ana.get(f"/v1/runs/{run}/files").json()["results"] == [
+        {"n": 1, "path": "app.py", "language": "python", "size": 17, "delivered": True},
+        {"n": 2, "path": "style.css", "language": "css", "size": 18, "delivered": False},
+    ]
+    one = ana.get(f"/v1/runs/{run}/files/2")
+    assert (one.content, one["Content-Type"]) == (b"p { color: red; }\n", "text/plain; charset=utf-8")
+    assert one["Content-Disposition"] == "attachment; filename*=UTF-8''style.css"
+    assert one["X-Content-Type-Options"] == "nosniff"
+    archive = ana.get(f"/v1/runs/{run}/archive")
+    assert archive["Content-Type"] == "application/zip"
+    with zipfile.ZipFile(io.BytesIO(archive.content)) as opened:
+        folder = f"build-{run.replace('-', '')[-8:]}"
+        assert opened.namelist() == [f"{folder}/app.py", f"{folder}/style.css"]
+        assert opened.read(f"{folder}/app.py") == b"print('counted')\n"
+    for path in ("files", "files/1", "archive"):
+        assert signed_in(cast.vera).get(f"/v1/runs/{run}/{path}").status_code == 200
+        assert signed_in(cast.sam).get(f"/v1/runs/{run}/{path}").status_code == 404
+    assert ana.get(f"/v1/runs/{run}/files/3").status_code == 404
+
+
+def test_a_run_that_wrote_no_files_has_no_archive(ana: APIClient, model: ModelServer) -> None:
+    task = execute(ana).json()["task_id"]
+    runs.cancel_run(run=Run.objects.get(pk=task))
+    assert ana.get(f"/v1/runs/{task}/files").json()["results"] == []
+    assert ana.get(f"/v1/runs/{task}/archive").status_code == 404
+
+
 @pytest.mark.parametrize("text", ["", "old = 1\n"])
 def test_what_is_built_becomes_a_proposal(cast: Cast, ana: APIClient, model: ModelServer, text: str) -> None:
     cast.write(text)
@@ -239,7 +275,7 @@ def test_what_is_built_becomes_a_proposal(cast: Cast, ana: APIClient, model: Mod
     asked = ana.post(f"{path}/requests", {"intent": "build", "instruction": "a counter"}, format="json").json()
     work(asked["run"]["id"])
     [proposal] = ana.get(f"{path}/proposals").json()["results"]
-    assert proposal["summary"].startswith("Writes app.py. The document holds one file, so the others are in")
+    assert proposal["summary"].startswith("Writes app.py. The document holds one file, so the others are among")
     assert {check["detail"]: check["verdict"] for check in proposal["checks"]}["app.py parses"] == "passed"
     assert ana.post(f"/v1/proposals/{proposal['id']}/accept", {}, format="json").status_code == 200
     assert ana.get(f"{path}/document").json()["text"] == "print('counted')\n"
