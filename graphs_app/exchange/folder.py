@@ -9,8 +9,10 @@ import io
 import json
 import re
 import stat
+import struct
 import unicodedata
 import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -25,6 +27,13 @@ MOST_BYTES = 20 * 1024 * 1024
 MOST_RATIO = 100
 """How often larger than its part of the zip a file may be."""
 EARLIEST = (1980, 1, 1, 0, 0, 0)
+METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+"""What git's and everybody's tools write. LZMA would take the memory that the file asks for."""
+CANNOT_BE_READ = (
+    *(zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError),
+    *(zlib.error, struct.error, UnicodeDecodeError),
+)
+"""What zipfile lets through of a broken zip besides its own error."""
 DEVICES = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\.|$)", re.IGNORECASE)
 GRAPH, VERSION, TOOLS, NOTE, PROMPTS = "graph.json", "version.json", "tools.json", "note.md", "prompts/"
 
@@ -79,7 +88,7 @@ def read_folder(content: bytes) -> Kept:
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             files = _texts(archive, _trusted(archive.infolist()))
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError) as error:
+    except CANNOT_BE_READ as error:
         raise NotAFolder(f"The zip cannot be read: {error}.") from error
     if GRAPH not in files:
         raise NotAFolder(f"The zip has no {GRAPH}; expected the files of a version, as they are exported for git.")
@@ -150,6 +159,8 @@ def _fault(entry: zipfile.ZipInfo) -> str:
         return "is no ordinary file"
     if entry.flag_bits & 1:
         return "is encrypted"
+    if entry.compress_type not in METHODS:
+        return "is compressed in another way than by deflate"
     if entry.file_size > MOST_RATIO * max(entry.compress_size, 1024):
         return f"is more than {MOST_RATIO} times as large as its part of the zip"
     return ""

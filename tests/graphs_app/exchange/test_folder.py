@@ -1,5 +1,6 @@
 """A version as files for git: the same in, the same out, a line for a change; and zips that are not to be opened."""
 
+import contextlib
 import io
 import json
 import stat
@@ -8,6 +9,8 @@ import zipfile
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from graphs_app.exchange import folder
 from graphs_app.snapshots import digest, snapshot_of
@@ -78,6 +81,8 @@ def link(name: str) -> zipfile.ZipInfo:
         (zipped(("note.md", b"\xff\xfe")), "is not UTF-8 text"),
         (zipped(("version.json", b"[1]")), "is no JSON object"),
         (zipped(("version.json", b"[" * 100_000)), "nested too deeply"),
+        (zipped(method=zipfile.ZIP_LZMA), "another way than by deflate"),
+        (zipped(method=zipfile.ZIP_BZIP2), "another way than by deflate"),
         (zipped()[:-30], "cannot be read"),
         (zipped().replace(b"\x50\x4b\x03\x04", b"\x50\x4b\x03\x05", 1), "cannot be read"),
         (folder.zip_of({"README.md": "Mine."}, "x"), "has no graph.json"),
@@ -92,3 +97,13 @@ def test_a_file_that_does_not_hold_what_it_says_is_refused() -> None:
     stored = zipped(("note.md", b"as it was"), method=zipfile.ZIP_STORED)
     with pytest.raises(folder.NotAFolder, match="Bad CRC"):
         folder.read_folder(stored.replace(b"as it was", b"otherwise"))
+
+
+@given(data=st.data(), method=st.sampled_from([zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_LZMA]))
+@settings(max_examples=300)
+def test_whatever_bytes_of_a_zip_are_broken_it_is_read_or_refused_in_words(data: st.DataObject, method: int) -> None:
+    content = bytearray(zipped(("prompts/\u00e9.md", b"x" * 50), method=method))
+    for at in data.draw(st.lists(st.integers(0, len(content) - 1), min_size=1, max_size=8)):
+        content[at] = data.draw(st.integers(0, 255))
+    with contextlib.suppress(folder.NotAFolder):
+        folder.read_folder(bytes(content))
