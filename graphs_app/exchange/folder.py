@@ -31,7 +31,7 @@ METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 """What git's and everybody's tools write. LZMA would take the memory that the file asks for."""
 CANNOT_BE_READ = (
     *(zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError),
-    *(zlib.error, struct.error, UnicodeDecodeError),
+    *(zlib.error, struct.error, ValueError),
 )
 """What zipfile lets through of a broken zip besides its own error."""
 DEVICES = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\.|$)", re.IGNORECASE)
@@ -88,6 +88,8 @@ def read_folder(content: bytes) -> Kept:
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             files = _texts(archive, _trusted(archive.infolist()))
+    except NotAFolder:
+        raise
     except CANNOT_BE_READ as error:
         raise NotAFolder(f"The zip cannot be read: {error}.") from error
     if GRAPH not in files:

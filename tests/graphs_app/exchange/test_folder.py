@@ -4,6 +4,7 @@ import contextlib
 import io
 import json
 import stat
+import struct
 import warnings
 import zipfile
 from typing import Any
@@ -63,6 +64,12 @@ def link(name: str) -> zipfile.ZipInfo:
     return entry
 
 
+def before_its_beginning(content: bytes) -> bytes:
+    """A zip whose list of files says that a file begins before the zip does."""
+    at = content.index(b"PK\x01\x02") + 42
+    return content[:at] + struct.pack("<I", 0xFFFFFF00) + content[at + 4 :]
+
+
 @pytest.mark.parametrize(
     ("content", "why"),
     [
@@ -84,6 +91,8 @@ def link(name: str) -> zipfile.ZipInfo:
         (zipped(method=zipfile.ZIP_LZMA), "another way than by deflate"),
         (zipped(method=zipfile.ZIP_BZIP2), "another way than by deflate"),
         (zipped()[:-30], "cannot be read"),
+        (zipped().replace(b"PK\x05\x06", b"PK\x05\x06\0\0\0\0\xff\xff\xff\xff\xff\xff", 1), "cannot be read"),
+        (before_its_beginning(zipped()), "cannot be read"),
         (zipped().replace(b"\x50\x4b\x03\x04", b"\x50\x4b\x03\x05", 1), "cannot be read"),
         (folder.zip_of({"README.md": "Mine."}, "x"), "has no graph.json"),
     ],
