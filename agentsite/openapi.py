@@ -63,7 +63,7 @@ MEANINGS = {
     409: "It does not fit what is there by now.",
     413: "The body is too large.",
     415: "The body is not application/json.",
-    422: "A field or parameter is not valid; `errors` has each with its JSON pointer.",
+    422: "A field or parameter is not valid, or is none that is read here; `errors` has each with its JSON pointer.",
     429: "Too many requests; `Retry-After` says when to come again.",
     503: "The database does not answer. Nothing was changed.",
 }
@@ -171,14 +171,14 @@ def _failing(path: str, method: str, operation: Json) -> list[int]:
     """The errors that an operation can answer with, besides those that any server has."""
     has_body, parameters = "requestBody" in operation, operation.get("parameters", ())
     has_query = any(one["in"] == "query" for one in parameters)
-    found = [403, 406, 429, 503]
+    found = [403, 406, 422, 429, 503]  # 422 for a parameter that there is not
     if {} not in operation.get("security", [{}]) or path.startswith("/v1/auth/"):
         found.append(401)
     if "{" in path or has_query or method in UNSAFE:
         found.append(404)
     if has_body or has_query or method in UNSAFE:
-        found += [400, 422]
-    if has_body:
+        found.append(400)
+    if has_body or method in UNSAFE:
         found += [413, 415]
     if method in UNSAFE or path.endswith("/retry"):  # whose plan is only for a run that failed
         found.append(409)

@@ -397,7 +397,8 @@ SIMPLE_JWT = {
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "agentsite",
-    "DESCRIPTION": "Sessions, documents, requests, runs, proposals and graphs over HTTP.",
+    "DESCRIPTION": "Sessions, documents, requests, runs, proposals and graphs over HTTP. A parameter or a field "
+    "that an operation does not name is refused, and so is a body where it names none; `{}` is taken for none.",
     "VERSION": "1",
     "SERVE_INCLUDE_SCHEMA": False,
     "POSTPROCESSING_HOOKS": [

@@ -5,7 +5,7 @@ from functools import partial
 from typing import Any, ClassVar, TypeVar
 from uuid import UUID
 
-from django.http import QueryDict
+from django.http import HttpRequest, QueryDict
 from drf_spectacular.utils import OpenApiParameter
 from rest_framework.exceptions import AuthenticationFailed, NotAuthenticated, ValidationError
 from rest_framework.generics import GenericAPIView
@@ -14,7 +14,7 @@ from rest_framework.response import Response
 from rest_framework.serializers import Serializer
 
 from sessions_app import conflicts
-from sessions_app.api import strict_fields
+from sessions_app.api import operations, strict_fields
 from sessions_app.limits import http, policies
 from sessions_app.limits.policies import Policy
 from sessions_app.models import Member, User
@@ -41,7 +41,14 @@ class ApiView(GenericAPIView[Any]):
         except (AuthenticationFailed, NotAuthenticated):
             http.ask(request._request, policies.STRANGERS)
             raise
+        operations.refuse_what_nobody_reads(self, request)
         self._do_again_after_conflicts(request)
+
+    def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Request:
+        """A body that comes in chunks has no length of its own; Django REST framework takes that for no body."""
+        if "CONTENT_LENGTH" not in request.META and "HTTP_TRANSFER_ENCODING" in request.META:
+            request.META["CONTENT_LENGTH"] = str(len(request.body))
+        return super().initialize_request(request, *args, **kwargs)
 
     def _do_again_after_conflicts(self, request: Request) -> None:
         """Puts in the place of this view's method, which is looked up next, one that is called again."""

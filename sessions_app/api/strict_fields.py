@@ -10,9 +10,12 @@ from typing import Any
 from django.http import QueryDict
 from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail
+from rest_framework.settings import api_settings
 
 PAGING = frozenset({"limit", "cursor"})
 """Read by the pages of a list, and by no shape."""
+READ_OF_ALL = frozenset({str(api_settings.URL_FORMAT_OVERRIDE)})
+"""Django REST framework chooses the form of an answer by it, or says that there is none."""
 
 Details = dict[str, Any]
 """Errors as Django REST framework nests them: a list for each field, a mapping for what has fields itself."""
@@ -46,7 +49,7 @@ TYPES: tuple[tuple[tuple[type[Any], ...], str, Callable[[Any], bool]], ...] = (
 def wrong_in_query(shape: serializers.BaseSerializer[Any], sent: QueryDict) -> Details:
     """What the shape has no field for, and what is there twice; a query's values have no type of their own."""
     twice = {name: [_fault("Give it once.", "repeated")] for name, values in sent.lists() if len(values) > 1}
-    return _unknown(shape, {name for name in sent if name not in PAGING}) | twice
+    return _unknown(shape, {name for name in sent if name not in PAGING | READ_OF_ALL}) | twice
 
 
 def _unknown(shape: serializers.BaseSerializer[Any], sent: Iterable[str]) -> Details:

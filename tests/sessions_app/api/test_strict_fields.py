@@ -1,5 +1,8 @@
 """A body or a query holds only the fields of its shape, each of its own type."""
 
+import json
+from contextlib import closing
+from http.client import HTTPConnection
 from typing import Any
 
 import pytest
@@ -10,6 +13,7 @@ from rest_framework.test import APIClient
 
 from sessions_app.api.base import read
 from sessions_app.models import User
+from tests.servers.site import StartSite
 
 
 class Point(serializers.Serializer[Any]):
@@ -122,3 +126,86 @@ def test_the_api_refuses_what_it_would_not_read(path: str, body: dict[str, Any],
     answer = client.post(path, body, format="json")
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid")
     assert pointer in [fault["pointer"] for fault in answer.json()["errors"]]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("path", ["/v1/graphs", "/v1/prompts", "/v1/budgets", "/v1/me/invitations", "/v1/sessions"])
+def test_a_list_refuses_a_parameter_that_it_would_not_read(path: str) -> None:
+    client = APIClient()
+    client.force_authenticate(User.objects.create(username="ada"))
+    answer = client.get(f"{path}?limit=2&owner=me")
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid")
+    assert [(one["pointer"], one["code"]) for one in answer.json()["errors"]] == [("/owner", "unknown_field")]
+    assert "limit" in answer.json()["errors"][0]["message"]
+    assert client.get(f"{path}?limit=2&format=json").status_code == 200
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("path", ["/v1/tools", "/v1/agents", "/v1/system/metrics", "/v1/endpoints"])
+def test_what_is_no_list_takes_no_page(path: str) -> None:
+    client = APIClient()
+    client.force_authenticate(User.objects.create(username="ada", is_staff=True))
+    assert client.get(path).status_code == 200
+    assert client.get(f"{path}?limit=2").status_code == 422
+    assert client.head(f"{path}?limit=2").status_code == 422
+    assert client.options(f"{path}?limit=2").status_code == 200
+
+
+@pytest.mark.django_db
+def test_a_parameter_of_what_takes_a_body_is_refused_and_does_nothing() -> None:
+    client = APIClient()
+    client.force_authenticate(User.objects.create(username="ada"))
+    answer = client.post("/v1/sessions?title=x", {}, format="json")
+    assert [one["pointer"] for one in answer.json()["errors"]] == ["/title"]
+    assert client.get("/v1/sessions").json()["results"] == []
+
+
+@pytest.mark.django_db
+def test_a_body_is_refused_where_none_is_read() -> None:
+    client = APIClient()
+    client.force_authenticate(User.objects.create(username="ada"))
+    answer = client.post("/v1/auth/ticket", {"for": "a socket"}, format="json")
+    assert [(one["pointer"], one["code"]) for one in answer.json()["errors"]] == [("/for", "unknown_field")]
+    assert client.post("/v1/auth/ticket", "[1", content_type="application/json").status_code == 400
+    form = client.post("/v1/auth/ticket", b"for=x", content_type="application/x-www-form-urlencoded")
+    assert [one["pointer"] for one in form.json()["errors"]] == ["/for"]
+    assert client.post("/v1/auth/ticket", b"x", content_type="application/octet-stream").status_code == 415
+    session = client.post("/v1/sessions", {}, format="json").json()["id"]
+    assert client.delete(f"/v1/sessions/{session}", {"force": True}, format="json").status_code == 422
+    assert client.get(f"/v1/sessions/{session}").status_code == 200
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        (b"", "application/json"),
+        (b"{}", "application/json"),
+        (b"", "application/x-www-form-urlencoded"),
+        (b"{}", "application/x-www-form-urlencoded"),
+        (b"--x--\r\n", "multipart/form-data; boundary=x"),
+        (b"csrfmiddlewaretoken=abc", "application/x-www-form-urlencoded"),
+        (b"", "application/octet-stream"),
+    ],
+)
+def test_nothing_may_be_sent_in_every_form(body: bytes, kind: str) -> None:
+    client = APIClient()
+    client.force_authenticate(User.objects.create(username="ada"))
+    assert client.post("/v1/auth/ticket", body, content_type=kind).status_code == 201
+
+
+def test_a_body_in_chunks_is_read_as_any_other(start_site: StartSite) -> None:
+    site = start_site()
+    with closing(HTTPConnection("127.0.0.1", site.port, timeout=30)) as connection:
+
+        def post(path: str, body: bytes, token: str = "") -> tuple[int, Any]:
+            headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})
+            connection.request("POST", path, iter([body[:4], body[4:]]), headers, encode_chunked=True)
+            answer = connection.getresponse()
+            return answer.status, json.loads(answer.read())
+
+        _, guest = post("/v1/auth/guest", b'{"name": "Chunky"}')
+        status, session = post("/v1/sessions", b'{"title": "in chunks"}', guest["access"])
+        assert (status, session["title"]) == (201, "in chunks")
+        assert post("/v1/sessions", b'{"titel": "in chunks"}', guest["access"])[0] == 422
+        assert post("/v1/auth/ticket", b'{"for": "a socket"}', guest["access"])[0] == 422
