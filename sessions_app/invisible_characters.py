@@ -57,9 +57,13 @@ LATIN_LOOKALIKES = {
     "GREEK": "ονΑΒΕΖΗΙΚΜΝΟΡΤΥΧϲϳ",
     "ARMENIAN": "սօոցհՕՍ",
     "CHEROKEE": "ᎠᎡᎢᎪᎫᎬᎷᎻᏀᏃᏆᏎᏒᏔᏚᏞᏟᏢᏦ",
+    "LATIN": "ɑɡ",
 }  # fmt: skip
 LOOKALIKE = frozenset("".join(LATIN_LOOKALIKES.values()))
-"""Letters of other scripts that are drawn as a Latin letter is."""
+"""Letters, most of them of other scripts, that are drawn as another Latin letter is."""
+ORDINALS = "ªº"
+ABBREVIATED = frozenset(("", "d", "dr", "m", "n", "prof", "s", "sr", "v"))
+"""What ends in an ordinal sign where people write: "nº 5", "Drª"."""
 WORD = re.compile(r"[^\W\d][\w$]*")
 
 
@@ -134,12 +138,23 @@ def name_of(character: str) -> str:
 
 
 def shown(text: str, *, code: bool = False) -> str:
-    """The text for a terminal or a picture: each such character as its code point, in brackets."""
+    """The text for a terminal or a picture: each such character as its code point, in brackets.
+
+    In code that is also done to letters that pass for others.
+    """
+    marked = list(find(text, code=code))
+    if code:
+        marked = sorted([*marked, *_letters_that_pass(text)], key=lambda found: found.at)
     parts, end = [], 0
-    for found in find(text, code=code):
+    for found in marked:
         parts += [text[end : found.at], f"[{label_of(found.character)}]"]
         end = found.at + 1
     return "".join([*parts, text[end:]]) if end else text
+
+
+def _letters_that_pass(text: str) -> Iterator[Found]:
+    for start, word in lookalikes(text):
+        yield from (Found(start + at, letter) for at, letter in enumerate(word) if _passes_for_another(letter))
 
 
 def escaped(json_text: str) -> str:
@@ -155,7 +170,7 @@ def lookalikes(text: str) -> Iterator[tuple[int, str]]:
     """Words that are not the word they look like, and where: Latin letters among which others pass for Latin ones.
 
     A word that is wholly of another script is one of that language; so only mixtures are told, and only where each
-    letter that is not Latin looks as if it were.
+    letter that is not Latin looks as if it were. A letter that Python takes for plain ones is told in any word.
     """
     if text.isascii():
         return
@@ -167,24 +182,49 @@ def lookalikes(text: str) -> Iterator[tuple[int, str]]:
 
 @lru_cache(maxsize=1024)
 def _is_lookalike(word: str) -> bool:
-    others = [letter for letter in word if letter.isalpha() and not letter.isascii()]
-    if any(_is_compatible(letter) for letter in others):
+    others = [letter for letter in word if not letter.isascii()]
+    if any(map(plain_of, others)) and _is_latin(reads_as(word)) and not _is_written_so(word):
         return True
-    foreign = [letter for letter in others if not unicodedata.name(letter, "").startswith("LATIN ")]
+    letters = [letter for letter in others if letter.isalpha() and not plain_of(letter)]
+    foreign = [one for one in letters if one in LOOKALIKE or not unicodedata.name(one, "").startswith("LATIN ")]
     has_latin = len(foreign) < sum(letter.isalpha() for letter in word)
     return has_latin and bool(foreign) and all(letter in LOOKALIKE for letter in foreign)
 
 
-def _is_compatible(letter: str) -> bool:
-    """Full-width and mathematical letters, which Python takes for the plain ones."""
-    return unicodedata.name(letter, "").startswith(("FULLWIDTH LATIN", "MATHEMATICAL ")) and (
-        unicodedata.normalize("NFKC", letter).isascii()
-    )
+def _is_latin(word: str) -> bool:
+    """Other scripts write full-width digits and letters among their own."""
+    return all(one.isascii() or unicodedata.name(one, "").startswith("LATIN ") for one in word)
+
+
+def _is_written_so(word: str) -> bool:
+    """An abbreviation with its ordinal sign, and one symbol of mathematics alone, such as that of the real numbers."""
+    stem = word.rstrip(ORDINALS)
+    if stem != word:
+        return stem.casefold() in ABBREVIATED
+    return len(word) == 1 and 0x2100 <= ord(word) < 0x2150
+
+
+@lru_cache(maxsize=512)
+def plain_of(letter: str) -> str:
+    """The plain letters that Python takes one for in a name (NFKC): full-width, long s, ligatures …; else none."""
+    if letter.isascii() or not f"a{letter}".isidentifier():
+        return ""
+    plain = unicodedata.normalize("NFKC", letter)
+    return plain if plain.isascii() and plain.replace("_", "a").isalnum() else ""
+
+
+def _passes_for_another(letter: str) -> bool:
+    return letter in LOOKALIKE or plain_of(letter) != ""
 
 
 def code_points(word: str) -> str:
     """The letters of a word that pass for others, by code point: "U+0430"."""
-    return ", ".join(dict.fromkeys(label_of(letter) for letter in word if letter.isalpha() and not letter.isascii()))
+    return ", ".join(dict.fromkeys(label_of(letter) for letter in word if _passes_for_another(letter)))
+
+
+def reads_as(word: str) -> str:
+    """The name that Python takes a word for; empty when that is the word itself."""
+    return "" if (plain := unicodedata.normalize("NFKC", word)) == word else plain
 
 
 def _for_pages() -> str:
@@ -207,6 +247,9 @@ def _for_pages() -> str:
         f"export const IN_PROSE = /{pattern_of(code=False, spelled=spelled)}/gu;\n\n"
         f"export const IN_CODE = /{pattern_of(code=True, spelled=spelled)}/gu;\n\n"
         f"/** @type {{Map<number, string>}} */\nexport const NAMES = new Map([\n{names},\n]);\n\n"
+        f'export const LOOKALIKES = "{"".join(spelled(ord(one)) for one in sorted(LOOKALIKE))}";\n\n'
+        f'export const ORDINALS = "{"".join(spelled(ord(one)) for one in ORDINALS)}";\n\n'
+        f"export const ABBREVIATED = {json.dumps(sorted(ABBREVIATED))};\n\n"
         f"/** @type {{[number, number, string][]}} */\nexport const NAMES_OF_RANGES = [\n{ranges},\n];\n"
     )
 

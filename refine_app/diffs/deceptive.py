@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
 from refine_app.diffs.unified import Hunk
-from sessions_app.invisible_characters import code_points, find, label_of, lookalikes, name_of, shown
+from sessions_app.invisible_characters import code_points, find, label_of, lookalikes, name_of, reads_as, shown
 
 CHECK = "hidden_characters"
 MOST_TOLD = 10
@@ -75,4 +75,5 @@ def _in_words(each: str) -> str:
     if len(each) == 1 and next(find(f".{each}", code=True), None) is not None:
         return f"adds {label_of(each)} {name_of(each)} {{where}}"
     word = shown(each[:60]).replace("{", "{{").replace("}", "}}")
-    return f"adds {word}, whose {code_points(each)} only looks like a Latin letter, {{where}}"
+    read = f" (Python reads {reads_as(each)[:60]})" if reads_as(each).isascii() and reads_as(each) else ""
+    return f"adds {word}, whose {code_points(each)} only looks like a Latin letter{read}, {{where}}"

@@ -18,7 +18,7 @@ SAFE = "let access = 'user';\n// שלום 👩‍👩‍👧\nif (access != 'use
 EVIL = (
     "let access = 'user';\n// שלום 👩‍👩‍👧\n"
     "if (access != 'user\u202e \u2066// only for admins\u2069 \u2066') {\n"
-    "  alert('an\u200b admin\u00a0', \u0430ccess);\n}\n"
+    "  alert('an\u200b admin\u00a0', \u0430ccess, \u017fystem);\n}\n"
 )
 ANSWER = f"It is sa\u202efe now.\n\n```javascript\n{EVIL}```\n"
 RAW = """() => {
@@ -87,6 +87,9 @@ def test_a_trojan_source_is_marked_and_told_wherever_it_is_shown(
     expect_marked(page, ".hunk .line.come", "U+00A0")
     expect_marked(page, ".cm-proposed-come")
     expect_marked(page, ".cm-proposed-come", "U+200B")
+    for letter in ("U+0430", "U+017F"):
+        for place in (".stream-text", ".hunk .line.come", ".cm-proposed-come"):
+            expect_marked(page, place, letter)
     expect(page.locator(".hunk-warnings")).to_contain_text("Adds U+202E RIGHT-TO-LEFT OVERRIDE at line 3")
     expect(page.locator(".hunk-warnings")).to_contain_text("\u0430ccess, whose U+0430 only looks like a Latin letter")
     expect(page.locator(".check-list")).to_contain_text("Hidden characters: failed")
@@ -98,6 +101,7 @@ def test_a_trojan_source_is_marked_and_told_wherever_it_is_shown(
     page.get_by_role("button", name=re.compile("^Accept")).first.click()
     expect(page.locator('.hunk[data-status="accepted"]').first).to_be_visible()
     expect_marked(page, ".cm-line")
+    expect_marked(page, ".cm-line", "U+017F")
     steps.wait_until_same(page)
     assert steps.stored_text(page) == EVIL
     open_history(page)

@@ -169,7 +169,7 @@ export class ReviewPanel {
     if (text === this.shownText) return;
     const follows = this.streamText.scrollHeight - this.streamText.scrollTop - this.streamText.clientHeight < 40;
     const more = text.startsWith(this.shownText) ? text.slice(this.shownText.length) : null;
-    if (more !== null && this.shownText && !continues(more)) this.streamText.append(...nodesOf(more, { code: true, isStart: false }));
+    if (more !== null && this.shownText && !continues(more, this.shownText)) this.streamText.append(...nodesOf(more, { code: true, isStart: false }));
     else fill(this.streamText, text);
     this.shownText = text;
     if (follows) this.streamText.scrollTop = this.streamText.scrollHeight;

@@ -1,10 +1,10 @@
 // @ts-check
 /**
  * Shows what nobody would see: each invisible or direction-turning character as its code point, wherever a text is
- * shown. Which characters these are is said in invisible_ranges.js; what a person writes or copies stays as it is.
+ * shown; in code also each letter that passes for another one. Which characters these are is said in invisible_ranges.js; what a person writes or copies stays as it is.
  */
 
-import { IN_CODE, IN_PROSE, NAMES, NAMES_OF_RANGES } from "./invisible_ranges.js";
+import { ABBREVIATED, IN_CODE, IN_PROSE, LOOKALIKES, NAMES, NAMES_OF_RANGES, ORDINALS } from "./invisible_ranges.js";
 
 /** @typedef {{from: number, to: number, label: string, title: string}} Token where in the text, in UTF-16 units */
 
@@ -45,7 +45,55 @@ export function tokensIn(text, { code = false, isStart = true } = {}) {
   };
   if (!isStart && text[0] === "\ufeff") note(0, text[0]);
   for (const match of text.matchAll(code ? IN_CODE : IN_PROSE)) if (match[1] !== undefined) note(match.index, match[1]);
-  return runs.flatMap(tokensOf);
+  const hidden = runs.flatMap(tokensOf);
+  return code ? [...hidden, ...lettersThatPass(text)].sort((one, other) => one.from - other.from) : hidden;
+}
+
+const WORD = /[\p{L}\p{Nl}\p{No}_][\p{L}\p{N}_$]*/gu;
+const PLAIN = /^\w+$/;
+const LATIN_ONLY = /^[\p{Script=Latin}\p{ASCII}]*$/u;
+const IDENTIFIER = /^[\p{L}\p{Nl}\p{Nd}\p{Pc}]$/u;
+
+/** The plain letters that Python takes one for in a name; else empty. @param {string} letter */
+function plainOf(letter) {
+  const plain = letter > "\x7f" && IDENTIFIER.test(letter) ? letter.normalize("NFKC") : "";
+  return PLAIN.test(plain) ? plain : "";
+}
+
+/** Latin letters of other scripts' or other kinds', in words that are read as others are. @param {string} text @returns {Token[]} */
+function lettersThatPass(text) {
+  /** @type {Token[]} */
+  const tokens = [];
+  for (const { 0: word, index } of text.matchAll(WORD)) {
+    if (PLAIN.test(word) || !isLookalike(word)) continue;
+    let from = index;
+    for (const letter of word) {
+      const plain = plainOf(letter);
+      const to = from + letter.length;
+      if (plain) tokens.push({ from, to, label: labelOf(letter), title: `${labelOf(letter)}, which reads as ${plain}` });
+      else if (LOOKALIKES.includes(letter)) tokens.push({ from, to, label: labelOf(letter), title: `${labelOf(letter)}, which only looks like a Latin letter` });
+      from = to;
+    }
+  }
+  return tokens;
+}
+
+/** As _is_lookalike in sessions_app/invisible_characters.py has it. @param {string} word */
+function isLookalike(word) {
+  const letters = [...word];
+  if (letters.some(plainOf) && LATIN_ONLY.test(word.normalize("NFKC")) && !isWrittenSo(letters)) return true;
+  const others = letters.filter((one) => one > "\x7f" && /\p{L}/u.test(one) && !plainOf(one));
+  const foreign = others.filter((one) => LOOKALIKES.includes(one) || !/\p{Script=Latin}/u.test(one));
+  const hasLatin = foreign.length < letters.filter((one) => /\p{L}/u.test(one)).length;
+  return hasLatin && foreign.length > 0 && foreign.every((one) => LOOKALIKES.includes(one));
+}
+
+/** An abbreviation with its ordinal sign, or one symbol of mathematics alone. @param {string[]} letters */
+function isWrittenSo(letters) {
+  let end = letters.length;
+  while (end && ORDINALS.includes(letters[end - 1])) end -= 1;
+  if (end < letters.length) return ABBREVIATED.includes(letters.slice(0, end).join("").toLowerCase());
+  return letters.length === 1 && letters[0] >= "\u2100" && letters[0] < "\u2150";
 }
 
 /** @param {{from: number, characters: string[]}} run @returns {Token[]} */
@@ -98,8 +146,22 @@ export function plain(text) {
   return end ? out + text.slice(end) : text;
 }
 
-/** Whether a piece begins in the middle of what belongs together, such as an emoji. @param {string} piece */
-export const continues = (piece) => /^[\u200c\u200d\ufe00-\ufe0f\u20e3\n\u{1f3fb}-\u{1f3ff}\u{e0000}-\u{e0fff}]/u.test(piece);
+const ENDS_IN_WORD = /[\p{L}\p{N}_$]$/u;
+const BEGINS_IN_WORD = /^[\p{L}\p{N}_$]/u;
+
+/**
+ * Whether a piece begins in the middle of what belongs together, such as an emoji, or a word with letters that may pass
+ * for others. @param {string} piece @param {string} [before] what stands before it
+ */
+export const continues = (piece, before = "") => continuesWord(piece, before.slice(-80)) || /^[\u200c\u200d\ufe00-\ufe0f\u20e3\n\u{1f3fb}-\u{1f3ff}\u{e0000}-\u{e0fff}]/u.test(piece);
+
+/** @param {string} piece @param {string} before */
+function continuesWord(piece, before) {
+  if (!ENDS_IN_WORD.test(before) || !BEGINS_IN_WORD.test(piece)) return false;
+  const [word] = /[\p{L}\p{N}_$]*$/u.exec(before) ?? [""];
+  const [rest] = /^[\p{L}\p{N}_$]*/u.exec(piece) ?? [""];
+  return /[a-z]/i.test(word + rest) && [...word, ...rest].some((letter) => LOOKALIKES.includes(letter) || plainOf(letter));
+}
 
 const TITLES = ["title", "aria-label", "alt"];
 const AS_THEY_ARE = "script, style, textarea, .cm-editor, .hidden-character";

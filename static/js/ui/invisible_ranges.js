@@ -96,6 +96,12 @@ export const NAMES = new Map([
   [0xfffb, "INTERLINEAR ANNOTATION TERMINATOR"],
 ]);
 
+export const LOOKALIKES = "\u{251}\u{261}\u{391}\u{392}\u{395}\u{396}\u{397}\u{399}\u{39A}\u{39C}\u{39D}\u{39F}\u{3A1}\u{3A4}\u{3A5}\u{3A7}\u{3BD}\u{3BF}\u{3F2}\u{3F3}\u{405}\u{406}\u{408}\u{410}\u{412}\u{415}\u{41A}\u{41C}\u{41D}\u{41E}\u{420}\u{421}\u{422}\u{423}\u{425}\u{430}\u{435}\u{43E}\u{440}\u{441}\u{443}\u{445}\u{455}\u{456}\u{458}\u{4BB}\u{4CF}\u{501}\u{51A}\u{51B}\u{51C}\u{51D}\u{54D}\u{555}\u{570}\u{578}\u{57D}\u{581}\u{585}\u{13A0}\u{13A1}\u{13A2}\u{13AA}\u{13AB}\u{13AC}\u{13B7}\u{13BB}\u{13C0}\u{13C3}\u{13C6}\u{13CE}\u{13D2}\u{13D4}\u{13DA}\u{13DE}\u{13DF}\u{13E2}\u{13E6}";
+
+export const ORDINALS = "\u{AA}\u{BA}";
+
+export const ABBREVIATED = ["", "d", "dr", "m", "n", "prof", "s", "sr", "v"];
+
 /** @type {[number, number, string][]} */
 export const NAMES_OF_RANGES = [
   [0x0, 0x9f, "CONTROL CHARACTER"],

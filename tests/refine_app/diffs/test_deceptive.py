@@ -43,6 +43,15 @@ def test_a_word_that_passes_for_another_is_told(word: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("word", "read"), [("acce\u017f\u017f", "access"), ("\ufb01nd", "find"), ("\uff4f\uff53", "os"), ("o\u017f", "os")]
+)
+def test_a_name_that_python_takes_for_another_is_told_with_what_it_reads(word: str, read: str) -> None:
+    found = check_of(BASE, BASE.replace("access", word))
+    assert found is not None
+    assert f"(Python reads {read})" in found["detail"]
+
+
+@pytest.mark.parametrize(
     "new",
     [
         BASE.replace("'user'", "'👩‍👩‍👧 שלום'"),
