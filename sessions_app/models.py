@@ -272,6 +272,21 @@ class Invitation(models.Model):
         return f"an invitation of {self.name} as {self.role}"
 
 
+class Removal(models.Model):
+    """Somebody was removed from a session: what let people in until then lets this one in no more."""
+
+    session = models.ForeignKey(Session, on_delete=models.CASCADE, related_name="removals")
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
+    at = models.DateTimeField()
+    """No earlier than what was made before, by whichever process's clock."""
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["session", "user"], name="one_removal_per_person")]
+
+    def __str__(self) -> str:
+        return f"{self.user} was removed at {self.at:%Y-%m-%d %H:%M}"
+
+
 class Revision(models.Model):
     """A kept snapshot of a document."""
 

@@ -83,7 +83,7 @@ def join(request: HttpRequest, token: str) -> HttpResponse:
         here = invites.joined(user=request.user, token=token) if isinstance(request.user, User) else None
         if here is not None and request.method != "POST":
             return HttpResponseRedirect(reverse("workspace", args=[here]))
-        invite = invites.look(token=token)
+        invite = invites.look(token=token, user=request.user if isinstance(request.user, User) else None)
     except (NotFound, InviteOver) as error:
         return render(request, "sessions_app/join.html", {"invite": None, "reason": str(error)}, status=404)
     if request.method == "POST":

@@ -101,7 +101,7 @@ class InviteDetail(ApiView):
 class InviteLook(ApiView):
     @extend_schema(responses=InviteLookShape, summary="What an invitation leads to")
     def get(self, request: Request, token: str) -> Response:
-        return Response(InviteLookShape(invites.look(token=token)).data)
+        return Response(InviteLookShape(invites.look(token=token, user=caller(request))).data)
 
 
 @counted(POST=policies.INVITES)

@@ -17,7 +17,7 @@ from sessions_app.limits import quotas
 from sessions_app.limits.held import session_holder
 from sessions_app.models import Invitation, Member, Role, SessionStatus, User
 from sessions_app.permissions import RANK, Action, require, require_active
-from sessions_app.services import events, texts
+from sessions_app.services import events, removals, texts
 from sessions_app.services.locks import lock_session
 
 STANDS_FOR = timedelta(days=30)
@@ -108,6 +108,7 @@ def accept(*, user: User, invitation_id: UUID, now: datetime | None = None) -> M
         invitation.delete()
         member = Member.objects.select_related("user").filter(session=session, user=user).first()
         if member is None:
+            removals.forget(session_id=session.pk, user=user)
             member = Member.objects.create(session=session, user=user, role=invitation.role, joined_at=now)
             events.append(session.pk, [MemberJoined(user=user.pk, name=str(user), role=invitation.role)])
         elif RANK[Role(member.role)] < RANK[Role(invitation.role)]:
@@ -126,6 +127,10 @@ def decline(*, user: User, invitation_id: UUID, now: datetime | None = None) -> 
 
 
 def _mine(user: User) -> QuerySet[Invitation]:
-    """By the person's name or id; a name that looks like an id is nobody's name, or it would be taken for another's."""
+    """By the person's name or id; a name that looks like an id is nobody's name, or it would be taken for another's.
+
+    One that was made before they were removed is theirs no more. It stays in the owner's list, or it would tell there
+    whose name it is.
+    """
     names = [str(user.pk)] if _as_id(user.username) else [str(user.pk), user.username]
-    return Invitation.objects.filter(name__in=names)
+    return Invitation.objects.filter(~removals.after_invitation(user), name__in=names)

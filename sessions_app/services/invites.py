@@ -15,7 +15,7 @@ from sessions_app.limits import quotas
 from sessions_app.limits.held import session_holder, standing_invites
 from sessions_app.models import Invite, Member, Role, User
 from sessions_app.permissions import RANK, Action, require, require_active
-from sessions_app.services import events
+from sessions_app.services import events, removals
 from sessions_app.services.locks import lock_session
 
 LONGEST = timedelta(days=365)
@@ -71,10 +71,12 @@ def revoke(*, user: User, session_id: UUID, invite_id: UUID, now: datetime | Non
     found.filter(revoked_at=None).update(revoked_at=now or timezone.now())
 
 
-def look(*, token: str, now: datetime | None = None) -> Invite:
+def look(*, token: str, user: User | None = None, now: datetime | None = None) -> Invite:
     """What a link leads to, before somebody accepts it. Raises NotFound, or InviteOver."""
     invite = _find(token)
     _require_standing(invite, now or timezone.now())
+    if user is not None:
+        _require_not_removed(user, invite)
     return invite
 
 
@@ -99,6 +101,8 @@ def accept(*, user: User, token: str, now: datetime | None = None) -> Member:
         if member is not None and _has_as_much(member, invite):
             return member
         _require_standing(invite, now)
+        if member is None:
+            _require_not_removed(user, invite)
         left = Q(max_uses=None) | Q(uses__lt=F("max_uses"))
         if not Invite.objects.filter(left, pk=invite.pk, revoked_at=None).update(uses=F("uses") + 1):
             raise InviteOver("was used as often as it may be, or was revoked")
@@ -108,6 +112,7 @@ def accept(*, user: User, token: str, now: datetime | None = None) -> Member:
             events.append(session.pk, [MemberChanged(user=user.pk, name=str(user), role=invite.role)])
         else:
             quotas.require("members", [session_holder(session.pk)])
+            removals.forget(session_id=session.pk, user=user)
             member = Member.objects.create(session=session, user=user, role=invite.role, joined_at=now)
             events.append(session.pk, [MemberJoined(user=user.pk, name=str(user), role=invite.role)])
     return member
@@ -135,6 +140,11 @@ def _require_standing(invite: Invite, now: datetime) -> None:
         raise InviteOver("has expired")
     if invite.max_uses is not None and invite.uses >= invite.max_uses:
         raise InviteOver("was used as often as it may be")
+
+
+def _require_not_removed(user: User, invite: Invite) -> None:
+    if removals.shuts_out(user, invite):
+        raise InviteOver("lets you in no more: you were removed from the session")
 
 
 def _digest(token: str) -> str:

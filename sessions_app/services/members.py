@@ -9,7 +9,7 @@ from sessions_app.errors import LastOwner, NotFound
 from sessions_app.events import MemberChanged, MemberLeft
 from sessions_app.models import Invite, Member, Role, User
 from sessions_app.permissions import Action, require, require_active
-from sessions_app.services import events
+from sessions_app.services import events, removals
 from sessions_app.services.locks import lock_session
 
 
@@ -32,9 +32,10 @@ def change_role(*, user: User, session_id: UUID, member_id: UUID, role: Role) ->
 def remove(*, user: User, session_id: UUID, member_id: UUID) -> None:
     """The owner removes a member, or a member leaves; their open sockets close.
 
-    The links that somebody who is removed has made let nobody in any more, themselves least of all.
+    Somebody who is removed comes back by nothing that stands, and the links that they have made let nobody in.
     """
     require(user, session_id, Action.LEAVE if user.pk == member_id else Action.MANAGE)
+    now = timezone.now()
     with transaction.atomic():
         lock_session(session_id)
         member = _member(session_id, member_id)
@@ -42,8 +43,9 @@ def remove(*, user: User, session_id: UUID, member_id: UUID) -> None:
             _require_another_owner(member)
         member.delete()
         if user.pk != member_id:
+            removals.note(session_id=session_id, user_id=member_id, now=now)
             made = Invite.objects.filter(session_id=session_id, created_by=member_id, revoked_at=None)
-            made.update(revoked_at=timezone.now())
+            made.update(revoked_at=now)
         events.append(session_id, [MemberLeft(user=member_id, name=str(member.user))])
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import pytest
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -48,6 +49,55 @@ def test_who_is_in_already_is_led_into_the_session_by_a_link_that_is_used_up(
     assert client.get(f"/join/{token}/").headers["Location"] == f"/sessions/{cast.session.pk}/"
     client.force_login(make_user("finn"))
     assert client.get(f"/join/{token}/").status_code == 404
+
+
+def test_who_is_removed_comes_back_by_nothing_that_stood_then(cast: Cast, as_user: AsUser, client: Client) -> None:
+    owner, eve = as_user(cast.ana), as_user(cast.eve)
+    at = f"/v1/sessions/{cast.session.pk}"
+    tokens = [owner.post(f"{at}/invites", {"role": role}, format="json").data["token"] for role in ("editor", "viewer")]
+    for name in (cast.eve.username, str(cast.eve.pk)):
+        owner.post(f"{at}/members", {"user": name, "role": "editor"}, format="json")
+    assert eve.post(f"/v1/invites/{tokens[0]}/accept").status_code == 200
+    asked = [it["id"] for it in eve.get("/v1/me/invitations").data["results"]]
+    assert owner.delete(f"{at}/members/{cast.eve.pk}").status_code == 204
+    client.force_login(cast.eve)
+    for token in tokens:
+        refused = eve.post(f"/v1/invites/{token}/accept")
+        assert (refused.status_code, refused.data["code"]) == (409, "invite_over")
+        assert "removed" in refused.data["detail"]
+        assert eve.get(f"/v1/invites/{token}").status_code == 409
+        assert client.get(f"/join/{token}/").status_code == client.post(f"/join/{token}/").status_code == 404
+    assert eve.get("/v1/me/invitations").data["results"] == []
+    assert len(asked) == 2
+    for each in asked:
+        assert eve.post(f"/v1/me/invitations/{each}/accept").status_code == 404
+    assert eve.get(at).status_code == 404
+    assert as_user(make_user("finn")).post(f"/v1/invites/{tokens[0]}/accept").status_code == 200
+    # The owner's list says no more than before: whose name it was is not told by it.
+    assert {it["name"] for it in owner.get(f"{at}/invitations").data["results"]} == {
+        cast.eve.username,
+        str(cast.eve.pk),
+    }
+
+
+@pytest.mark.parametrize("anew", ["by name", "by a new link"])
+def test_who_was_removed_is_let_in_anew(cast: Cast, as_user: AsUser, anew: str) -> None:
+    owner, eve = as_user(cast.ana), as_user(cast.eve)
+    at = f"/v1/sessions/{cast.session.pk}"
+    old = owner.post(f"{at}/invites", {"role": "editor"}, format="json").data["token"]
+    assert eve.post(f"/v1/invites/{old}/accept").status_code == 200
+    owner.delete(f"{at}/members/{cast.eve.pk}")
+    if anew == "by name":
+        owner.post(f"{at}/members", {"user": cast.eve.username, "role": "editor"}, format="json")
+        (asked,) = eve.get("/v1/me/invitations").data["results"]
+        way_in = f"/v1/me/invitations/{asked['id']}/accept"
+    else:
+        made = owner.post(f"{at}/invites", {"role": "editor"}, format="json")
+        way_in = f"/v1/invites/{made.data['token']}/accept"
+    assert eve.post(way_in).status_code == 200
+    # Who leaves of their own will was not removed, and may come back as before.
+    assert eve.delete(f"{at}/members/{cast.eve.pk}").status_code == 204
+    assert eve.post(f"/v1/invites/{old}/accept").status_code == 200
 
 
 def test_invitations_are_listed_without_their_tokens_and_revoked(cast: Cast, as_user: AsUser) -> None:
