@@ -156,7 +156,17 @@ class EndpointStateAdmin(admin.ModelAdmin[EndpointState]):
     """How endpoints do; only what an operator may force can be changed."""
 
     list_display = ("slug", "failures", "opened_at", "forced", "latency_ms", "last_completed_at", "last_failed_at")
-    fields = ("slug", "forced", "failures", "opened_at", "probe_until", "latency_ms", "last_error", "last_failed_at")
+    fields = (
+        "slug",
+        "forced",
+        "failures",
+        "opened_at",
+        "probe_until",
+        "rests_until",
+        "latency_ms",
+        "last_error",
+        "last_failed_at",
+    )
     readonly_fields = tuple(name for name in fields if name != "forced")
 
     def has_add_permission(self, request: HttpRequest) -> bool:

@@ -40,10 +40,11 @@ SELECT_RUN = f'SELECT {_listed(_columns(Run, RUN))} FROM graphs_app_run WHERE "i
 
 ENDPOINT_FIELDS = _columns(Endpoint)
 STATE = (
-    "slug", "failures", "opened_at", "probe_until", "forced", "last_error", "last_failed_at", "last_completed_at",
-    "latency_ms", "quirks",
+    "slug", "failures", "opened_at", "probe_until", "forced", "rests_until", "last_error", "last_failed_at",
+    "last_completed_at", "latency_ms", "quirks",
 )  # fmt: skip
-STATE_MOMENTS = [STATE.index(name) for name in ("opened_at", "probe_until", "last_failed_at", "last_completed_at")]
+MOMENTS = ("opened_at", "probe_until", "rests_until", "last_failed_at", "last_completed_at")
+STATE_MOMENTS = [STATE.index(name) for name in MOMENTS]
 SELECT_ENDPOINTS = f"SELECT {_listed(ENDPOINT_FIELDS)} FROM refine_app_endpoint WHERE enabled ORDER BY slug"  # noqa: S608
 SELECT_STATES = f"SELECT {_listed(_columns(EndpointState, STATE))} FROM refine_app_endpointstate"  # noqa: S608
 

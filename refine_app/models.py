@@ -177,6 +177,8 @@ class EndpointState(models.Model):
     """Until when one call is under way that tries whether it may close again."""
     forced = models.CharField(max_length=6, blank=True, choices=[("open", "open"), ("closed", "closed")])
     """What an operator set; empty leaves it to what happens."""
+    rests_until = models.DateTimeField(null=True, blank=True)
+    """Until when it has asked not to be called (Retry-After)."""
     last_error = models.TextField(blank=True)
     last_failed_at = models.DateTimeField(null=True, blank=True)
     last_completed_at = models.DateTimeField(null=True, blank=True)

@@ -44,6 +44,7 @@ class HealthShape(serializers.Serializer[Any]):
     breaker = serializers.ChoiceField(choices=["closed", "open", "half_open"])
     forced = serializers.CharField(allow_blank=True)
     failures = serializers.IntegerField()
+    rests_until = serializers.DateTimeField(allow_null=True, help_text="It has asked not to be called before.")
     latency_ms = serializers.FloatField(allow_null=True)
     last_error = serializers.CharField(allow_blank=True)
     last_failed_at = serializers.DateTimeField(allow_null=True)

@@ -87,6 +87,7 @@ def described(known: Known, *, staff: bool) -> dict[str, Any]:
             "breaker": known.breaker(timezone.now()),
             "forced": state.forced,
             "failures": state.failures,
+            "rests_until": state.rests_until,
             "latency_ms": state.latency_ms,
             "last_error": state.last_error if staff else "",
             "last_failed_at": state.last_failed_at,

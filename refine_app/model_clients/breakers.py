@@ -1,4 +1,7 @@
-"""The rules of a circuit breaker: closed, open after failures in a row, half open for one probe. Times are seconds."""
+"""The rules of a circuit breaker: closed, open after failures in a row, half open for one probe. Times are seconds.
+
+It is open too for as long as the endpoint itself has asked not to be called (Retry-After), however few calls failed.
+"""
 
 from dataclasses import dataclass
 
@@ -17,11 +20,15 @@ class Breaker:
     opened_at: float | None = None
     probe_until: float | None = None
     forced: str = ""
+    rests_until: float | None = None
+    """Until when the endpoint has asked to be left alone."""
 
     def state_at(self, now: float) -> str:
         """closed, open, or half_open: then one call may try."""
         if self.forced:
             return self.forced
+        if self.has_asked_for_rest(now):
+            return "open"
         if self.opened_at is None:
             return "closed"
         if now < self.opened_at + COOLDOWN_S or (self.probe_until is not None and now < self.probe_until):
@@ -32,10 +39,15 @@ class Breaker:
         """How long it stays open from now, at most."""
         if self.forced == "open":
             return COOLDOWN_S
-        until = (self.opened_at or now) + COOLDOWN_S
-        if self.probe_until is not None:
-            until = max(until, self.probe_until)
-        return max(0.0, until - now)
+        opened_until = now if self.opened_at is None else self.opened_at + COOLDOWN_S
+        return max(opened_until, self.probe_until or now, self.rests_until or now) - now
+
+    def has_asked_for_rest(self, now: float) -> bool:
+        return self.rests_until is not None and now < self.rests_until
+
+    def asked_for_rest(self, until: float) -> None:
+        """One call was told to wait, and so are all: the longest time that was asked for holds."""
+        self.rests_until = max(self.rests_until or until, until)
 
     def let_through(self, now: float) -> bool:
         """Whether a call may go out; the one that half opens it is its probe."""

@@ -4,6 +4,7 @@ The site's desk is the database (services.desk). StaticDesk is one for runs with
 settings name, and keeps nothing but breakers.
 """
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
@@ -14,7 +15,14 @@ from uuid import UUID, uuid4
 from refine_app.model_clients.breakers import Breaker
 from refine_app.model_clients.client import Message, TokenCount
 from refine_app.model_clients.endpoints import EndpointSpec
-from refine_app.model_clients.errors import BudgetExhausted, EndpointUnavailable, ModelError, NoRoom, RunStuck
+from refine_app.model_clients.errors import (
+    BudgetExhausted,
+    EndpointResting,
+    EndpointUnavailable,
+    ModelError,
+    NoRoom,
+    RunStuck,
+)
 from refine_app.model_clients.quirks import Quirks
 from refine_app.prompts.rendering import PromptText, built_in_prompt
 from refine_app.routing.endpoints import Choice, Needs, rank
@@ -103,6 +111,8 @@ class Closed:
     """What was heard."""
     is_fault: bool = False
     """Whether it counts against the endpoint's health."""
+    rest_s: float = 0.0
+    """For how long the endpoint has asked not to be called."""
     learnt: Quirks | None = None
     """What the call found out about its endpoint's server; None when nothing is new."""
 
@@ -142,6 +152,11 @@ def worst_of(refusals: Sequence[ModelError]) -> ModelError:
             return refusal
     passing = [refusal for refusal in refusals if refusal.retryable]
     return min(passing, key=lambda refusal: refusal.retry_after_s or 0.0) if passing else refusals[0]
+
+
+def resting_for(slug: str, wait_s: float) -> str:
+    """Why an endpoint is not called that has asked for it."""
+    return f"{slug!r} is left alone for another {wait_s:.0f} s, as it has asked."
 
 
 class Desk(Protocol):
@@ -184,28 +199,38 @@ class Desk(Protocol):
 class StaticDesk:
     """Endpoints that are given once; neither budgets nor a ledger."""
 
-    def __init__(self, endpoints: Sequence[EndpointSpec]) -> None:
+    def __init__(self, endpoints: Sequence[EndpointSpec], now: Callable[[], float] = time.time) -> None:
         self._endpoints = endpoints
+        self._now = now
         self._breakers = {endpoint.slug: Breaker() for endpoint in endpoints}
 
     async def has_endpoints(self) -> bool:
         return bool(self._endpoints)
 
     async def begin(self, asked: Asked) -> Begun:
+        now = self._now()
         specs = [
-            replace(spec, breaker=self._breakers[spec.slug].state_at(0.0), failures=self._breakers[spec.slug].failures)
+            replace(spec, breaker=breaker.state_at(now), failures=breaker.failures)
             for spec in self._endpoints
+            for breaker in [self._breakers[spec.slug]]
         ]
-        return begin_with(asked, rank(specs, asked.needs), lambda planned: Opened(uuid4()))
+        return begin_with(asked, rank(specs, asked.needs), self._reserve)
 
     async def open(self, planned: Planned) -> Opened:
+        return self._reserve(planned)
+
+    def _reserve(self, planned: Planned) -> Opened:
+        slug, now = planned.endpoint.slug, self._now()
+        if (breaker := self._breakers[slug]).has_asked_for_rest(now):
+            wait_s = breaker.wait_s(now)
+            raise EndpointResting(resting_for(slug, wait_s), retry_after_s=wait_s)
         return Opened(uuid4())
 
     def hear(self, call_id: UUID, heard: Callable[[], str]) -> None:
         """Nothing is paid here."""
 
     def patience_s(self, waited_s: float) -> float:
-        return 0.0  # nobody is refused here
+        return 0.0  # who is refused here has its node's retries
 
     async def room(self, refusal: ModelError, patience_s: float) -> None:
         """See patience_s."""
@@ -220,6 +245,8 @@ class StaticDesk:
             ]
         breaker = self._breakers[closed.endpoint]
         breaker.failures = breaker.failures + 1 if closed.is_fault else 0
+        if closed.rest_s > 0:
+            breaker.asked_for_rest(self._now() + closed.rest_s)
 
     async def raise_budget(self, caller: Caller, budget_usd: Decimal) -> None:
         raise EndpointUnavailable("There are no budgets here.", retryable=False)

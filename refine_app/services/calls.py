@@ -22,7 +22,17 @@ from graphs_app.streams import text_key
 from refine_app import ledger_rows
 from refine_app.ledger_rows import Earlier
 from refine_app.model_clients.breakers import Breaker
-from refine_app.model_clients.desk import Asked, Begun, Caller, Closed, Opened, Planned, Spent, begin_with
+from refine_app.model_clients.desk import (
+    Asked,
+    Begun,
+    Caller,
+    Closed,
+    Opened,
+    Planned,
+    Spent,
+    begin_with,
+    resting_for,
+)
 from refine_app.model_clients.errors import BudgetExhausted, EndpointBusy, EndpointResting, EndpointUnavailable
 from refine_app.model_clients.tokens import estimate
 from refine_app.models import EndpointState, ModelCall, ModelCallText
@@ -221,12 +231,17 @@ def _hold_to_endpoint(planned: Planned, now: datetime) -> None:
     breaker = endpoints.breaker_of(state)
     if not breaker.let_through(now.timestamp()):
         wait_s = breaker.wait_s(now.timestamp())
-        why = "an operator opened it" if state.forced else f"{counted(state.failures, 'call')} in a row failed"
-        raise EndpointResting(
-            f"{slug!r} rests for another {wait_s:.0f} s: {why}. Last: {state.last_error[:200]}", retry_after_s=wait_s
-        )
+        raise EndpointResting(_why_resting(state, breaker, wait_s, now), retry_after_s=wait_s)
     _hold_to_limits(planned, now)
     _keep_breaker(state, breaker)
+
+
+def _why_resting(state: EndpointState, breaker: Breaker, wait_s: float, now: datetime) -> str:
+    last = f"Last: {state.last_error[:200]}"
+    if not state.forced and breaker.has_asked_for_rest(now.timestamp()):
+        return f"{resting_for(state.slug, wait_s)} {last}"
+    why = "an operator opened it" if state.forced else f"{counted(state.failures, 'call')} in a row failed"
+    return f"{state.slug!r} rests for another {wait_s:.0f} s: {why}. {last}"
 
 
 def _hold_to_limits(planned: Planned, now: datetime) -> None:
@@ -275,7 +290,7 @@ def close_call(closed: Closed, now: datetime) -> None:
         ledger_rows.close_call(closed.call_id, values, reply)
         if closed.learnt is not None:
             endpoints.keep_quirks(closed.endpoint, closed.learnt)
-        if closed.is_fault:
+        if closed.is_fault or closed.rest_s > 0:
             _endpoint_failed(closed, now)
         elif closed.outcome == COMPLETED:
             ledger_rows.endpoint_completed(closed.endpoint, now, closed.first_words_ms)
@@ -292,7 +307,12 @@ def _endpoint_failed(closed: Closed, now: datetime) -> None:
     EndpointState.objects.get_or_create(slug=closed.endpoint)
     state = EndpointState.objects.select_for_update(no_key=True).get(slug=closed.endpoint)
     breaker = endpoints.breaker_of(state)
-    breaker.failed(now.timestamp())
+    if closed.is_fault:
+        breaker.failed(now.timestamp())
+    else:
+        breaker.probe_until = None
+    if closed.rest_s > 0:
+        breaker.asked_for_rest(now.timestamp() + closed.rest_s)
     state.last_error, state.last_failed_at = closed.error, now
     state.save(update_fields=["last_error", "last_failed_at"])
     _keep_breaker(state, breaker)
@@ -304,7 +324,8 @@ def _keep_breaker(state: EndpointState, breaker: Breaker) -> None:
         state.failures = breaker.failures
         state.opened_at = _moment(breaker.opened_at)
         state.probe_until = _moment(breaker.probe_until)
-        state.save(update_fields=["failures", "opened_at", "probe_until"])
+        state.rests_until = _moment(breaker.rests_until)
+        state.save(update_fields=["failures", "opened_at", "probe_until", "rests_until"])
 
 
 def _moment(seconds: float | None) -> datetime | None:

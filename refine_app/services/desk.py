@@ -5,6 +5,7 @@ import contextlib
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from decimal import Decimal
 from typing import TypeVar
 from uuid import UUID
@@ -47,7 +48,8 @@ def _with_connection(function: Callable[[], T]) -> T:
 class DatabaseDesk:
     """See desk.Desk."""
 
-    def __init__(self) -> None:
+    def __init__(self, now: Callable[[], datetime] = timezone.now) -> None:
+        self._now = now
         self._hearing: dict[UUID, Callable[[], str]] = {}
         """Calls of whose answers more was heard than is written down."""
         self._soon: asyncio.AbstractEventLoop | None = None
@@ -74,10 +76,10 @@ class DatabaseDesk:
         return endpoints.is_one_given() or await in_database(endpoints.is_one_callable)
 
     async def begin(self, asked: Asked) -> Begun:
-        return await in_database(lambda: calls.begin_call(asked, timezone.now()))
+        return await in_database(lambda: calls.begin_call(asked, self._now()))
 
     async def open(self, planned: Planned) -> Opened:
-        return await in_database(lambda: calls.open_call(planned, timezone.now()))
+        return await in_database(lambda: calls.open_call(planned, self._now()))
 
     def patience_s(self, waited_s: float) -> float:
         return max(0.0, settings.MODEL_QUEUE_S - waited_s)
@@ -112,7 +114,7 @@ class DatabaseDesk:
     async def close(self, closed: Closed) -> None:
         self._hearing.pop(closed.call_id, None)
         try:
-            await in_database(lambda: calls.close_call(closed, timezone.now()))
+            await in_database(lambda: calls.close_call(closed, self._now()))
         finally:
             self._wake()
 

@@ -246,6 +246,7 @@ def breaker_of(state: EndpointState) -> Breaker:
         opened_at=state.opened_at.timestamp() if state.opened_at else None,
         probe_until=state.probe_until.timestamp() if state.probe_until else None,
         forced=state.forced,
+        rests_until=state.rests_until.timestamp() if state.rests_until else None,
     )
 
 
@@ -296,7 +297,7 @@ def set_breaker(*, user: User, slug: str, state: str) -> Known:
     find_endpoint(slug)
     values: dict[str, Any] = {"forced": "" if state == "auto" else state}
     if state != "open":
-        values |= {"failures": 0, "opened_at": None, "probe_until": None}
+        values |= {"failures": 0, "opened_at": None, "probe_until": None, "rests_until": None}
     EndpointState.objects.update_or_create(slug=slug, defaults=values)
     return find_endpoint(slug)
 

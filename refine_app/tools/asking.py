@@ -303,6 +303,7 @@ class _Call:
             error="" if error is None else str(error)[:500],
             reply="".join(self._parts),
             is_fault=error is not None and _is_fault(error),
+            rest_s=0.0 if error is None else error.retry_after_s or 0.0,
             learnt=None if self.quirks == endpoint.quirks else self.quirks,
         )
         _record(self._context, self._planned, closed)

@@ -4,9 +4,11 @@ from itertools import pairwise
 
 import pytest
 
-from graphs_app.models import NodeAttempt, RunStatus
+from graphs_app.models import NodeAttempt, Run, RunStatus
+from graphs_app.services import execution
 from refine_app.model_clients import breakers
 from refine_app.models import EndpointState, ModelCall
+from tests.graphs_app.cast import wait_until
 from tests.model_server import Behaviour, ModelServer
 from tests.refine_app.cast import make_cast
 from tests.refine_app.test_money import CODE, ask, model, one_model, read, work
@@ -33,6 +35,24 @@ def test_a_failing_endpoints_retry_after_is_waited_for_before_each_attempt(model
     [failed] = [row["earlier_attempts"] for row in rows if row["earlier_attempts"]]
     assert ["answered 500" in one["error"]["message"] for one in failed] == [True, True]
     assert NodeAttempt.objects.filter(run=run).count() == 2
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_what_one_run_was_told_to_wait_is_waited_for_by_all(model: ModelServer, status: int) -> None:
+    model.then(Behaviour(status=status, headers={"Retry-After": "2"}, body="later"))
+    cast = make_cast(CODE)
+    first, second = ask(cast), ask(cast)
+    going_on = execution.execute(run_id=first.run_id)
+    assert going_on is not None
+    wait_until(lambda: EndpointState.objects.filter(rests_until__isnull=False).exists(), within_s=20)
+    run = work(second)
+    going_on.result(timeout=60)
+    assert {run.status, Run.objects.get(pk=first.run_id).status} == {RunStatus.COMPLETED}
+    refused, *others = ModelCall.objects.order_by("pk")
+    assert [call.outcome for call in others] == ["completed"] * 2
+    assert all((call.created_at - refused.created_at).total_seconds() >= 2 for call in others)
+    assert {call.run_id for call in others} == {first.run_id, second.run_id}
+    assert next(call.attempt for call in others if call.run_id == second.run_id) == 1
 
 
 def test_a_burst_of_failures_is_followed_by_the_breakers_rest(
