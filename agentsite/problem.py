@@ -49,6 +49,7 @@ CODES: dict[int, tuple[str, ...]] = {
         "invite_over",
         "already_member",
         "stale_revision",
+        "no_text",
         "idempotency_in_progress",
         "slug_taken",
         "version_taken",

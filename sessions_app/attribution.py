@@ -14,6 +14,7 @@ from sessions_app import update_log
 from sessions_app.crdt.errors import BadUpdate
 from sessions_app.crdt.kinds import KINDS
 from sessions_app.crdt.replica import Replica
+from sessions_app.errors import NoText
 from sessions_app.models import Document, DocumentSnapshot, DocumentUpdate, User
 
 TOGETHER = timedelta(seconds=60)
@@ -53,7 +54,12 @@ class Stretch:
 
 
 def blame(document: Document, *, first: int = 1, limit: int | None = None) -> list[Line]:
-    """Lines of the document as it is now with their authors, from that one on, up to the limit if there is one."""
+    """Lines of the document as it is now with their authors, from that one on, up to the limit if there is one.
+
+    Raises NoText.
+    """
+    if KINDS[document.kind].text_root is None:
+        raise NoText()
     snapshot = DocumentSnapshot.objects.filter(document=document, starts_epoch=True).order_by("-number").first()
     at = snapshot.number if snapshot else 0
     replica = Replica(KINDS[document.kind])

@@ -58,7 +58,7 @@ class NotAllowed(DomainError):
 
     def __init__(self, *, role: str, needed: str) -> None:
         super().__init__(
-            f"Your role in this session is {role!r}; this needs {needed!r}. Ask the owner to change your role.",
+            f"Your role in this session is '{role}'; this needs '{needed}'. Ask the owner to change your role.",
             extra={"role": role, "needed": needed},
         )
 
@@ -153,6 +153,18 @@ class StaleRevision(DomainError):
         super().__init__(
             f"The document is at revision {current}, not {expected}; read it again and apply the change to that.",
             extra={"revision": current},
+        )
+
+
+class NoText(DomainError):
+    """Raised when a document that is a graph is to be read or changed as a text."""
+
+    code = "no_text"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This session's document is a graph and has no text. Change the graph on its canvas, or by "
+            "/v1/graphs/{id}/draft; for a text, open a session of its own."
         )
 
 

@@ -25,6 +25,8 @@ from refine_app.routing import WITHOUT_TEXT, IntentName, Route, choose_intent
 from refine_app.services import endpoints
 from refine_app.services.history import session_history
 from refine_app.tools.languages import LANGUAGES, detect_language
+from sessions_app.crdt.kinds import KINDS
+from sessions_app.errors import NoText
 from sessions_app.models import Document, Session, User, new_id
 from sessions_app.permissions import Action, require, require_active
 from sessions_app.services import documents, sessions, texts
@@ -139,6 +141,8 @@ def _route(intent: str, instruction: str, document: Document, *, named: str | No
         route = choose_intent(instruction, language, is_empty=is_empty, has_graph=has_graph, follows=follows)
         if not route.is_clear and endpoints.is_one_callable():
             return Route(route.intent, OPEN_REASON, is_clear=False)
+    if KINDS[document.kind].text_root is None and route.intent == "build":
+        raise NoText()
     if is_empty and route.intent not in WITHOUT_TEXT:
         raise EmptyDocument(document.session_id)
     return replace(route, is_clear=True)

@@ -24,10 +24,10 @@ from django.utils import timezone
 
 from sessions_app import selectors, update_log
 from sessions_app.crdt import edits
-from sessions_app.crdt.kinds import TEXT
+from sessions_app.crdt.kinds import KINDS, TEXT
 from sessions_app.crdt.replica import Replica
 from sessions_app.crdt.store import NoSuchDocument
-from sessions_app.errors import NotFound, StaleRevision, TooLarge
+from sessions_app.errors import NoText, NotFound, StaleRevision, TooLarge
 from sessions_app.events import DocumentSaved
 from sessions_app.limits import quotas
 from sessions_app.models import Document, Revision, Session, User
@@ -251,6 +251,8 @@ def _change(
 ) -> Document:
     """likely: what compute() will answer as long as nobody else changes anything; so nobody waits while it is compared
     with the text as it is, which takes a while for a long one."""
+    if KINDS[document.kind].text_root is None:
+        raise NoText()
     ready = None
     if likely is not None:
         with suppress(NoSuchDocument):  # it has just gone, which its lock will say
