@@ -97,6 +97,16 @@ def events_after(session_id: UUID, after: int, limit: int) -> list[SessionEvent]
     return list(SessionEvent.objects.filter(session_id=session_id, seq__gt=after).order_by("seq")[:limit])
 
 
+def events_of(session_id: UUID, *, after: int, limit: int, before: int | None, type: str) -> list[SessionEvent]:
+    """Rows of a session's log in their order: the first after a number, or the last before one."""
+    found = SessionEvent.objects.filter(session_id=session_id, seq__gt=after)
+    if type:
+        found = found.filter(type=type)
+    if before is None:
+        return list(found.order_by("seq")[:limit])
+    return list(found.filter(seq__lt=before).order_by("-seq")[:limit])[::-1]
+
+
 def fresh_connections(now: datetime) -> QuerySet[Connection]:
     """The sockets that are open now; rows that a dead process left behind are not among them."""
     return Connection.objects.filter(seen_at__gt=now - CONNECTION_FRESH)

@@ -199,6 +199,21 @@ class RestoreAsked(serializers.Serializer[Any]):
 class EventsAsked(serializers.Serializer[Any]):
     after = serializers.IntegerField(required=False, default=0, min_value=0, max_value=2**62)
     limit = serializers.IntegerField(required=False, default=500, min_value=1, max_value=1000)
+    before = serializers.IntegerField(
+        required=False,
+        allow_null=True,
+        default=None,
+        min_value=0,
+        max_value=2**62,
+        help_text="Then the last ones before this number, not the first after `after`; in their order all the same.",
+    )
+    type = serializers.RegexField(
+        r"^[a-z_]+\.[a-z_]+$",
+        required=False,
+        default="",
+        max_length=64,
+        help_text="Only these, such as message.created.",
+    )
 
 
 @extend_schema_serializer(component_name="Event")

@@ -240,11 +240,13 @@ class Restore(ApiView):
 
 
 class Events(ApiView):
-    @extend_schema(parameters=[shapes.EventsAsked], responses=shapes.EventsShape, summary="The log after a number")
+    @extend_schema(
+        parameters=[shapes.EventsAsked], responses=shapes.EventsShape, summary="The log after a number, or before one"
+    )
     def get(self, request: Request, session_id: UUID) -> Response:
         session = member(request, session_id).session
         asked = read(shapes.EventsAsked, request.query_params)
-        rows = selectors.events_after(session_id, asked["after"], asked["limit"])
+        rows = selectors.events_of(session_id, **asked)
         last_seq = max(session.last_seq, rows[-1].seq if rows else 0)
         return Response({"results": [row.frame() for row in rows], "last_seq": last_seq})
 

@@ -296,6 +296,29 @@ def test_the_log_is_read_from_a_number_on(cast: Cast, as_user: AsUser) -> None:
         assert client.get(path(cast, "/events"), bad).status_code == 422
 
 
+def test_the_newest_events_of_a_type_are_read_in_their_order(cast: Cast, as_user: AsUser) -> None:
+    client = as_user(cast.ana)
+    for text in "abc":
+        documents.replace_text(user=cast.ana, session_id=cast.session.pk, text=text)
+        client.patch(path(cast), {"title": text}, format="json")
+
+    def read(**asked: Any) -> list[tuple[int, str]]:
+        answer = client.get(path(cast, "/events"), asked)
+        assert answer.status_code == 200, answer.content
+        return [(event["seq"], event["type"]) for event in answer.json()["results"]]
+
+    everything = read()
+    saved = [one for one in everything if one[1] == "document.saved"]
+    assert len(saved) == 3
+    assert read(type="document.saved") == saved
+    assert read(type="document.saved", before=saved[-1][0], limit=1) == saved[1:2]
+    assert read(before=10**9, limit=2) == everything[-2:]
+    assert read(before=3, after=1) == [one for one in everything if one[0] == 2]
+    assert read(type="no.such") == []
+    for bad in ({"type": "x"}, {"type": "a.b" * 40}, {"before": "x"}, {"before": "-1"}):
+        assert client.get(path(cast, "/events"), bad).status_code == 422
+
+
 def test_a_request_to_a_session_counts_as_activity(cast: Cast, as_user: AsUser) -> None:
     Session.objects.filter(pk=cast.session.pk).update(last_active_at=timezone.now() - timedelta(hours=1))
     before = Session.objects.get().expires_at
