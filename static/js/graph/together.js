@@ -31,12 +31,13 @@ export const initials = (name) => name.split(/\s+/).filter(Boolean).slice(0, 2).
 export class Together {
   /**
    * @param {Room} room @param {import("./model.js").GraphModel} model
-   * @param {{definition: any, readOnly: boolean, people: HTMLElement, onReady: () => void, onVersion: (version: any) => void, onPeople: () => void, onState: (state: string, unstored: number) => void}} options
+   * @param {{definition: any, readOnly: boolean, people: HTMLElement, onReady: () => void, onVersion: (version: any) => void, onMembers: () => void, onPeople: () => void, onState: (state: string, unstored: number) => void}} options
    */
-  constructor(room, model, { definition, readOnly, people, onReady, onVersion, onPeople, onState }) {
+  constructor(room, model, { definition, readOnly, people, onReady, onVersion, onMembers, onPeople, onState }) {
     this.awareness = new Awareness(model.doc);
     this.epoch = 0;
     this.onVersion = onVersion;
+    this.onMembers = onMembers;
     this.people = /** @type {ReturnType<typeof others>} */ ([]);
     this.awareness.on("change", () => {
       this.people = others(this.awareness.getStates(), model.doc.clientID);
@@ -67,7 +68,7 @@ export class Together {
     this.provider.open();
   }
 
-  /** Says when somebody has published, or rolled back. @param {Room} room */
+  /** Says when somebody has published, or rolled back, has come or gone. @param {Room} room */
   #hearVersions({ id, last_seq }) {
     let seen = last_seq;
     new SessionSocket({
@@ -75,6 +76,7 @@ export class Together {
       onFrame: ({ seq, type, data }) => {
         seen = seq ?? seen;
         if (type === "graph.updated") this.onVersion(data);
+        if (type.startsWith("member.")) this.onMembers();
       },
     }).open();
   }

@@ -363,6 +363,7 @@ startShell({
 // Together ------------------------------------------------------------------------------------------------------------
 
 if (room) {
+  const share = new Share(room.id);
   together = new Together(room, model, {
     definition: data.definition, readOnly: !editable, people: byId("people"), onPeople: show,
     onReady: () => {
@@ -370,6 +371,7 @@ if (room) {
       arrange();
       document.documentElement.dataset.together = "true";
     },
+    onMembers: () => share.refresh(),
     onVersion: ({ by, semver, note }) => {
       graph.semver = semver;
       notices.replaceChildren(banner({ title: `${by} published version ${semver}`, words: note || "It is what runs from now on.", actions: [{ label: "See the versions", run: () => location.assign(`/graph/${graph.slug}/versions/`) }] }));
@@ -378,7 +380,7 @@ if (room) {
       if (state !== "open" && state !== "connecting") byId("pill").dataset.state = "offline", fill(byId("pill"), icon("cloud-off"), state === "refused" ? "A change was refused" : `Offline${unstored ? `, ${unstored} kept here` : ""}`);
     },
   });
-  new Share(room.id).show(room.role === "owner");
+  share.show(room.role === "owner");
   if (new URLSearchParams(location.search).has("invite") && room.role === "owner") byId("share").click();
 } else if (editable) {
   byId("share").hidden = false;

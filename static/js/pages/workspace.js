@@ -99,6 +99,7 @@ function drawPill() {
 const store = new SessionStore({
   session: page.session,
   onChange: draw,
+  onMembers: () => share.refresh(),
   onRevision: () => {}, // the text comes over a socket of its own
   onSocket: (state) => {
     socketState = state;
@@ -133,7 +134,7 @@ const review = new ReviewPanel(byId("review"), {
   fail: (error, what, retry) => fail(error, what, { retry }),
 });
 
-const conversation = new Conversation(byId("conversation"), {
+const conversation = new Conversation(byId("conversation"), page.user.id, {
   review: (run) => {
     select(run);
     views.show("review");
@@ -252,7 +253,7 @@ function draw(state = store.state, tick = false) {
   });
   if (tick) return;
   const waiting = undecided(state.proposals);
-  review.show({ run, request: run ? requestOf(run.id) : null, proposal, canDecide: mayEdit() && proposal?.status !== "superseded", language: state.session.language, busy: deciding.busy, elsewhere: waiting.findLast((each) => each.run !== run?.id) ?? null });
+  review.show({ run, answered: run !== null && (state.messages[run.id] ?? []).some(({ role }) => role === "agent"), request: run ? requestOf(run.id) : null, proposal, canDecide: mayEdit() && proposal?.status !== "superseded", language: state.session.language, busy: deciding.busy, elsewhere: waiting.findLast((each) => each.run !== run?.id) ?? null });
   // Whichever run is shown: what waits to be decided waits on.
   const open = waiting.reduce((sum, each) => sum + each.open, 0);
   views.count("review", open);

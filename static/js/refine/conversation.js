@@ -5,7 +5,8 @@ import { banner } from "../ui/notices.js";
 import { button, fill, h, icon } from "../ui/dom.js";
 import { full, relative } from "../ui/time.js";
 import { failureOf } from "./failures.js";
-import { isActive, progressOf } from "./reduce.js";
+import { isActive, messagesOf, progressOf } from "./reduce.js";
+import { Messages } from "./messages.js";
 import { Questions } from "./questions.js";
 import { nodeName, showProgress } from "./steps.js";
 
@@ -17,21 +18,22 @@ import { nodeName, showProgress } from "./steps.js";
  */
 
 /** @type {Record<string, string>} */
-export const INTENTS = { auto: "Choose for me", refine_code: "Refine code", code_review: "Review", refine_prompt: "Refine a prompt", ask: "Ask", build: "Build", redesign_graph: "Redesign a graph", graph: "Graph" };
+export const INTENTS = { auto: "Choose for me", refine_code: "Refine code", code_review: "Review", refine_prompt: "Refine a prompt", ask: "Ask", build: "Build", redesign_graph: "Redesign a graph", graph: "Graph", message: "Message" };
 
 /** What a request says of its intent when a person has chosen it. */
 const ASKED_FOR = "asked for";
 
 export class Conversation {
-  /** @param {HTMLElement} root @param {Actions} actions */
-  constructor(root, actions) {
+  /** @param {HTMLElement} root @param {string} me the id of who reads it @param {Actions} actions */
+  constructor(root, me, actions) {
     this.root = root;
+    this.me = me;
     this.actions = actions;
     this.list = h("ol", { class: "turns", "aria-label": "Requests" });
     this.empty = h("div", { class: "empty" }, icon("message-square"), h("h3", null, "Say what you want"),
       h("p", null, "Ask for a change or a review of the code. Everything that is asked in this session stays here."));
     fill(root, this.empty, this.list);
-    /** @type {Map<string, {element: HTMLElement, parts: Record<string, HTMLElement>, questions: Questions, seen: unknown[]}>} */
+    /** @type {Map<string, {element: HTMLElement, parts: Record<string, HTMLElement>, questions: Questions, messages: Messages, seen: unknown[]}>} */
     this.turns = new Map();
   }
 
@@ -50,7 +52,8 @@ export class Conversation {
       const request = state.requests[id];
       const run = state.runs[request.run];
       const proposal = run?.proposal ? state.proposals[run.proposal] : null;
-      const seen = [request, run, proposal, canAsk, selected === request.run, state.order.length];
+      const messages = messagesOf(state, request);
+      const seen = [request, run, proposal, canAsk, selected === request.run, state.order.length, messages.length, messages.at(-1)?.seq];
       const same = seen.every((value, at) => value === turn.seen[at]);
       if (tick) turn.questions.tick(Date.now());
       if (same && !(tick && isActive(run))) continue;
@@ -58,6 +61,7 @@ export class Conversation {
       turn.element.classList.toggle("selected", selected === request.run);
       turn.element.dataset.status = run?.status ?? "";
       if (!same) this.#showTurn(turn.parts, state, id, canAsk, selected === request.run);
+      if (!same) turn.messages.show(messages, { of: request.instruction });
       const asks = turn.questions.show(run?.interrupts ?? [], canAsk);
       first ??= asks;
       if (run) showProgress(turn.parts.progress, run, this.actions.planned(run), { clock: Date.now(), monotonic: performance.now() });
@@ -73,8 +77,10 @@ export class Conversation {
     const asked = h("div", { class: "turn-questions" });
     // A retry gives the turn another run, so whose question it is is looked up when it is answered.
     const questions = new Questions(asked, (interrupt, value) => this.actions.answer(id, interrupt, value));
-    const element = h("li", { class: "turn", data: { request: id } }, parts.ask, parts.choice, parts.progress, asked, parts.outcome);
-    const turn = { element, parts, questions, seen: [] };
+    const said = h("div", { class: "turn-said" });
+    const messages = new Messages(said, this.me);
+    const element = h("li", { class: "turn", data: { request: id } }, parts.ask, parts.choice, parts.progress, asked, said, parts.outcome);
+    const turn = { element, parts, questions, messages, seen: [] };
     this.turns.set(id, turn);
     return turn;
   }
@@ -86,12 +92,18 @@ export class Conversation {
     const parent = request.parent ? state.requests[request.parent] : null;
     fill(parts.ask,
       parent && h("p", { class: "note turn-parent" }, icon("corner-down-right"), ` Follow-up to “${shorten(parent.instruction)}”`),
-      h("p", { class: "turn-words" }, request.graph ? nodeName(request.graph) : request.instruction),
-      h("p", { class: "note", title: request.routing_reason },
-        INTENTS[request.intent] ?? request.intent, " · ",
+      !request.said && h("p", { class: "turn-words" }, request.instruction || nodeName(request.graph ?? "")),
+      !request.said && h("p", { class: "note", title: request.routing_reason },
+        this.#who(state, request), request.graph && request.instruction ? "Task" : INTENTS[request.intent] ?? request.intent, " · ",
         h("time", { datetime: request.created_at, "data-relative": "", title: full(request.created_at) }, relative(request.created_at))));
     this.#showChoice(parts.choice, request, canAsk);
     fill(parts.outcome, ...this.#outcome(state, request, run, canAsk, selected));
+  }
+
+  /** Who asked; nobody is named where that is not known. @param {State} state @param {any} request */
+  #who(state, request) {
+    const { by, by_id } = request.by ? request : messagesOf(state, request).find(({ role }) => role === "user") ?? {};
+    return by ? `${by_id === this.me ? "You" : by} · ` : "";
   }
 
   /** What was chosen for the person, why, and the way to something else. @param {HTMLElement} part @param {any} request @param {boolean} canAsk */
@@ -119,10 +131,11 @@ export class Conversation {
     const failure = failureOf(run.error);
     const stuck = failedTheSame(state, request, run);
     const wrote = Object.keys(run.draft ?? {}).length > 0 || run.latestText !== null;
+    const isAnswered = messagesOf(state, request).some(({ role }) => role === "agent");
     const label = proposal
       ? open > 0 ? `Review ${open} ${open === 1 ? "hunk" : "hunks"}` : "Show the changes"
       : run.proposal ? null
-      : run.status === "completed" && !redesign ? "Show the result" : !over && run.draft ? "Watch the changes" : over && wrote ? "Show what it wrote" : null;
+      : run.status === "completed" && !redesign ? (isAnswered ? null : "Show the result") : !over && run.draft ? "Watch the changes" : over && wrote ? "Show what it wrote" : null;
     return [
       run.rolledBack && banner({
         tone: "warn",

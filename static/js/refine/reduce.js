@@ -10,8 +10,10 @@
 
 /**
  * @typedef {{id: string, intent: string, instruction: string, parent: string | null, created_at: string, run: string, by?: string,
- *   routing_reason?: string, earlier?: string[], graph?: string}} RequestView `earlier`: runs that a retry took the place of;
- *   `graph`: a graph was run by itself, without a request, and this entry stands for its run
+ *   by_id?: string | null, routing_reason?: string, earlier?: string[], graph?: string, said?: number}} RequestView `earlier`: runs that a retry took the place of;
+ *   `graph`: a graph was run by itself, without a request, and this entry stands for its run; `said`: the entry is a message
+ *   of no run that is known, by its number
+ * @typedef {{seq: number, at: string, role: string, by: string, by_id: string | null, text: string, cut: boolean}} MessageView
  * @typedef {{id: string, node_id: string, tool: string, status: "started" | "retrying" | "completed" | "failed" | "skipped",
  *   attempt: number, started_at: string | null, duration_ms: number | null, error: any, activation: number | null,
  *   done: number | null, total: number | null}} NodeView
@@ -25,7 +27,7 @@
  *   proposal: string | null, news: number, sleepsUntil: string | null, waitsFor: string[],
  *   rolledBack: {node_id: string, reason: string} | null}} RunView
  * @typedef {{lastSeq: number, session: any, requests: Record<string, RequestView>, order: string[], runs: Record<string, RunView>,
- *   proposals: Record<string, any>, told: Record<string, number>, wants: string[]}} State `told`: the newest event of each run,
+ *   proposals: Record<string, any>, messages: Record<string, MessageView[]>, told: Record<string, number>, wants: string[]}} State `messages`: what was said, by run; `told`: the newest event of each run,
  *   of each proposal and of the session itself, so that an answer which was asked for before it is known to be older
  * @typedef {{seq: number | null, type: string, at: string, run: string | null, data: any}} Frame
  */
@@ -34,7 +36,7 @@ export const TERMINAL = ["completed", "failed", "cancelled"];
 
 /** @returns {State} */
 export function emptyState() {
-  return { lastSeq: 0, session: null, requests: {}, order: [], runs: {}, proposals: {}, told: {}, wants: [] };
+  return { lastSeq: 0, session: null, requests: {}, order: [], runs: {}, proposals: {}, messages: {}, told: {}, wants: [] };
 }
 
 /** @param {string} id @param {string} at @returns {RunView} */
@@ -52,7 +54,7 @@ function newRun(id, at) {
  *   | {type: "run", run: any, asked?: number} | {type: "graph-runs", runs: any[], asked?: number} | {type: "retried", run: any}
  *   | {type: "answered", run: string, interrupt: string} | {type: "nodes", run: string, nodes: any[]}
  *   | {type: "proposals", proposals: any[], asked?: number}
- *   | {type: "past-hunks", run: string, frames: Frame[]} | {type: "frame", frame: Frame, now: number} | {type: "fetched"}} action `asked`: the newest event that was known when REST was asked
+ *   | {type: "messages", frames: Frame[]} | {type: "past-hunks", run: string, frames: Frame[]} | {type: "frame", frame: Frame, now: number} | {type: "fetched"}} action `asked`: the newest event that was known when REST was asked
  * @returns {State}
  */
 export function reduce(state, action) {
@@ -81,6 +83,8 @@ export function reduce(state, action) {
         next.proposals[proposal.id] && isOlder(next, proposal.id, action.asked)
           ? want(next, `proposal:${proposal.id}`)
           : withProposal(next, proposal), state);
+    case "messages":
+      return action.frames.reduce(withMessage, state);
     case "past-hunks":
       return changeRun(state, action.run, (run) => ({ ...run, draft: withPastHunks(run.draft, action.frames) }));
     case "frame":
@@ -129,7 +133,8 @@ function withPastHunks(draft, frames) {
 /** @param {State} state @param {any} row @param {number} [asked] @returns {State} */
 function withRequest(state, row, asked) {
   const run = typeof row.run === "string" ? row.run : row.run.id;
-  const request = { ...state.requests[row.id], ...row, run };
+  const by = row.by && typeof row.by === "object" ? { by: row.by.name, by_id: row.by.id } : {};
+  const request = { ...state.requests[row.id], ...row, run, ...by };
   const order = state.order.includes(row.id)
     ? state.order
     : [...state.order, row.id].sort((a, b) => time(a === row.id ? request : state.requests[a]) - time(b === row.id ? request : state.requests[b]));
@@ -137,12 +142,27 @@ function withRequest(state, row, asked) {
   return typeof row.run === "string" ? next : withRun(next, row.run, asked);
 }
 
-/** A run of a graph by itself stands in the conversation like a request. @param {State} state @param {any} run @param {number} [asked] @returns {State} */
+/** A run of a graph by itself stands in the conversation like a request; that of a task has its words. @param {State} state @param {any} run @param {number} [asked] @returns {State} */
 function withGraphRun(state, run, asked) {
   const next = withRequest(state, {
-    id: run.id, intent: "graph", instruction: "", graph: run.graph, parent: null, created_at: run.created_at, run: run.id,
+    id: run.id, intent: "graph", instruction: run.metadata?.task ?? "", graph: run.graph, parent: null, created_at: run.created_at, run: run.id,
   });
   return withRun(next, run, asked);
+}
+
+/**
+ * Something that was said: beside its run, or as an entry of its own. Told twice, it is there once.
+ * @param {State} state @param {Frame} frame @returns {State}
+ */
+function withMessage(state, { seq, at, run, data: { role, by, by_id = null, text, cut = false } }) {
+  if (seq === null) return state;
+  const isKnown = run !== null && Object.values(state.requests).some((request) => request.run === run || request.earlier?.includes(run));
+  const key = isKnown ? run : `said:${seq}`;
+  const known = state.messages[key] ?? [];
+  if (known.some((one) => one.seq === seq)) return state;
+  const all = [...known, { seq, at, role, by, by_id, text, cut }].sort((one, other) => one.seq - other.seq);
+  const next = { ...state, messages: { ...state.messages, [key]: all } };
+  return isKnown ? next : withRequest(next, { id: key, intent: "message", instruction: "", parent: null, created_at: at, run: "", said: seq });
 }
 
 /** @param {RunView} run @param {string} interrupt @returns {RunView} */
@@ -261,7 +281,7 @@ const HANDLERS = {
   "run.queued": (state, frame) => {
     const { graph, graph_version, metadata } = frame.data;
     const next = changeRun(state, runOf(frame), (run) => ({ ...run, graph, graph_version, created_at: run.created_at || frame.at, rolledBack: metadata?.rolled_back ?? null }), frame.at);
-    if (!metadata?.request) return withGraphRun(next, { id: runOf(frame), status: "queued", graph, graph_version, created_at: frame.at });
+    if (!metadata?.request) return withGraphRun(next, { id: runOf(frame), status: "queued", graph, graph_version, created_at: frame.at, metadata });
     const known = state.requests[metadata.request];
     // A request that was left open is handed over: another run goes on with it, and says as what and why.
     const told = known && { ...known, intent: metadata.intent ?? known.intent, routing_reason: metadata.routing_reason ?? known.routing_reason };
@@ -269,6 +289,7 @@ const HANDLERS = {
     const request = {
       id: metadata.request, intent: metadata.intent, instruction: metadata.instruction, parent: metadata.parent ?? null,
       created_at: frame.at, run: runOf(frame), base_revision: metadata.base_revision, routing_reason: metadata.routing_reason,
+      by: metadata.by ?? "", by_id: metadata.by_id ?? null,
     };
     return want(withRequest(next, request), `run:${frame.run}`);
   },
@@ -324,6 +345,7 @@ const HANDLERS = {
           cost_usd: frame.data.cost_usd ?? null,
         }))
       : state,
+  "message.created": withMessage,
   "document.saved": (state, frame) => want(state, `document:${frame.data.revision}`),
   "member.joined": (state) => want(state, "session"),
   "member.left": (state) => want(state, "session"),
@@ -379,6 +401,9 @@ function superseded(state, newest) {
   const open = Object.values(state.proposals).filter((proposal) => proposal.status === "open" && proposal.id !== newest);
   return open.reduce((next, proposal) => withProposal(next, { ...proposal, status: "superseded" }), state);
 }
+
+/** What was said of a request, or beside none. @param {State} state @param {RequestView} request @returns {MessageView[]} */
+export const messagesOf = (state, request) => [...(request.earlier ?? []), request.run || request.id].flatMap((key) => state.messages[key] ?? []);
 
 /** How far a run is. @param {RunView} run @returns {{done: number, total: number | null}} */
 export function progressOf(run) {

@@ -12,7 +12,7 @@ import { runTag } from "./steps.js";
 /**
  * @typedef {import("./reduce.js").RunView} RunView
  * @typedef {import("./reduce.js").HunkView} HunkView
- * @typedef {{run: RunView | null, request: any, proposal: any, canDecide: boolean, language: string, busy: Set<number | "all">,
+ * @typedef {{run: RunView | null, answered: boolean, request: any, proposal: any, canDecide: boolean, language: string, busy: Set<number | "all">,
  *   elsewhere: {run: string, open: number} | null}} Scene `elsewhere`: another run's hunks that wait to be decided
  * @typedef {{decide: (n: number, verdict: "accept" | "reject", reason?: string) => void,
  *   decideAll: (verdict: "accept" | "reject") => void, goTo: (line: number) => void, selected: (n: number) => void, review: (run: string) => void,
@@ -176,9 +176,9 @@ export class ReviewPanel {
   }
 
   /** @param {Scene} scene @param {HunkView[]} hunks */
-  #showExtra({ run, proposal, elsewhere }, hunks) {
+  #showExtra({ run, answered, proposal, elsewhere }, hunks) {
     if (!run) return;
-    const signature = `${run.id}:${run.status}:${run.state !== null}:${hunks.length}:${proposal?.id}:${elsewhere?.run}:${elsewhere?.open}`;
+    const signature = `${run.id}:${run.status}:${run.state !== null}:${hunks.length}:${proposal?.id}:${answered}:${elsewhere?.run}:${elsewhere?.open}`;
     if (this.drawnReport === signature) return;
     this.drawnReport = signature;
     const report = run.status !== "completed" || proposal ? null : reviewReport(run.state, this.actions.goTo);
@@ -190,7 +190,8 @@ export class ReviewPanel {
       waiting && h("div", { class: "empty small" }, icon("loader-circle", "spin"), h("p", null, "Working on it. Changes appear here as they are written.")),
       asks && h("div", { class: "empty small" }, icon("circle-help"), h("p", null, "The run waits for an answer. Its question is in the conversation.")),
       run.status === "failed" && hunks.length === 0 && h("div", { class: "empty small" }, icon("circle-x"), h("p", null, `The run failed before it proposed anything.${goneWords(run)} Your code is as it was; the conversation says why, and how to go on.`)),
-      nothing && h("div", { class: "empty small" }, icon("check"), h("h3", null, "No changes proposed"), h("p", null, "The agent found nothing to change for this request.")),
+      nothing && answered && h("div", { class: "empty small" }, icon("message-square"), h("h3", null, "Answered"), h("p", null, "The answer is in the conversation.")),
+      nothing && !answered && h("div", { class: "empty small" }, icon("check"), h("h3", null, "No changes proposed"), h("p", null, "The agent found nothing to change for this request.")),
       run.status === "cancelled" && hunks.length === 0 && h("div", { class: "empty small" }, icon("circle-slash"), h("p", null, `The run was stopped before it proposed anything.${goneWords(run)} Your code is as it was.`)),
       elsewhere && !isActive(run) && hunks.length === 0 && h("div", { class: "empty small" }, button(`Review the ${elsewhere.open === 1 ? "hunk" : `${elsewhere.open} hunks`} of an earlier request`, () => this.actions.review(elsewhere.run), { icon: "file-diff" })));
   }

@@ -10,14 +10,15 @@ import { emptyState, isActive, reduce } from "./reduce.js";
 const EVENTS_PAGE = 1000;
 const GRAPH_RUNS_READ = 200;
 const REPORTS_READ = 20;
+const MESSAGES_READ = 400;
 const LOOK_AFTER_MS = 10_000;
 
 export class SessionStore {
   /**
    * @param {{session: any, onChange: (state: State) => void, onRevision: (revision: number) => void,
-   *   onSocket: (state: import("../net/socket.js").SocketState) => void, onError: (error: unknown, what: string, retry: () => void) => void}} options
+   *   onMembers: () => void, onSocket: (state: import("../net/socket.js").SocketState) => void, onError: (error: unknown, what: string, retry: () => void) => void}} options
    */
-  constructor({ session, onChange, onRevision, onSocket, onError }) {
+  constructor({ session, onChange, onRevision, onMembers, onSocket, onError }) {
     this.path = `/v1/sessions/${session.id}`;
     this.state = reduce(emptyState(), { type: "session", session });
     this.onChange = onChange;
@@ -33,7 +34,10 @@ export class SessionStore {
     this.socket = new SessionSocket({
       path: `/ws/sessions/${session.id}/`,
       after: () => this.state.lastSeq,
-      onFrame: (frame) => this.apply({ type: "frame", frame, now: performance.now() }),
+      onFrame: (frame) => {
+        this.apply({ type: "frame", frame, now: performance.now() });
+        if (frame.type.startsWith("member.")) onMembers();
+      },
       onState: onSocket,
     });
   }
@@ -64,13 +68,15 @@ export class SessionStore {
   async load() {
     const asked = this.state.lastSeq;
     try {
-      const [requests, proposals, runs] = await Promise.all([
+      const [requests, proposals, runs, { results: messages }] = await Promise.all([
         list(`${this.path}/requests`, 200),
         list(`${this.path}/proposals`, 200),
         list(`/v1/runs?session=${this.state.session.id}`, GRAPH_RUNS_READ),
+        get(`${this.path}/events?type=message.created&before=${asked + 1}&limit=${MESSAGES_READ}`),
       ]);
       this.apply({ type: "requests", requests, asked });
       this.apply({ type: "graph-runs", runs, asked });
+      this.apply({ type: "messages", frames: messages });
       this.apply({ type: "proposals", proposals, asked });
       // A list leaves out the states of its runs, and a review's report is in its run's state.
       const reports = Object.values(this.state.runs).filter((run) => run.status === "completed" && !run.proposal && !run.state);

@@ -14,6 +14,15 @@ function wordsOf({ expires_at, max_uses, uses }) {
   return `${end}, ${used}`;
 }
 
+/** Fills a list anew; who stood on a row's button stands on it still, or else at the end of the dialog. @param {HTMLElement} list @param {HTMLElement[]} rows */
+function refill(list, rows) {
+  const focused = list.contains(document.activeElement) ? /** @type {HTMLElement} */ (document.activeElement).dataset.id : null;
+  fill(list, ...rows);
+  if (focused === null) return;
+  const same = /** @type {HTMLElement | null} */ (list.querySelector(`[data-id="${focused}"]`));
+  (same ?? /** @type {HTMLElement | null} */ (list.closest("dialog")?.querySelector("footer button")))?.focus();
+}
+
 /** @typedef {{id: string, name: string, role: string, expires_at: string}} Invitation */
 /** @typedef {{id: string, role: string, expires_at: string | null, max_uses: number | null, uses: number}} Invite */
 
@@ -61,6 +70,11 @@ export class Share {
     this.button.focus();
   }
 
+  /** Somebody came, left or may do something else: what stands in the open dialog is read again. */
+  refresh() {
+    if (this.dialog) Promise.all([this.list(), this.listInvited()]);
+  }
+
   /** Invites somebody by name. Nobody is told here whether it is anybody's. */
   nameForm() {
     const name = h("input", { class: "input", id: "share-name", required: true, maxlength: "150", autocomplete: "off", autocapitalize: "off", spellcheck: "false" });
@@ -95,9 +109,9 @@ export class Share {
     const list = /** @type {HTMLElement} */ (this.invited);
     try {
       const { results } = await get(`${this.session}/invitations`);
-      fill(list, results.map((/** @type {Invitation} */ one) => h("li", { class: "row between nowrap" },
+      refill(list, results.map((/** @type {Invitation} */ one) => h("li", { class: "row between nowrap" },
         h("span", null, `${one.name}, invited as ${one.role}`),
-        h("button", { type: "button", class: "button small", "aria-label": `Withdraw the invitation of ${one.name}`, on: { click: () => this.withdraw(one.id) } }, "Withdraw"))));
+        h("button", { type: "button", class: "button small", "aria-label": `Withdraw the invitation of ${one.name}`, data: { id: one.id }, on: { click: () => this.withdraw(one.id) } }, "Withdraw"))));
     } catch (error) {
       fill(list, h("li", null, errorBanner(error, { what: "The invitations could not be read", retry: () => this.listInvited() })));
     }
@@ -140,7 +154,7 @@ export class Share {
   async list() {
     try {
       const { results } = await get(this.path);
-      fill(/** @type {HTMLElement} */ (this.standing), results.map((/** @type {Invite} */ invite) => this.row(invite)));
+      refill(/** @type {HTMLElement} */ (this.standing), results.map((/** @type {Invite} */ invite) => this.row(invite)));
     } catch (error) {
       fill(/** @type {HTMLElement} */ (this.standing), errorBanner(error, { what: "The links could not be read" }));
     }
@@ -149,7 +163,7 @@ export class Share {
   /** @param {Invite} invite */
   row(invite) {
     const words = `To ${invite.role === "viewer" ? "look" : "edit"}, ${wordsOf(invite)}`;
-    const revoke = h("button", { type: "button", class: "button small", "aria-label": `Revoke: ${words}`, on: { click: () => this.revoke(invite.id) } }, "Revoke");
+    const revoke = h("button", { type: "button", class: "button small", "aria-label": `Revoke: ${words}`, data: { id: invite.id }, on: { click: () => this.revoke(invite.id) } }, "Revoke");
     return h("li", { class: "row between" }, h("span", null, words), revoke);
   }
 
