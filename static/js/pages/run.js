@@ -2,6 +2,7 @@
 /** A run on the graph version that it ran with: where it is, how it went, and one step with all that it saw and did. */
 
 import { counted } from "../ui/plurals.js";
+import { attempts, shownValue } from "../graph/attempts.js";
 import { Canvas } from "../graph/canvas.js";
 import { asked, askedBy } from "../graph/dialogs.js";
 import { modelCalls } from "../graph/model_calls.js";
@@ -233,19 +234,17 @@ async function readOpened() {
 
 /** @param {import("../graph/timeline.js").Step} step @param {any} whole @param {import("../graph/model_calls.js").ModelCall[]} calls */
 function showStep(step, whole, calls) {
-  const json = (/** @type {any} */ value) => h("pre", { class: "value", tabindex: "0" }, value === null ? "nothing" : JSON.stringify(value, null, 2));
   const fact = (/** @type {string} */ name, /** @type {any} */ value) => (value ? [h("dt", null, name), h("dd", null, value)] : []);
+  const status = shownStatus({ status: whole.status, error_code: whole.error?.code }, run.status);
   fill(byId("details"), h("h3", { tabindex: "-1", id: "step-title" }, whole.node_id),
-    h("dl", { class: "facts" }, fact("Status", shownStatus({ status: whole.status, error_code: whole.error?.code }, run.status)), fact("Tool", whole.tool), fact("Attempt", String(whole.attempt)), fact("Took", whole.duration_ms !== null && duration(whole.duration_ms)),
+    h("dl", { class: "facts" }, fact("Status", status), fact("Tool", whole.tool), fact("Attempt", String(whole.attempt)), fact("Took", whole.duration_ms !== null && duration(whole.duration_ms)),
       fact("Endpoint", whole.endpoint), fact("Tokens", whole.tokens.prompt + whole.tokens.completion > 0 && `${whole.tokens.prompt} in, ${whole.tokens.completion} out`),
       fact("Cost", whole.endpoint && (whole.cost_usd === null ? "unknown" : `$${whole.cost_usd}`)), fact("Checkpoint", whole.number && String(whole.number)), fact("Went on to", step.edges.map(([, to]) => to).join(", "))),
     whole.error && [h("h4", null, "Error"), h("p", { class: "field-error" }, whole.error.message)],
-    whole.earlier_attempts.length > 0 && [h("h4", null, "Earlier attempts"),
-      h("ol", { class: "stack tight" }, whole.earlier_attempts.map((/** @type {any} */ one) =>
-        h("li", null, `Attempt ${one.attempt}${one.duration_ms === null ? "" : ` (${duration(one.duration_ms)})`}: ${one.error.message}`)))],
+    attempts(whole, status),
     whole.text && [h("h4", null, "Text"), h("pre", { class: "value", tabindex: "0" }, whole.text)],
     modelCalls(calls),
-    h("h4", null, "Input"), json(whole.input), h("h4", null, "Output"), json(whole.output),
+    h("h4", null, "Input"), shownValue(whole.input), h("h4", null, "Output"), shownValue(whole.output),
     OVER.includes(run.status) && whole.number && h("div", { class: "row" },
       button("Run again from here", () => fork(whole.number - 1), { class: "small", icon: "repeat" }),
       button("Change the state and fork", () => editAndFork(whole), { class: "small", icon: "pencil" })));
