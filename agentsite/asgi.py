@@ -20,7 +20,11 @@ refuse_unsafe_production()  # whichever server imports this, not `manage.py serv
 
 async def lifespan(scope, receive, send):  # type: ignore[no-untyped-def]  # ASGI's three are untyped in Channels as well
     """Answers the server's start and stop; in between somebody watches whether its event loop works."""
-    watchdog = Watchdog(warn_after_s=settings.LOOP_BLOCKED_WARN_S, end_after_s=settings.LOOP_BLOCKED_MAX_S)
+    watchdog = Watchdog(
+        warn_after_s=settings.LOOP_BLOCKED_WARN_S,
+        end_after_s=settings.LOOP_BLOCKED_MAX_S,
+        starts_for_s=settings.LOOP_STARTS_FOR_S,
+    )
     while True:
         message = await receive()
         if message["type"] == "lifespan.startup":

@@ -70,6 +70,7 @@ class Worker:
         self._watchdog = Watchdog(
             warn_after_s=settings.LOOP_BLOCKED_WARN_S,
             end_after_s=settings.LOOP_BLOCKED_MAX_S,
+            starts_for_s=settings.LOOP_STARTS_FOR_S,
             last_words=self._leave_runs,
         )
         self._ready = threading.Event()

@@ -42,13 +42,21 @@ class Watchdog:
         warn_after_s: float = 0.5,
         beat_s: float = 0.2,
         end_after_s: float = 0.0,
+        starts_for_s: float = 0.0,
         last_words: Callable[[NodeRun | None], None] | None = None,
         end: Callable[[], None] = end_process,
     ) -> None:
-        """end_after_s: 0 never ends the process. last_words: called before it ends, with what is at work."""
+        """end_after_s: 0 never ends the process. last_words: called before it ends, with what is at work.
+
+        starts_for_s: for so long after the start a loop may be held up by what is loaded, or by others at work on the
+        machine: that is told once, without a stack.
+        """
         self._warn_after_s = warn_after_s
         self._beat_s = min(beat_s, warn_after_s)
         self._end_after_s = end_after_s
+        self._starts_for_s = starts_for_s
+        self._started = 0.0
+        self._told_of_start = False
         self._last_words = last_words
         self._end = end
         self._beaten = monotonic()
@@ -61,6 +69,7 @@ class Watchdog:
     def start(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._loop_thread = threading.get_ident()
+        self._started = monotonic()
         self._beat()
         self._thread = threading.Thread(target=self._watch, name="event loop watchdog", daemon=True)
         self._thread.start()
@@ -114,6 +123,14 @@ class Watchdog:
         return node_run
 
     def _tell(self, node_run: NodeRun | None, blocked_s: float) -> None:
+        if node_run is None and monotonic() - self._started - blocked_s < self._starts_for_s:
+            if not self._told_of_start:
+                self._told_of_start = True
+                logger.warning(
+                    "The event loop was held up for %.1f s while this process starts, as happens on a busy machine.",
+                    blocked_s,
+                )
+            return
         frame = sys._current_frames().get(self._loop_thread)
         stack = "".join(traceback.format_stack(frame)[-6:]) if frame is not None else ""
         tool = "no node" if node_run is None else f"tool {node_run.step.tool.name!r} of {node_run}"

@@ -14,8 +14,9 @@ from graphs_app.ending import Ending, look_again
 from graphs_app.errors import RunFinished
 from graphs_app.models import TERMINAL, Run, RunStatus
 from graphs_app.services import execution, runs
-from refine_app.models import Proposal, Request
+from refine_app.models import ModelCall, Proposal, Request
 from refine_app.selectors import with_newest_runs
+from refine_app.services.endpoints import known_endpoints, place_of
 from refine_app.services.requests import make_request
 from sessions_app.models import Session, User
 from sessions_app.selectors import events_after
@@ -101,6 +102,17 @@ class Asked:
             for row in rows:
                 self.on_event(row.frame())
             self.seen = rows[-1].seq
+
+
+def endpoints_asked(run: Run) -> Iterator[str]:
+    """What the names of the endpoints stand for that a run has called: errors tell names alone, since members read
+    them, and where an endpoint is is the operators' matter. Neither tokens nor what else a URL may hold."""
+    slugs = set(ModelCall.objects.filter(root_run=run.pk).values_list("endpoint", flat=True))
+    for known in known_endpoints():
+        one = known.endpoint
+        if one.slug in slugs:
+            by = f", as {one.name} says" if known.is_given and one.name else ""
+            yield f"{one.slug!r} is {one.model or 'the model'} at {place_of(one.url) or 'the Hugging Face router'}{by}."
 
 
 def ask(*, session: Session, intent: str, instruction: str, on_event: OnEvent, stop: Stop) -> Asked:

@@ -10,6 +10,7 @@ from decimal import Decimal
 from functools import lru_cache, partial
 from hashlib import sha256
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
@@ -238,6 +239,15 @@ def secret_of(endpoint: Endpoint) -> str:
 def server_of(endpoint: Endpoint) -> str:
     """A mark of the server and the model behind an endpoint: its quirks are not those of another. It tells no URL."""
     return sha256(f"{endpoint.url}\n{endpoint.model}".encode()).hexdigest()[:16]
+
+
+def place_of(url: str) -> str:
+    """Where a URL leads, without the names, passwords and keys that it may hold."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return "its URL"
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
 
 
 def breaker_of(state: EndpointState) -> Breaker:

@@ -17,10 +17,11 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import OperationalError, ProgrammingError
 from django.utils import timezone
 
+from graphs_app.management.rounds import Rounds
 from graphs_app.management.told_once import ToldOnce, of_database, quiet_log
 from graphs_app.models import Run, RunStatus
 from refine_app.diffs.unified import make_diff
-from refine_app.management.one_shot import Asked, ask, operator, temporary_session
+from refine_app.management.one_shot import Asked, ask, endpoints_asked, operator, temporary_session
 from refine_app.models import HunkStatus, Proposal
 from refine_app.services.decisions import accept_hunks
 from refine_app.services.requests import ASKABLE, AUTO
@@ -49,6 +50,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         self._progress = ToldOnce(self.stderr.write)
+        self._rounds = Rounds()
         file: Path = options["file"]
         text = self._read(file)
         language = detect_language(text, declared=options["language"], filename=file.name)
@@ -85,7 +87,8 @@ class Command(BaseCommand):
         else:
             self._show(run, proposal, diff, options)
         if run.status != RunStatus.COMPLETED:
-            self._fail(f"The run {run.status}: {_message(run)}", FAILED)
+            called = "".join(f"\n{line}" for line in endpoints_asked(run))
+            self._fail(f"The run {run.status}: {_message(run)}{called}", FAILED)
         if left_out:
             self._fail("Left out, because the file was changed meanwhile:\n" + "\n".join(left_out), LEFT_OUT)
 
@@ -104,10 +107,13 @@ class Command(BaseCommand):
     def _tell(self, frame: dict[str, Any]) -> None:
         data = frame["data"]
         match frame["type"]:
+            case "node.started":
+                self._rounds.name(frame)
             case "node.completed":
-                self._progress.say(shown(f"  done    {data['node_id']} ({data['duration_ms'] / 1000:.1f} s)"))
+                line = f"  done    {self._rounds.name(frame)} ({data['duration_ms'] / 1000:.1f} s)"
+                self._progress.say(shown(line))
             case "node.failed" | "node.retried":
-                line = shown(f"  failed  {data['node_id']}, attempt {data['attempt']}")
+                line = shown(f"  failed  {self._rounds.name(frame)}")
                 self._progress.failed(line, shown(data["error"].get("message", "")))
             case "proposal.created":
                 self._progress.say(shown(f"{counted(data['hunks'], 'hunk')}: {data['summary']}"))

@@ -239,6 +239,26 @@ async def test_a_tool_that_blocks_the_loop_is_named_and_fails(caplog: pytest.Log
         watchdog.stop()
 
 
+async def test_what_holds_up_a_loop_that_starts_is_told_once_in_words(caplog: pytest.LogCaptureFixture) -> None:
+    def hold_up() -> None:
+        until = time.monotonic() + 0.4
+        while time.monotonic() < until:
+            pass
+
+    watchdog = Watchdog(warn_after_s=0.1, beat_s=0.02, starts_for_s=600)
+    watchdog.start()
+    try:
+        for _ in range(2):
+            await asyncio.sleep(0.1)
+            hold_up()
+    finally:
+        watchdog.stop()
+    [told] = [record for record in caplog.records if record.name == "graphs_app.engine.watchdog"]
+    assert told.levelname == "WARNING"
+    assert "while this process starts" in told.message
+    assert "File" not in told.message
+
+
 async def test_a_loop_that_stays_blocked_ends_its_process_after_last_words_that_name_the_node() -> None:
     said: list[str] = []
     ended = threading.Event()

@@ -15,7 +15,9 @@ from pathlib import Path
 import pytest
 from django.core.management import CommandError, call_command
 
+from refine_app.services.endpoints import place_of
 from sessions_app.models import Session
+from tests.model_server import Behaviour, ModelServer
 from tests.servers import programs
 from tests.servers.site import ROOT, Site, build, tear_down
 
@@ -162,6 +164,27 @@ def test_a_run_that_fails_is_told_with_exit_code_1(site: Site, file: Path) -> No
     assert (done.returncode, file.read_text()) == (1, UNTIDY), done.stderr
     assert "The run failed" in done.stderr
     assert left_behind(site) == (0, 0)
+
+
+def test_the_rounds_of_a_node_are_told_apart_and_what_an_endpoints_name_stands_for(site: Site, file: Path) -> None:
+    with ModelServer(default=Behaviour(answer="```python\ndef same(:\n```\n")) as model:
+        environment = site.environment | {
+            "MODEL_ENDPOINT_URL": model.url,
+            "MODEL_ENDPOINT_MODEL": "stand-in",
+            "MODEL_ENDPOINT_TOKEN": "sk-CANARY",
+        }
+        asked = Site(port=site.port, var_dir=site.var_dir, environment=environment)
+        done = refine(asked, file, "-i", "format")
+    assert done.returncode == 1, done.stderr
+    assert re.search(r"^  done    rewrite \(", done.stderr, re.MULTILINE)
+    assert re.search(r"^  done    rewrite, round 2 \(", done.stderr, re.MULTILINE)
+    assert f"'environment' is stand-in at {model.url}, as MODEL_ENDPOINT_URL says." in done.stderr
+    assert "CANARY" not in done.stderr
+
+
+def test_a_place_is_told_without_what_a_url_may_hold_besides() -> None:
+    assert place_of("https://me:sk-CANARY@models.example:8443/v1?key=sk-CANARY#x") == "https://models.example:8443/v1"
+    assert place_of("http://[broken") == "its URL"
 
 
 def test_ctrl_c_stops_the_run_and_changes_nothing(site: Site, file: Path) -> None:
