@@ -53,7 +53,12 @@ def document_of(session_id: UUID) -> Document:
 
 def document_id_of(session_id: UUID) -> UUID:
     """Which document the session's is, for those who do not need its text."""
-    found = Document.objects.filter(session_id=session_id).order_by("id").values_list("pk", flat=True).first()
+    return document_and_bytes_of(session_id)[0]
+
+
+def document_and_bytes_of(session_id: UUID) -> tuple[UUID, int]:
+    """The same, with how many bytes it holds in all."""
+    found = Document.objects.filter(session_id=session_id).order_by("id").values_list("pk", "held_bytes").first()
     if found is None:
         raise NotFound("document of session", session_id)
     return found

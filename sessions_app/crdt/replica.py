@@ -138,6 +138,11 @@ class Replica:
         self.state_bound, self._news, self._is_measured = len(self.state()), 0, True
         return self.state_bound
 
+    def tighten_bound(self, slack: int) -> int:
+        """Measures its state if what is known of it may be too high by more than some bytes; how many there were."""
+        may_be_lower = self._news > slack or (not self._is_measured and self.state_bound > slack)
+        return self.measure_state() if may_be_lower else 0
+
     def edit(self, edits: Sequence[Edit]) -> bytes:
         """Changes the text by this replica's own client, in one transaction; returns that as an update."""
         root = self._roots[self.kind.text_root or ""]

@@ -4,10 +4,14 @@ import asyncio
 import hashlib
 import logging
 import time
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
+
 from sessions_app import selectors
+from sessions_app.limits.quotas import Holder, holders_of
 from sessions_app.models import Role, SessionStatus
 from sessions_app.realtime import document_hub, yprotocol
 from sessions_app.realtime.close_codes import CloseCode
@@ -44,8 +48,20 @@ COLOURS = (
 class Admission:
     """What was decided when the socket opened."""
 
-    def __init__(self, document: UUID, session: UUID, connection: UUID, user: dict[str, Any], *, expired: bool) -> None:
+    def __init__(
+        self,
+        document: UUID,
+        session: UUID,
+        connection: UUID,
+        user: dict[str, Any],
+        *,
+        expected_bytes: int,
+        holders: Sequence[Holder],
+        expired: bool,
+    ) -> None:
         self.document = document
+        self.expected_bytes = expected_bytes
+        self.holders = holders
         self.session = session
         self.connection = connection
         self.user = user
@@ -75,6 +91,7 @@ async def _serve(session_id: str, scope: Scope, receive: Receive, send: Send) ->
         write=scope.get("extensions", {}).get(WRITE),
         login=identity.login,
         ends_at=identity.ends_at,
+        holders=admission.holders,
     )
     socket.is_expired = admission.expired
     socket.connection_id = admission.connection
@@ -82,7 +99,10 @@ async def _serve(session_id: str, scope: Scope, receive: Receive, send: Send) ->
     try:
         if not await accepted(send):
             return
-        room = home.join(admission.document, socket)
+        if (refused := home.refusal(admission.document, socket.holders, admission.expected_bytes)) is not None:
+            await close(send, refused)
+            return
+        room = home.join(admission.document, socket, expected=admission.expected_bytes)
         try:
             await _Pipe(room, socket, receive).run()
         finally:
@@ -173,10 +193,11 @@ class _Pipe:
 
 
 def _admit(session_id: str, identity: Identity) -> Admission:
-    found: list[UUID] = []
+    found: list[tuple[UUID, int]] = []
     member, connection = let_in(
-        session_id, identity, check=lambda member: found.append(selectors.document_id_of(member.session_id))
+        session_id, identity, check=lambda member: found.append(selectors.document_and_bytes_of(member.session_id))
     )
+    document, held_bytes = found[0]
     user = {
         "id": str(member.user_id),
         "name": str(member.user),
@@ -185,7 +206,15 @@ def _admit(session_id: str, identity: Identity) -> Admission:
         "guest": member.user.is_guest,
     }
     expired = member.session.status == SessionStatus.EXPIRED
-    return Admission(found[0], member.session_id, connection, user, expired=expired)
+    return Admission(
+        document,
+        member.session_id,
+        connection,
+        user,
+        expected_bytes=min(held_bytes, settings.DOCUMENT_STATE_MAX_BYTES),
+        holders=holders_of(member.user),
+        expired=expired,
+    )
 
 
 def colour_of(user: UUID) -> str:

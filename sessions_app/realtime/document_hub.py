@@ -9,7 +9,7 @@ import asyncio
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Callable, Collection, Coroutine
+from collections.abc import Callable, Collection, Coroutine, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -24,15 +24,17 @@ from sessions_app import update_log
 from sessions_app.crdt.replica import Replica
 from sessions_app.crdt.store import StoreFailed
 from sessions_app.limits import held
+from sessions_app.limits.quotas import Holder
 from sessions_app.models import Document, Role, SessionStatus
-from sessions_app.realtime import agents, hub, publish, store, topics
+from sessions_app.realtime import agents, hub, open_documents, publish, store, topics
 from sessions_app.realtime.close_codes import CloseCode
 from sessions_app.realtime.document_admission import Limits
 from sessions_app.realtime.document_agents import Agents
 from sessions_app.realtime.document_room import DocumentRoom
 from sessions_app.realtime.document_socket import DocumentSocket
-from sessions_app.realtime.document_surroundings import Surroundings
+from sessions_app.realtime.document_surroundings import NoRoom, Surroundings
 from sessions_app.realtime.document_writer import Writer
+from sessions_app.realtime.frame_queue import Ending
 from sessions_app.services import compaction, documents
 
 log = logging.getLogger(__name__)
@@ -45,6 +47,7 @@ AGENTS_AFTER_S = 0.2
 """So long after a session's log has grown, and not more often, its agents are looked for."""
 COUNT_AFTER_BYTES = 256 * 1024
 """When a document has grown by so much, it is asked whether its session's maker may hold as much."""
+GREW_TOO_MUCH = "more than {most:,} bytes of documents are open here; what is stored is kept. Try again in 15 s"
 SAVE_AFTER_S = 2.0
 SAVE_WITHIN_S = 20.0
 COMPACT_AFTER = 500
@@ -80,6 +83,8 @@ class DocumentHub:
                 state=settings.DOCUMENT_STATE_MAX_BYTES,
                 session=settings.SESSION_MAX_BYTES,
             ),
+            is_at_rest=lambda room: room.document not in self._saves,
+            require_room=self._require_room,
         )
 
     def start(self) -> None:
@@ -104,11 +109,32 @@ class DocumentHub:
 
     # Sockets ----------------------------------------------------------------------------------------
 
-    def join(self, document: UUID, socket: DocumentSocket) -> DocumentRoom:
+    def refusal(self, document: UUID, holders: Sequence[Holder], more: int) -> Ending | None:
+        """Why a document of so many bytes cannot be opened now, if so; one that is open already can be joined."""
+        if document in self.rooms:
+            return None
+        why = open_documents.refusal(self.rooms.values(), holders, more, time.monotonic())
+        return Ending(CloseCode.TOO_FAST, why) if why else None
+
+    def _require_room(self, room: DocumentRoom, more: int) -> None:
+        """For one who may open it all may: whoever else has it open shares what it takes."""
+        others = [other for other in self.rooms.values() if other is not room]
+        people = {socket.user_id: socket.holders for socket in room.audience.sockets}
+        now = time.monotonic()
+        refused = [open_documents.refusal(others, holders, more, now) for holders in people.values()]
+        if refused and all(refused):
+            raise NoRoom(refused[0])
+
+    def _close_what_is_too_much(self) -> None:
+        """Documents grow while they are open; the largest of who has most go first, and may come back later."""
+        for room in open_documents.too_much(list(self.rooms.values()), time.monotonic()):
+            room.audience.end_all(CloseCode.TOO_FAST, GREW_TOO_MUCH.format(most=settings.OPEN_DOCUMENTS_MAX_BYTES))
+
+    def join(self, document: UUID, socket: DocumentSocket, *, expected: int = 0) -> DocumentRoom:
         """Puts a socket into its document's room."""
         room = self.rooms.get(document)
         if room is None:
-            room = self.rooms[document] = DocumentRoom(document, self._around)
+            room = self.rooms[document] = DocumentRoom(document, self._around, expected=expected)
             publish.document_elsewhere(document, WHO_IS_THERE)
             room.join(socket)
             room.between_commits(lambda _: self._opened(room))
@@ -156,6 +182,9 @@ class DocumentHub:
         save = self._saves.get(room.document)
         if save is None:
             save = self._saves[room.document] = Save(asyncio.get_running_loop().time())
+        if room.taken > room.taken_before + COUNT_AFTER_BYTES:
+            room.taken_before = room.taken
+            asyncio.get_running_loop().call_soon(self._close_what_is_too_much)
         for socket in senders:
             save.users[socket.user_id] = socket.user["name"]
         self._save_soon(room, SAVE_AFTER_S)

@@ -10,6 +10,7 @@ A resent update changes nothing, so it is answered and not stored again: the CRD
 
 import asyncio
 import logging
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from uuid import UUID
@@ -30,13 +31,15 @@ from sessions_app.crdt.store import (
     Stored,
     StoreFailed,
 )
+from sessions_app.limits.quotas import Holder
 from sessions_app.realtime import document_admission as admission
 from sessions_app.realtime import yprotocol
 from sessions_app.realtime.close_codes import CloseCode
 from sessions_app.realtime.document_admission import Edit, Taken
 from sessions_app.realtime.document_audience import Audience
 from sessions_app.realtime.document_socket import DocumentSocket
-from sessions_app.realtime.document_surroundings import Surroundings, greeting, load, refusal
+from sessions_app.realtime.document_surroundings import NoRoom, Surroundings, greeting, load, refusal
+from sessions_app.realtime.open_documents import IDLE_AFTER_S
 
 log = logging.getLogger(__name__)
 
@@ -45,13 +48,15 @@ ASK_AGAIN_TIMES = 8
 BAD_UPDATES_BORNE = 5
 FAILURES_BORNE = 8
 RETRY_S = 0.25
+UNMEASURED_BYTES = 64 * 1024
+"""So much more than it takes a document may be counted for, before it is measured."""
 Work = Callable[[Replica], None]
 
 
 class DocumentRoom:
     """A document's sockets and its replica."""
 
-    def __init__(self, document: UUID, around: Surroundings) -> None:
+    def __init__(self, document: UUID, around: Surroundings, *, expected: int = 0) -> None:
         self.document = document
         self.audience = Audience(document, tell=lambda data: around.tell(self, data))
         self.number = 0
@@ -73,6 +78,45 @@ class DocumentRoom:
         self._is_unsure = False
         """A commit failed, and may be stored all the same."""
         self._whole: tuple[int, bytes] | None = None
+        self._takes = expected
+        """Bytes of its state when it is loaded, as far as is known."""
+        self.taken_before = expected
+        """How many it had when it was last asked whether all that is open is too much."""
+        self._is_unloaded = False
+        self._worked_at = time.monotonic()
+
+    # What it takes of memory ------------------------------------------------------------------------
+
+    @property
+    def taken(self) -> int:
+        """How many it has in memory; while it is being loaded, how many it will have."""
+        if self._replica is not None:
+            return self._replica.state_bound
+        return 0 if self._is_unloaded else self._takes
+
+    @property
+    def holders(self) -> set[Holder]:
+        """Everybody who has it open."""
+        return {holder for socket in self.audience.sockets for holder in socket.holders}
+
+    def tighten(self) -> int:
+        """Measures what it takes, where what is known may be far too high; says how many bytes it went through."""
+        if self._replica is None:
+            return 0
+        try:
+            return self._replica.tighten_bound(UNMEASURED_BYTES)
+        except Poisoned:
+            self._replica = None
+            return 0
+
+    def unload(self, now: float) -> None:
+        """Gives its memory back if nothing has happened for a while; what comes next loads it again, and everybody
+        compares what they have with it then."""
+        is_idle = self._working is None and now - self._worked_at >= IDLE_AFTER_S
+        if self._replica is not None and is_idle and self._around.is_at_rest(self):
+            self._takes = self._replica.state_bound
+            self._replica = self._whole = None
+            self._is_unsure = self._is_unloaded = True
 
     # What comes in ----------------------------------------------------------------------------------
 
@@ -132,12 +176,14 @@ class DocumentRoom:
                     await self._failed(error)
                 except NoSuchDocument:
                     self._end_all(CloseCode.NO_SUCH_SESSION, "the document is gone")
+                except NoRoom as error:
+                    self._end_all(CloseCode.TOO_FAST, str(error))
         except Exception:  # the outer edge of this task: sockets come back and synchronise
             log.exception("the room of document %s failed", self.document)
             self._replica = None
             self._end_all(CloseCode.FAILED, "something went wrong on our side; connect again")
         finally:
-            self._working = None
+            self._working, self._worked_at = None, time.monotonic()
 
     async def _failed(self, error: Exception) -> None:
         self._replica, self._is_unsure = None, self.epoch > 0
@@ -177,6 +223,9 @@ class DocumentRoom:
 
     async def _load(self) -> Replica:
         was_here, is_unsure = self.epoch, self._is_unsure
+        if self._is_unloaded:
+            self._around.require_room(self, self._takes)
+            self._is_unloaded = False
         loaded: Loaded
         replica: Replica
         loaded, replica = await self._around.call(load, self._around, self.document)
@@ -184,6 +233,7 @@ class DocumentRoom:
         self.number, self.snapshot_number, self.held.bytes = loaded.number, loaded.state_number, loaded.held
         self.held.since_snapshot = sum(len(row.update) for row in loaded.updates)
         self._kind, self._replica, self._whole = KINDS[loaded.kind], replica, None
+        self._takes = replica.state_bound
         self._newest_told, self._is_unsure = 0, False
         if was_here and was_here != self.epoch:
             self._end_all(CloseCode.RESYNC, "the history of this document was begun anew; connect again")

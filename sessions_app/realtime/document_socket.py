@@ -1,11 +1,12 @@
 """One open socket on a document: who it is, and a bounded queue to a reader who may be slow."""
 
 import asyncio
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from sessions_app.limits.quotas import Holder
 from sessions_app.realtime.close_codes import CloseCode
 from sessions_app.realtime.frame_queue import FrameQueue, Send
 
@@ -51,10 +52,13 @@ class DocumentSocket(FrameQueue[bytes]):
         write: Callable[[bytes], bool] | None = None,
         login: str = "",
         ends_at: datetime | None = None,
+        holders: Sequence[Holder] = (),
     ) -> None:
         super().__init__(send=send, user_id=UUID(user["id"]), login=login, ends_at=ends_at)
         self._write = write
         """Sends a frame if that takes no waiting; a server's offer, which saves most of what sending costs."""
+        self.holders = holders
+        """Among whose open documents its document counts."""
         self.user = user
         """The person as awareness shows them."""
         self.speaks_ours = speaks_ours

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from sessions_app.realtime.document_room import DocumentRoom
 
 
+class NoRoom(Exception):
+    """Raised when a document cannot be loaded now, because too much is open in this process."""
+
+
 @dataclass(frozen=True, slots=True)
 class Surroundings:
     """What a room works with; passed in."""
@@ -31,6 +35,10 @@ class Surroundings:
     stored: Callable[["DocumentRoom", list[DocumentSocket]], None]
     """Called after every commit, with whose updates were stored."""
     limits: Limits
+    is_at_rest: Callable[["DocumentRoom"], bool]
+    """Whether nothing of it is still to be written down."""
+    require_room: Callable[["DocumentRoom", int], None]
+    """Raises NoRoom where so many bytes more cannot be opened."""
 
 
 def load(around: Surroundings, document: UUID) -> tuple[Loaded, Replica]:

@@ -51,3 +51,22 @@ def test_a_longer_wait_is_told_and_what_was_typed_stays(start_site: StartSite, o
     page.get_by_role("button", name="Open the session").click()
     expect(page.get_by_role("alert")).to_contain_text("the limit is 1. Nothing was made. Delete one")
     expect(page.get_by_label("Code")).to_have_value("kept = True\n")
+
+
+def test_a_document_for_which_there_is_no_room_is_waited_for_and_opens_by_itself(
+    start_site: StartSite, open_page: OpenPage
+) -> None:
+    site = start_site(environment={"OPEN_DOCUMENTS_MAX_BYTES": "40000"})  # of which one person has a quarter
+    first = open_page()
+    steps.start_as_guest(first, site.url)
+    steps.open_session(first, "a = 1\n" * 1_300)
+    second = first.context.new_page()
+    second.goto(site.url)
+    second.get_by_label("Code").fill("b = 2\n" * 1_300)
+    second.get_by_role("button", name="Open the session").click()
+    pill = second.locator("#pill")
+    expect(pill).to_contain_text("Waiting for room")
+    expect(pill).to_have_attribute("title", re.compile(r"You have .* of 10,000\. .* tries again by itself"))
+    first.close()
+    expect(pill).to_contain_text(re.compile("Live|Saved"), timeout=60_000)
+    expect(second.locator(".cm-content")).to_contain_text("b = 2")

@@ -224,10 +224,11 @@ export class SharedDocument {
 
   /** @returns {ApiError | null} */
   get error() {
-    const { refused, state } = this.provider;
+    const { refused, state, turnedAway } = this.provider;
     const call = "document socket";
     if (refused) return new ApiError(["too_large", "history_too_large"].includes(refused.code) ? "too-large" : "invalid", { detail: refused.message, code: refused.code }, { call });
     if (state === "signed-out") return new ApiError("signed-out", {}, { call });
+    if (turnedAway) return new ApiError("too-fast", { detail: turnedAway }, { call });
     const isLate = performance.now() - this.openedAt > DISCONNECTED_MS;
     if (state === "waiting" || (state === "connecting" && (this.provider.failures > 0 || isLate))) return new ApiError("network", {}, { call });
     return null;

@@ -67,6 +67,8 @@ export class Provider {
     this.seq = 0;
     this.wholeSeq = 0;
     this.failures = 0;
+    /** What the server said when it had no room for us; "" when there was none, or it said nothing. */
+    this.turnedAway = "";
     /** @type {WebSocket | null} */
     this.socket = null;
     this.stopped = false;
@@ -105,7 +107,7 @@ export class Provider {
       this.watch();
       this.take(messages.parse(message.data));
     });
-    socket.addEventListener("close", (event) => socket === this.socket && this.closed(event.code));
+    socket.addEventListener("close", (event) => socket === this.socket && this.closed(event.code, undefined, event.reason));
   }
 
   /** @param {messages.Message} message */
@@ -117,6 +119,7 @@ export class Provider {
         this.limits = message.told.limits;
         if (this.state === "open") break; // said again, because the role has changed
         this.failures = 0;
+        this.turnedAway = "";
         this.to("open");
         this.send(messages.ask(encodeStateVector(this.doc)));
         this.sayWhere();
@@ -209,8 +212,8 @@ export class Provider {
     socket.close();
   }
 
-  /** @param {number} code @param {number} [waitMs] */
-  closed(code, waitMs) {
+  /** @param {number} code @param {number} [waitMs] @param {string} [reason] */
+  closed(code, waitMs, reason = "") {
     clearTimeout(this.timer);
     this.socket = null;
     this.isInStep = false;
@@ -224,6 +227,7 @@ export class Provider {
       return;
     }
     this.failures = Math.max(this.failures + 1, code === TOO_FAST ? TOO_FAST_FAILURES : 0);
+    this.turnedAway = code === TOO_FAST ? reason : "";
     this.to("waiting");
     this.timer = setTimeout(() => this.open(), waitMs ?? backoff(this.failures));
   }

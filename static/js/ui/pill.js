@@ -30,6 +30,10 @@ export function describe({ socket, document, expired, readOnly }) {
   if (document.phase === "refused" && document.changes > 0) {
     return { state: "refused", icon: "circle-alert", text: `Not saved${kept}`, title: document.error?.message ?? "" };
   }
+  if (document.error?.kind === "too-fast") {
+    const title = `${document.error.message}. This page tries again by itself.`;
+    return { state: "offline", icon: "hourglass", text: `Waiting for room${kept}`, title };
+  }
   if (document.phase === "failing" || socket === "waiting") {
     const title = document.keptHere
       ? "The server cannot be reached. What you type is kept in this browser and saved when it is back."

@@ -13,7 +13,7 @@ from sessions_app.crdt import edits, lib0
 from sessions_app.crdt.kinds import TEXT
 from sessions_app.crdt.lib0 import Reader
 from sessions_app.crdt.replica import Replica
-from sessions_app.models import User
+from sessions_app.models import Session, User
 from sessions_app.realtime import document_hub, hub, yprotocol
 from sessions_app.realtime.document_consumer import document_socket as application
 from sessions_app.services import auth
@@ -136,18 +136,24 @@ async def cast() -> AsyncIterator[Cast]:
 
 @pytest.fixture
 async def join(cast: Cast) -> AsyncIterator[Join]:
-    """Opens the document for somebody; join(user, ours=False) is a stock client, and replica= one who returns."""
+    """Opens the document for somebody; join(user, ours=False) is a stock client, and replica= one who returns.
+
+    It is that of the cast's session, or of session=.
+    """
     editors: list[Editor] = []
 
-    async def joined(user: User, *, ours: bool = True, replica: Replica | None = None) -> Editor:
+    async def joined(
+        user: User, *, ours: bool = True, replica: Replica | None = None, session: Session | None = None
+    ) -> Editor:
+        session_id = (session or cast.session).pk
         ticket = await sync_to_async(auth.issue_ticket)(user=user)
         scope = {
             "type": "websocket",
             "scheme": "ws",
-            "path": f"/ws/sessions/{cast.session.pk}/document/",
+            "path": f"/ws/sessions/{session_id}/document/",
             "query_string": f"ticket={ticket}{'&agentsite=1' if ours else ''}".encode(),
             "headers": [(b"host", b"localhost:8000")],
-            "url_route": {"args": (), "kwargs": {"session_id": str(cast.session.pk)}},
+            "url_route": {"args": (), "kwargs": {"session_id": str(session_id)}},
         }
         editor = Editor(scope, replica)
         editors.append(editor)
