@@ -89,7 +89,11 @@ def _sent(request: Request) -> Iterable[str]:
     """
     sent = request._request
     length = sent.META.get("CONTENT_LENGTH") or "0"
-    if length == "0" or (length == str(len(NOTHING)) and sent.body == NOTHING):
+    if length == "0":
+        return ()
+    # Who is signed in by a session has had the body parsed already: its CSRF token might have been in it.
+    is_parsed = getattr(sent, "_read_started", False) and not hasattr(sent, "_body")
+    if not is_parsed and length == str(len(NOTHING)) and sent.body == NOTHING:
         return ()
     if sent.content_type in FORMS:
         return [name for name in (*sent.POST, *sent.FILES) if name != CSRF_FIELD]

@@ -194,6 +194,21 @@ def test_nothing_may_be_sent_in_every_form(body: bytes, kind: str) -> None:
     assert client.post("/v1/auth/ticket", body, content_type=kind).status_code == 201
 
 
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("body", "kind"), [(b"{}", "application/json"), (b"", "application/json"), (b"", "text/plain")]
+)
+def test_nothing_may_be_sent_by_a_browser_that_is_signed_in(body: bytes, kind: str) -> None:
+    """Whose body has been parsed before: its CSRF token might be in it."""
+    client = APIClient(enforce_csrf_checks=True)
+    client.force_login(User.objects.create(username="ada"))
+    client.cookies["csrftoken"] = "a" * 32
+    sent = {"X-CSRFToken": "a" * 32}
+    assert client.post("/v1/auth/ticket", body, content_type=kind, headers=sent).status_code == 201
+    refused = client.post("/v1/auth/ticket", {"for": "a socket"}, format="json", headers=sent)
+    assert [one["pointer"] for one in refused.json()["errors"]] == ["/for"]
+
+
 def test_a_body_in_chunks_is_read_as_any_other(start_site: StartSite) -> None:
     site = start_site()
     with closing(HTTPConnection("127.0.0.1", site.port, timeout=30)) as connection:
