@@ -104,7 +104,9 @@ def _lost_in(hunk: Hunk) -> list[str]:
     """What this hunk takes away though nobody asked for it, as the proposal's checks found it."""
     lost = [loss for check in hunk.proposal.checks for loss in check.get("losses") or ()]
     old = range(hunk.old_start, hunk.old_start + hunk.old_lines)
-    return [f"takes away {Loss(**loss).words}; nobody asked for that" for loss in lost if loss["line"] in old]
+    removed = [loss for check in hunk.proposal.checks for loss in check.get("removed") or ()]
+    told = [f"takes away {Loss(**loss).words}; nobody asked for that" for loss in lost if loss["line"] in old]
+    return told + [f"removes {Loss(**loss).words}" for loss in removed if loss["line"] in old]
 
 
 class ProposalShape(serializers.ModelSerializer[Proposal]):

@@ -23,7 +23,7 @@ from refine_app.diffs.errors import (
 )
 from refine_app.diffs.fences import Fence
 from refine_app.diffs.lines import line_ending, number_lines, split_lines
-from refine_app.diffs.outline import PLACEHOLDER, Outline, asks_for_less, defined, losses
+from refine_app.diffs.outline import PLACEHOLDER, Outline, defined, losses, takes_away
 from refine_app.diffs.parts import Block, is_part, merge_parts
 from refine_app.diffs.thoughts import without_thoughts
 from sessions_app.plurals import counted
@@ -131,7 +131,7 @@ def read_answer(answer: str, *, base: str, languages: Sequence[str] = (), cut_of
 def choose(reading: Reading, outlines: Mapping[str, Outline | None], *, instruction: str = "") -> Answer:
     """The one text that a reading comes to. Raises AmbiguousAnswer, ElidedAnswer or RefusedAnswer, never guesses."""
     answer = _chosen(reading, outlines, instruction)
-    if not asks_for_less(instruction):
+    if not takes_away(instruction):
         _refuse_remarks_in_place_of_lines(answer.new_text, reading)
     return answer
 

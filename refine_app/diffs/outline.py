@@ -191,7 +191,9 @@ def losses(
     return [Loss(one.name, one.kind, one.start + 1) for one in inner[:limit]]
 
 
-def hollowed(old: str, new: str, before: Outline, after: Outline, *, limit: int = 200) -> list[Loss]:
+def hollowed(
+    old: str, new: str, before: Outline, after: Outline, *, instruction: str = "", limit: int = 200
+) -> list[Loss]:
     """Definitions that are still there by name, but of whose body little is left beside a remark or a placeholder."""
     old_lines, new_lines = old.split("\n"), new.split("\n")
     known = frozenset(old_lines)
@@ -209,7 +211,8 @@ def hollowed(old: str, new: str, before: Outline, after: Outline, *, limit: int 
         if not remarks:
             continue
         little = len(was) >= HOLLOW and len(_code_in(body)) * 3 <= len(was)
-        if little or (len(_code_in(body)) < len(was) and _says_only(body, remarks)):
+        is_hollow = little or (len(_code_in(body)) < len(was) and _says_only(body, remarks))
+        if is_hollow and not asks_for_a_stub(definition, instruction):
             found.append(Loss(definition.name, f"body of the {definition.kind}", definition.start + 1))
     return found[:limit]
 
@@ -268,19 +271,50 @@ _ANEW = re.compile(
     r"\b(from scratch|rewrite (?:it|this|everything) (?:all|completely)|translate|port|convert)\b", re.IGNORECASE
 )
 
+_STAYS = re.compile(r"\b(?:renam|replac|split|extract|mov|clean)\w*", re.IGNORECASE)
+"""What is done so to lines leaves them, or others, in their place or elsewhere."""
+_STUBS = re.compile(
+    r"\b(stub\w*|empty|always|never|placeholder\w*|skeleton\w*|abstract|interface|mock\w*|fake\w*|dummy|no-?op"
+    r"|disabl\w*|not implemented|NotImplementedError|signatures?|declarations?|do nothing"
+    r"|(?:return|yield)s? (?:only|just|none|null|nil|nothing|true|false|undefined|an empty|0))\b",
+    re.IGNORECASE,
+)
+_ALL = re.compile(
+    r"\b(skeleton|only|all|every|each)\b[^.\n]{0,60}\b(bod(?:y|ies)|functions?|methods?|signatures?|declarations?|stubs?)\b"
+    r"|\bstub out everything\b|\bskeleton\b",
+    re.IGNORECASE,
+)
+
 
 def asks_for_less(instruction: str) -> bool:
     """Whether an instruction may well take lines away."""
     return _LESS.search(instruction) is not None or _ANEW.search(instruction) is not None
 
 
+def takes_away(instruction: str) -> bool:
+    """Whether an instruction may well take away the end of a text; what is moved or renamed stays somewhere."""
+    left = _STAYS.sub("", instruction)
+    return asks_for_less(left)
+
+
+def asks_for_a_stub(definition: Definition, instruction: str) -> bool:
+    """Whether the instruction asks for something that takes the body of this definition away."""
+    return is_asked_to_go(definition, instruction) or (
+        _STUBS.search(instruction) is not None
+        and (_ALL.search(instruction) is not None or _is_named(definition, instruction))
+    )
+
+
+def _is_named(definition: Definition, instruction: str) -> bool:
+    parts = [part for part in definition.name.split(".") if len(part) > 1]
+    return any(_is_word_of(instruction, part) for part in parts[-1:] + parts[:1])
+
+
 def is_asked_to_go(definition: Definition, instruction: str) -> bool:
     """Whether the instruction asks for something that takes this definition away."""
     if _ANEW.search(instruction) or (_UNUSED.search(instruction) and _LESS.search(instruction)):
         return True
-    parts = [part for part in definition.name.split(".") if len(part) > 1]
-    named = any(_is_word_of(instruction, part) for part in parts[-1:] + parts[:1])
-    return named and _LESS.search(instruction) is not None
+    return _is_named(definition, instruction) and _LESS.search(instruction) is not None
 
 
 def _is_word_of(text: str, name: str) -> bool:

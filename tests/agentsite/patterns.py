@@ -160,7 +160,10 @@ def _kinds(called: tuple[str, ...]) -> tuple[str, ...]:
 
 # In JavaScript --------------------------------------------------------------------------------------
 
-UNICODE_CLASSES = {"L": "a-zA-Zé", "N": "0-9", "Cc": r"\x00-\x1f", "Cf": r"\u200b-\u200f"}
+UNICODE_CLASSES = {
+    "L": "a-zA-Zé", "N": "0-9", "Cc": r"\x00-\x1f", "Cf": r"\u200b-\u200f", "Nl": "\u2160", "No": "\u00b2", "Nd": "0-9",
+    "Pc": "_", "Script=Latin": "a-zA-Zé", "ASCII": r"\x00-\x7f",
+}  # fmt: skip
 """What stands for them in Python's language of patterns; it backtracks as a browser's does."""
 
 

@@ -158,7 +158,7 @@ export const continues = (piece, before = "") => continuesWord(piece, before.sli
 /** @param {string} piece @param {string} before */
 function continuesWord(piece, before) {
   if (!ENDS_IN_WORD.test(before) || !BEGINS_IN_WORD.test(piece)) return false;
-  const [word] = /[\p{L}\p{N}_$]*$/u.exec(before) ?? [""];
+  const word = before.split(/[^\p{L}\p{N}_$]/u).at(-1) ?? "";
   const [rest] = /^[\p{L}\p{N}_$]*/u.exec(piece) ?? [""];
   return /[a-z]/i.test(word + rest) && [...word, ...rest].some((letter) => LOOKALIKES.includes(letter) || plainOf(letter));
 }

@@ -250,3 +250,13 @@ def test_what_was_said_to_a_model_is_read_by_members_of_the_session_and_by_nobod
     run.save()
     assert signed_in(cast.ana).get(path).status_code == 200
     assert signed_in(cast.ben).get(path).status_code == 404
+
+
+def test_a_hunk_tells_which_of_the_texts_checks_and_bodies_it_takes_away(ana: APIClient, proposal: Proposal) -> None:
+    guard = {"name": "if not user.is_admin:", "kind": "check", "line": 2}
+    body = {"name": "load", "kind": "body of the function", "line": 19}
+    proposal.checks = [{"name": "definitions", "verdict": "failed", "detail": "", "losses": [body], "removed": [guard]}]
+    proposal.save()
+    first, second = ana.get(f"/v1/proposals/{proposal.pk}").json()["hunks"]
+    assert first["warnings"] == ["removes the check 'if not user.is_admin:' (line 2)"]
+    assert second["warnings"] == ["takes away the body of the function 'load' (line 19); nobody asked for that"]
