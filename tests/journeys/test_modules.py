@@ -78,6 +78,48 @@ def test_two_thousand_random_merges_lose_nothing_and_double_nothing(blank: Page)
     assert blank.evaluate(FUZZ) == []
 
 
+SAVE = """async () => {
+  const { Saver } = await import("/js/graph/saver.js");
+  const before = window.fetch;
+  const puts = [];
+  window.fetch = (path, { body }) => new Promise((resolve) => puts.push({
+    text: JSON.parse(body).definition,
+    answer: () => resolve(new Response(JSON.stringify({ revision: puts.length }), { status: 200 })),
+  }));
+  const settled = () => new Promise((resolve) => setTimeout(resolve, 10));
+  let text = "first";
+  const told = [];
+  const saver = new Saver({ path: "/draft", revision: 0, together: false, definition: () => text, onAnswer: () => {},
+                            onState: () => {}, onStale: () => {}, onError: () => {} });
+  try {
+    saver.changed();
+    saver.save();
+    saver.save().then((saved) => told.push(["first", saved]));
+    await settled();
+    const whileFirst = [...told];
+    text = "second";
+    saver.changed();
+    saver.save().then((saved) => told.push(["second", saved]));
+    puts[0].answer();
+    await settled();
+    const whileSecond = [...told];
+    puts[1].answer();
+    await settled();
+    return [puts.map((put) => put.text), whileFirst, whileSecond, told];
+  } finally {
+    window.fetch = before;
+  }
+}"""
+
+
+def test_who_saves_while_a_draft_is_on_its_way_waits_until_all_is_saved(blank: Page) -> None:
+    """As Redesign, Run and Publish do: at once, they would work on the draft before."""
+    texts, while_first, while_second, told = blank.evaluate(SAVE)
+    assert texts == ["first", "second"]
+    assert while_first == while_second == []
+    assert told == [["first", True], ["second", True]]
+
+
 REDUCE = """async (actions) => {
   const { reduce, emptyState, progressOf } = await import("/js/refine/reduce.js");
   const wants = [];

@@ -19,7 +19,8 @@ export class Saver {
     this.options = options;
     this.revision = options.revision;
     this.dirty = false;
-    this.busy = false;
+    /** The saving under way. @type {Promise<boolean> | null} */
+    this.saving = null;
     this.stale = false;
     this.failures = 0;
     /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -41,28 +42,34 @@ export class Saver {
     this.timer = setTimeout(() => this.save(), ms);
   }
 
-  /** Saves what is not saved. Resolves when all is, or it failed. @returns {Promise<boolean>} whether it is saved */
-  async save() {
+  /** Saves what is not saved, after what is on its way. Resolves when all is, or it failed. @returns {Promise<boolean>} whether it is saved */
+  save() {
     clearTimeout(this.timer);
-    if (!this.dirty) return true;
-    if (this.busy || this.stale) return false;
-    this.busy = true;
+    this.saving ??= this.#saveAll().finally(() => (this.saving = null));
+    return this.saving;
+  }
+
+  async #saveAll() {
+    while (this.dirty && !this.stale) {
+      if (!(await this.#saveOnce())) return false;
+    }
+    return !this.dirty;
+  }
+
+  /** @returns {Promise<boolean>} whether that state is saved */
+  async #saveOnce() {
     this.dirty = false;
-    let saved = true;
     try {
       const draft = await call("PUT", this.options.path, { body: { definition: this.options.definition(), revision: this.options.together ? null : this.revision } });
       this.revision = draft.revision;
       this.failures = 0;
       if (!this.dirty) this.options.onState("saved");
       this.options.onAnswer(draft);
+      return true;
     } catch (error) {
-      saved = false;
       this.#failed(error);
-    } finally {
-      this.busy = false;
+      return false;
     }
-    if (saved && this.dirty) return this.save();
-    return saved;
   }
 
   /** @param {unknown} error */
