@@ -5,7 +5,7 @@ import time
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Locator, Page, StorageState, expect
+from playwright.sync_api import Browser, Locator, Page, Route, StorageState, expect
 
 from tests.journeys import steps
 from tests.journeys.conftest import PHONE, OpenPage, Problems
@@ -216,6 +216,33 @@ def redesign_by_keyboard(page: Page) -> None:
     page.keyboard.press("Control+z")
     expect(page.locator(".node")).to_have_count(4)
     expect_saved(page)
+
+
+@pytest.mark.timeout(240)
+def test_what_is_decided_of_a_redesign_while_a_model_is_asked_stays(
+    live_site: Site, signed_in: StorageState, open_page: OpenPage, problems: Problems
+) -> None:
+    page = open_page(storage_state=signed_in)
+    draw_from_nothing(page, live_site.url, "Decided meanwhile")
+    add_node(page, "start", "set_state", "pause")
+    add_node(page, "start", "set_state", "rest")
+    expect_saved(page)
+    page.get_by_role("button", name="Redesign").press("Enter")
+    changes = page.locator("#redesign .change")
+    expect(changes.first).to_have_attribute("data-status", "open", timeout=SAVED_MS)
+    held: list[Route] = []
+    page.route("**/v1/runs", lambda route: held.append(route))
+    page.get_by_role("button", name="Ask a model for more").press("Enter")
+    expect(page.get_by_role("button", name="A model is asked…")).to_be_disabled()
+    page.get_by_role("button", name=re.compile("^Accept change 1")).press("Enter")
+    expect(changes.first).to_have_attribute("data-status", "accepted")
+    held[0].continue_()
+    expect(page.get_by_role("button", name="Open its redesign")).to_be_visible(timeout=steps.RUN_ENDS_MS)
+    expect(changes.first).to_have_attribute("data-status", "accepted")
+    page.get_by_role("button", name="Open its redesign").press("Enter")
+    expect(page.locator("#redesign")).to_contain_text("No model is configured")
+    expect(changes.first).to_have_attribute("data-status", "open")
+    assert problems.found == []
 
 
 def test_the_gallery_opens_a_copy_and_all_pages_serve_dark_screens_and_phones(

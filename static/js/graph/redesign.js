@@ -29,6 +29,9 @@ export class Redesign {
     this.options = options;
     /** @type {any} the proposal under review */
     this.proposal = null;
+    this.asking = false;
+    /** A model's redesign that came while this one was being decided. */
+    this.answer = "";
     this.panel = options.panel;
     this.panel.addEventListener("keydown", (event) => this.#key(event));
   }
@@ -41,6 +44,7 @@ export class Redesign {
   async start(id = "") {
     try {
       const proposal = await (id ? get(`/v1/graph-proposals/${id}`) : post(`${this.options.path}/redesigns`));
+      this.answer = "";
       this.#review(true);
       this.#show(proposal);
       this.options.canvas.camera.fit();
@@ -55,6 +59,7 @@ export class Redesign {
   /** Has the built-in graph redesign what is drawn, a model's suggestions among it; what it costs is in the ledger. */
   async #askModel() {
     const asked = this.proposal;
+    this.answer = "";
     const slug = this.options.path.split("/").at(-1);
     this.asking = true;
     this.#show(asked);
@@ -66,19 +71,28 @@ export class Redesign {
         run = await get(`/v1/runs/${run.id}`);
       }
       this.asking = false;
-      if (this.proposal !== asked) return;
-      if (run.status === "completed") return await this.start(run.state.graph_proposal);
+      if (this.proposal?.id !== asked.id) return;
+      if (run.status === "completed") return await this.#answered(asked, run.state.graph_proposal);
       if (run.status === "interrupted") return location.assign(`/runs/${run.id}/`);
       throw new Error(run.error?.message ?? `The run was ${run.status}.`);
     } catch (error) {
       this.asking = false;
-      if (this.proposal === asked) this.#show(asked);
+      if (this.proposal?.id === asked.id) this.#show(this.proposal);
       this.#failed("No model was asked", error);
     }
   }
 
+  /** Opens what a model suggests; who has decided something meanwhile keeps that, and opens it when they are ready. @param {any} asked @param {string} id */
+  #answered(asked, id) {
+    if (this.proposal === asked) return this.start(id);
+    this.answer = id;
+    this.#show(this.proposal);
+    announce("The model has answered");
+  }
+
   close() {
     this.proposal = null;
+    this.answer = "";
     fill(this.panel);
     this.#review(false);
   }
@@ -168,6 +182,9 @@ export class Redesign {
 
   /** What a model was asked beyond the rules; else the way to ask one. @param {any} proposal @param {boolean} done */
   #beyond({ suggested }, done) {
+    if (!suggested && this.answer) return h("div", { class: "row" },
+      h("span", { class: "note" }, "The model has answered; what is decided here stays in this proposal."),
+      button("Open its redesign", () => this.start(this.answer), { icon: "sparkles", class: "small", data: { at: "ask" } }));
     if (!suggested) return !done && h("div", { class: "row" },
       button(this.asking ? "A model is asked…" : "Ask a model for more", () => this.#askModel(), { icon: this.asking ? "loader-circle" : "sparkles", class: "small", disabled: Boolean(this.asking), data: { at: "ask" } }));
     const left = suggested.left_out;
