@@ -17,7 +17,7 @@ class Person:
         self.site, self.token = site, token
 
     def call(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
-        headers = {"Content-Type": "application/json"} | (
+        headers = {"Content-Type": "application/json", "User-Agent": "person"} | (
             {"Authorization": f"Bearer {self.token}"} if self.token else {}
         )
         with closing(HTTPConnection("127.0.0.1", self.site.port, timeout=30)) as connection:
