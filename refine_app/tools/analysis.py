@@ -13,7 +13,7 @@ from refine_app.diffs.errors import excerpt
 from refine_app.diffs.outline import Definition, outline_by_lines
 from refine_app.tools.children import LIMITS, Limits, run_child
 from refine_app.tools.errors import AnalysisSkipped
-from refine_app.tools.file_kinds import CHECKED
+from refine_app.tools.file_kinds import CHECKED, MOST_READ
 from refine_app.tools.languages import LANGUAGES
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -53,6 +53,11 @@ async def analyse(code: str, language: str, want: Sequence[str] = EVERYTHING, *,
     """Parses and measures a text as far as its language and the limits allow."""
     if language not in LANGUAGES and not (language in CHECKED and "syntax" in want):
         return Analysis(skipped=dict.fromkeys(want, f"nothing was checked: there is no parser for {language!r}"))
+    if len(code) > MOST_READ.get(language, len(code)):
+        reason = (
+            f"not checked: {len(code):,} characters, and {language} larger than {MOST_READ[language]:,} is not parsed"
+        )
+        return Analysis(skipped=dict.fromkeys(want, reason))
     digest = await asyncio.to_thread(_digest, code)
     known = _KNOWN.get((digest, language, *EVERYTHING)) or _KNOWN.get((digest, language, *want))
     if known is None:

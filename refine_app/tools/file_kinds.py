@@ -47,6 +47,8 @@ KINDS = {
     )
 }  # fmt: skip
 CHECKED = frozenset({"json", *(kind.name for kind in KINDS.values() if kind.is_checked)})
+MOST_READ = {"sql": 300_000}
+"""Characters of a text of the kind that are parsed; a real dump of 1 MB takes ten seconds, and is read twice."""
 KIND_BY_ALIAS = {alias: kind.name for kind in KINDS.values() for alias in (kind.name, *kind.aliases)}
 _BY_EXTENSION = {extension: kind.name for kind in KINDS.values() for extension in kind.extensions}
 _BY_FILENAME = {filename: kind.name for kind in KINDS.values() for filename in kind.filenames}

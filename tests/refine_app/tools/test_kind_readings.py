@@ -11,7 +11,7 @@ import pytest
 from refine_app.tools.analysis import analyse
 from refine_app.tools.analysis_child import analyse as child_analyse
 from refine_app.tools.children import Limits
-from refine_app.tools.file_kinds import CHECKED
+from refine_app.tools.file_kinds import CHECKED, MOST_READ
 from refine_app.tools.kind_readings import READINGS
 from refine_app.tools.validation import check_text
 from tests.refine_app.tools.kinds import (
@@ -135,6 +135,14 @@ async def test_a_kind_without_a_parser_says_that_nothing_was_checked(language: s
     check = (await check_text("a = 1\n", "a = 2\n", language))[0]
     assert (check["name"], check["verdict"]) == ("syntax", "skipped")
     assert check["detail"] == f"nothing was checked: there is no parser for {language!r}"
+
+
+@pytest.mark.parametrize("is_grown", [False, True])
+async def test_sql_that_is_too_large_for_its_parser_is_skipped_with_the_limit_and_never_passed(is_grown: bool) -> None:
+    rows = "INSERT INTO people (name, born) VALUES ('Ana', 1990), ('Ben', 1991);\n" * (MOST_READ["sql"] // 60)
+    check = await verdict_of("sql", SQL if is_grown else f"{SQL}{rows}", f"{SQL}{rows}SELECT 1;\n")
+    assert check["verdict"] == "skipped", check
+    assert "larger than 300,000" in check["detail"]
 
 
 @pytest.mark.parametrize("declared", ["python", "json", "text"])
