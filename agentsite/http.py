@@ -6,12 +6,10 @@ their limit, not up to the disk's.
 """
 
 import asyncio
-import contextlib
 import contextvars
 import io
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from typing import Any
 
 from django.conf import settings
@@ -21,6 +19,7 @@ from django.core.handlers.asgi import ASGIHandler, get_script_prefix
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.urls import set_script_prefix
 
+from agentsite.web_threads import Busy, Costs, Kind, ThreadShares, kind_of
 from sessions_app.limits import addresses
 
 Receive = Callable[[], Awaitable[Mapping[str, Any]]]
@@ -41,32 +40,6 @@ class Crowded(Exception):
     """Raised when the bodies that are under way together hold all that they may."""
 
 
-class ThreadShares:
-    """Which requests have a thread: of one address at most so many at once, so that others find one free.
-
-    Those beyond wait in their order, on the event loop.
-    """
-
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._gates: dict[str, tuple[asyncio.Semaphore, int]] = {}
-        """By address: who may go on, and how many are there at all."""
-
-    @contextlib.asynccontextmanager
-    async def of(self, address: str) -> AsyncIterator[None]:
-        gate, there = self._gates.get(address) or (asyncio.Semaphore(self._most), 0)
-        self._gates[address] = (gate, there + 1)
-        try:
-            async with gate:
-                yield
-        finally:
-            gate, there = self._gates[address]
-            if there == 1:
-                del self._gates[address]
-            else:
-                self._gates[address] = (gate, there - 1)
-
-
 class HttpApplication(ASGIHandler):
     held = 0
     """Bytes of bodies that are read or worked on, of all requests."""
@@ -75,7 +48,8 @@ class HttpApplication(ASGIHandler):
         super().__init__()
         self.load_middleware(is_async=False)
         self.threads = ThreadPoolExecutor(settings.WEB_THREADS, thread_name_prefix="web")
-        self.shares = ThreadShares(max(1, settings.WEB_THREADS // 2))
+        self.shares = ThreadShares(most=max(1, settings.WEB_THREADS // 2), heavy=max(1, settings.WEB_THREADS // 4))
+        self.costs = Costs()
         self.health_threads = ThreadPoolExecutor(HEALTH_THREADS, thread_name_prefix="health")
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
@@ -89,18 +63,39 @@ class HttpApplication(ASGIHandler):
         except Crowded:
             body, refused = io.BytesIO(), "crowded"
         kept = body.getbuffer().nbytes
-        in_thread = partial(contextvars.copy_context().run, self._answer, scope, body, refused)
+        kind = kind_of(scope["method"], scope["path"], kept)
+        context = contextvars.copy_context()
         loop = asyncio.get_running_loop()
+
+        def answer(refused: str) -> HttpResponseBase:
+            return context.run(self._measured, kind, scope, body, refused)
+
         try:
             if scope["path"].startswith(HEALTH):
-                response = await loop.run_in_executor(self.health_threads, in_thread)
+                response = await loop.run_in_executor(self.health_threads, answer, refused)
             else:
-                async with self.shares.of(addresses.of_scope(scope)):
-                    response = await loop.run_in_executor(self.threads, in_thread)
+                response = await self._in_turn(kind, addresses.of_scope(scope), answer, refused)
         finally:
             body.close()
             self.held -= kept
         await self.send_response(response, send)
+
+    async def _in_turn(
+        self, kind: Kind, address: str, answer: Callable[[str], HttpResponseBase], refused: str
+    ) -> HttpResponseBase:
+        loop = asyncio.get_running_loop()
+        try:
+            async with self.shares.of(address, is_heavy=not refused and self.costs.is_heavy(kind)):
+                return await loop.run_in_executor(self.threads, answer, refused)
+        except Busy:
+            async with self.shares.of(address):
+                return await loop.run_in_executor(self.threads, answer, "busy")
+
+    def _measured(self, kind: Kind, scope: dict[str, Any], body: io.BytesIO, body_refused: str) -> HttpResponseBase:
+        if body_refused:
+            return self._answer(scope, body, body_refused)
+        with self.costs.measured(kind):
+            return self._answer(scope, body, body_refused)
 
     def _answer(self, scope: dict[str, Any], body: io.BytesIO, body_refused: str) -> HttpResponseBase:
         """In a thread, everything: the signals around a request are what returns database connections."""

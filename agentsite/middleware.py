@@ -91,6 +91,8 @@ class BodyLimit:
         refused = getattr(request, "body_refused", "")
         if refused == "too_large":
             return problem.too_large(request)
+        if refused == "busy":
+            return problem.response(request, "too_many_requests", problem.BUSY, retry_after_s=problem.BUSY_RETRY_S)
         if refused:
             return problem.response(request, "unavailable", problem.CROWDED, retry_after_s=problem.UNAVAILABLE_RETRY_S)
         coding = request.headers.get("Content-Encoding", "identity").strip().lower()

@@ -22,6 +22,7 @@ logger = logging.getLogger(__name__)
 CONTENT_TYPE = "application/problem+json"
 FOR_PROGRAMS = ("/v1/", "/api/", "/graphs/", "/executions/", "/runs")
 UNAVAILABLE_RETRY_S = 2
+BUSY_RETRY_S = 5
 
 # Every code that a person or a program can meet, under the status that it is answered with.
 CODES: dict[int, tuple[str, ...]] = {
@@ -203,6 +204,7 @@ def replace(request: HttpRequest, answered: HttpResponse) -> HttpResponse:
     return problem
 
 
+BUSY = "As many requests that compute long are under way as may be. Nothing was done: try again in a moment."
 CROWDED = "More is being sent than this process may hold at once. Nothing was done: try again in a moment."
 CODED = (
     "A body in the coding {coding!r} is not read here. Nothing was done: send it as it is, without Content-Encoding."

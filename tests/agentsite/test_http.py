@@ -18,6 +18,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from agentsite.http import HttpApplication
+from agentsite.web_threads import kind_of
 
 pytestmark = pytest.mark.once
 
@@ -137,3 +138,16 @@ async def test_what_was_answered_waits_for_no_collection(handler: HttpApplicatio
         assert [one() for one in Answering.held] == [None]
     finally:
         gc.enable()
+
+
+async def test_who_sends_more_heavy_requests_than_may_wait_is_told_to_come_again(
+    handler: HttpApplication, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("agentsite.web_threads.WAITING_S", 0.01)
+    handler.costs.note(kind_of("POST", "/v1/echo", 1), 1.0)
+    async with handler.shares.of("somebody else", is_heavy=True):
+        status, headers, body = await ask(handler, "/v1/echo", b"x")
+        assert (status, json.loads(body)["code"]) == (429, "too_many_requests")
+        assert int(headers[b"Retry-After"]) > 0
+        assert "Nothing was done" in json.loads(body)["detail"]
+    assert (await ask(handler, "/v1/echo", b"x"))[0] == 200

@@ -5,6 +5,7 @@ import json
 import socket as sockets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from typing import Any
 
 import aiohttp
@@ -268,3 +269,29 @@ async def crowded_forms(guest: Guest) -> None:
         for text in texts:
             for path in ("/v1/auth/guest", "/v1/graphs/import", "/start/", "/admin/login/"):
                 await guest.call("POST", path, raw=text.encode(), **{"Content-Type": kind})
+
+
+@attack
+async def heavy_checks_from_many_addresses(guest: Guest) -> None:
+    """As many graphs to check, as large as they may be, as several addresses can send at once."""
+    nodes = [{"node_id": f"n{number}", "tool": "set_state"} for number in range(8_000)]
+    edges = [
+        {"from_node": f"n{number % 8_000}", "to_node": f"n{(number * 7 + 1) % 8_000}", "type": "conditional",
+         "condition": "a > 1"}
+        for number in range(16_000)
+    ]  # fmt: skip
+    definition = {"v": 1, "name": "Large", "entry_node": "n0", "nodes": nodes, "edges": edges}
+    body = json.dumps(definition, separators=(",", ":")).encode()
+    layout = json.dumps({"definition": {**definition, "edges": edges[:4_000]}}, separators=(",", ":")).encode()
+
+    async def from_address(address: str) -> None:
+        connector = aiohttp.TCPConnector(local_addr=(address, 0))
+        async with aiohttp.ClientSession(connector=connector, timeout=guest.http.timeout) as http:
+            other = replace(guest, http=http)
+            await other.come_in()
+            await asyncio.gather(
+                *(other.call("POST", "/v1/graphs/validate", raw=body) for _ in range(4)),
+                *(other.call("POST", "/v1/graphs/layout", raw=layout) for _ in range(2)),
+            )
+
+    await asyncio.gather(*(from_address(f"127.0.1.{number}") for number in range(1, 7)), return_exceptions=True)
