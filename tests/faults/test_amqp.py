@@ -2,6 +2,7 @@
 
 import json
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -27,6 +28,8 @@ pytestmark = [
 ]
 ANSWER = "Here it is.\n\n```python\nprint('hello')\n```\nIt prints a word.\n"
 ROUNDS = 12
+AT_ONCE_S = 30.0
+"""Far less than any patience with a broker that says nothing, and far more than these answers take."""
 SLOW = {
     "v": 1,
     "name": "Slow",
@@ -161,6 +164,22 @@ def lose_messages(url: str, count: int) -> None:
             return len(taken) == count
 
         wait_until(is_empty, f"{count} messages in the queue")
+
+
+def test_a_silent_broker_keeps_nobody_waiting_and_what_was_started_meanwhile_runs_when_it_speaks(amqp: Amqp) -> None:
+    graph = amqp.graph(QUICK)
+    amqp.broker.fall_silent()
+    try:
+        began = time.monotonic()
+        runs = [amqp.start_run(graph) for _ in range(10)]
+        assert amqp.readiness() == 503
+        assert amqp.told_of_the_broker()[0] == "failed"
+        assert time.monotonic() - began < AT_ONCE_S
+    finally:
+        amqp.broker.speak_again()
+    wait_until(lambda: amqp.readiness() == 200, "readiness")
+    for run in runs:
+        assert amqp.ended(run)["status"] == "completed"
 
 
 @pytest.mark.parametrize("forgets", [False, True], ids=["keeps its queues", "forgets everything"])

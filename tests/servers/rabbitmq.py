@@ -48,6 +48,17 @@ class RabbitMQ:
             os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
 
+    def fall_silent(self) -> None:
+        """It takes connections and what they send, and answers nothing."""
+        self._send(signal.SIGSTOP)
+
+    def speak_again(self) -> None:
+        self._send(signal.SIGCONT)
+
+    def _send(self, what: signal.Signals) -> None:
+        assert self.process is not None
+        os.killpg(self.process.pid, what)
+
     def forget(self) -> None:
         """All queues and messages, of one that does not run."""
         shutil.rmtree(self.folder / "data")
