@@ -5,7 +5,6 @@ somebody's lines. What a text defines (its outline) tells a whole text from a pa
 length does.
 """
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
@@ -13,6 +12,7 @@ from typing import Literal
 from refine_app.diffs.alignment import Match, align
 from refine_app.diffs.blocks import blocks_of, is_bare, is_surely_closed
 from refine_app.diffs.edit_forms import apply_edits, form_of, headless_diff
+from refine_app.diffs.elided import elided_lines, merge_elided, refuse_elided
 from refine_app.diffs.errors import (
     AmbiguousAnswer,
     AnswerTooLong,
@@ -34,16 +34,6 @@ SMALL = 10
 """Lines of a text so short that any answer may replace all of it."""
 BYTE_ORDER_MARK = "\ufeff"
 
-_ELISION = re.compile(
-    r"^\s*+(#|//|/\*|<!--|--)?\s*+(\.\.\.|…)\s*"
-    r"(\(?(the )?(rest|remaining|existing|previous|unchanged|other|same|omitted|more)\b.*)"
-    r"|^\s*+(#|//|/\*|<!--|--)\s*+\(?(the )?(rest|remainder) of (the|your) (code|file|class|function)\b.*"
-    r"|^\s*+(#|//|/\*|<!--|--)\s*+\(?(existing|unchanged|same) code\b.*"
-    r"|^\s*+[\[(<](the )?(rest|remain(ing|der)|snip|unchanged|existing|previous|same as|truncated|omitted)\b"
-    r"[^\])>\n]*+[\])>]\s*+$|^\s*+(\[\.\.\.\]|\(\.\.\.\)|<\.\.\.>|\[…\])\s*+$",
-    re.IGNORECASE,
-)
-"""The plainest remarks that stand for lines. Others are known by what they stand in the place of."""
 LOST = 2
 """So many lines of code for which there is only a remark now were left out."""
 
@@ -140,14 +130,23 @@ def _chosen(reading: Reading, outlines: Mapping[str, Outline | None], instructio
     if reading.edited is not None:
         _refuse_a_text_beside_edits(reading)
         return Answer(conform(reading.edited, reading.base), reading.summary, "diff")
-    for text in reading.texts:
-        _refuse_plain_elisions(text, reading.base, reading.answer)
     known = [(text, outlines.get(text)) for text in dict.fromkeys(reading.texts)]
     before = defined(outlines.get(reading.plain_base) or ())
+    if not before or reading.bare or any(outline is None for _, outline in known):
+        for text, _ in known:
+            refuse_elided(text, reading.base, reading.answer)
     if not before or any(outline is None for _, outline in known):
         return _by_length(reading)
     base = Block(reading.plain_base, before)
     blocks = [Block(text, defined(outline or ())) for text, outline in known]
+    if any(elided_lines(block.text, reading.plain_base) for block in blocks):
+        merged = merge_elided(blocks, base, reading.answer)
+        return Answer(conform(merged, reading.base), reading.summary, "parts")
+    return _of_blocks(blocks, base, reading, instruction)
+
+
+def _of_blocks(blocks: Sequence[Block], base: Block, reading: Reading, instruction: str) -> Answer:
+    """The whole text among these blocks, or what they come to as its parts."""
     whole = [block for block in blocks if _is_whole(block, base, instruction)]
     if len(whole) > 1:
         whole = [block for block in whole if not _is_same(block.text, reading.plain_base)]
@@ -313,13 +312,6 @@ def _refuse_remarks_in_place_of_lines(new_text: str, reading: Reading) -> None:
                 f"{counted(len(lost), 'line')} of code, from {lost[0].strip()[:120]!r} on; write every line.",
                 reading.answer,
             )
-
-
-def _refuse_plain_elisions(code: str, base: str, answer: str) -> None:
-    """A remark such as "... rest unchanged" in place of lines would delete those lines."""
-    for line in code.split("\n"):
-        if len(line) < 200 and _ELISION.match(line) and line not in base:
-            raise ElidedAnswer(f"The answer leaves lines out at {line.strip()!r}; write every line.", answer)
 
 
 def _summary(text: str, fences: Sequence[Fence]) -> str:

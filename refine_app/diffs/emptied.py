@@ -165,12 +165,16 @@ def _body_of(definition: Definition, lines: Sequence[str]) -> _Body:
     return _Body(lines_of_code, statements, frozenset(word for word in words if word.lower() not in _KEYWORDS), spoken)
 
 
-def _behind_its_head(text: str) -> str:
-    """From where a definition's body begins: behind a brace, an arrow, or a colon or line end of a def."""
+def head_of(text: str) -> str:
+    """A definition up to where its body begins: behind a brace, an arrow, or a colon or line end of a def."""
     if (found := _DEF.search(text)) is not None:
-        end = _find_outside(text, found.end(), (":", "\n"))
-        return _behind_docstring(text[end:])
-    return text[_find_outside(text, 0, ("{", "=>")) :].removeprefix(" {")
+        return text[: _find_outside(text, found.end(), (":", "\n"))]
+    return text[: _find_outside(text, 0, ("{", "=>"))]
+
+
+def _behind_its_head(text: str) -> str:
+    body = text[len(head_of(text)) :]
+    return _behind_docstring(body) if _DEF.search(text) is not None else body.removeprefix(" {")
 
 
 def _find_outside(text: str, start: int, marks: tuple[str, ...]) -> int:

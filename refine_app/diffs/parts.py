@@ -23,6 +23,8 @@ class Block:
 
     text: str
     outline: Outline
+    elided: frozenset[int] = frozenset()
+    """Lines in whose place it had remarks on what it leaves out."""
 
     @property
     def lines(self) -> list[str]:
@@ -91,6 +93,9 @@ def _refuse_stray_ends(block: Block, base: Block, answer: str) -> None:
         # A part that ends may end with something new; a text that goes on, or that began with the base, left lines out.
         if given == next_one or not (given or (at and block.top[0].simple_name == order[0])):
             continue
+        behind = block.top[at + 1].start if at + 1 < len(block.top) else len(block.lines)
+        if any(one.end <= number < behind for number in block.elided):
+            continue
         old = base.top[order.index(one.simple_name)]
         last = without_blank_end(_lines_of(one, block))[-1]
         if not any(is_like(line, last) for line in base.lines[old.start : old.end]):
@@ -136,7 +141,7 @@ def _replaced(one: Definition, other: Definition, block: Block, base: Block, ans
     members = [it for it in base.outline if other.start <= it.start < other.end and it.depth == other.depth + 1]
     given = {it.simple_name for it in block.outline if one.start <= it.start < one.end and it.depth == one.depth + 1}
     lost = [it for it in members if it.simple_name not in given]
-    if not lost:
+    if not lost and not any(one.start <= number < one.end for number in block.elided):
         return [_in_place_of(other, one, block, base, answer)]
     if not given:
         raise AmbiguousAnswer(
@@ -144,7 +149,8 @@ def _replaced(one: Definition, other: Definition, block: Block, base: Block, ans
             "the whole new text in one fenced block.",
             answer,
         )
-    places = []
+    _refuse_other_lines(one, other, block, base, answer)
+    places: list[_Place] = []
     for it in (it for it in block.outline if one.start <= it.start < one.end and it.depth == one.depth + 1):
         found = [member for member in members if member.simple_name == it.simple_name]
         if len(found) != 1:
@@ -153,8 +159,27 @@ def _replaced(one: Definition, other: Definition, block: Block, base: Block, ans
                 "give the whole new text in one fenced block.",
                 answer,
             )
-        places.append(_in_place_of(found[0], it, block, base, answer))
+        places += _replaced(it, found[0], block, base, answer)
     return places
+
+
+def _refuse_other_lines(one: Definition, other: Definition, block: Block, base: Block, answer: str) -> None:
+    """Lines of a class that is given in part that are no member's have no certain place, unless the base has them."""
+    covered = {
+        line
+        for it in block.outline
+        if one.start <= it.start and it.depth > one.depth
+        for line in range(it.start, it.end)
+    }
+    known = {line.strip() for line in base.lines[other.start : other.end]}
+    for number in range(one.start, one.end):
+        line = block.lines[number].strip()
+        if number not in covered and line and line not in known and not PLACEHOLDER.match(line):
+            raise AmbiguousAnswer(
+                f"The answer gives a part of {one.name!r}, and it is not certain where {line[:80]!r} belongs; give the "
+                "whole new text in one fenced block.",
+                answer,
+            )
 
 
 def _in_place_of(old: Definition, new: Definition, block: Block, base: Block, answer: str) -> _Place:
