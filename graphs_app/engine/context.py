@@ -42,6 +42,7 @@ class Context:
         "clock",
         "config",
         "effects",
+        "held",
         "node_id",
         "rests_until",
         "secrets",
@@ -89,6 +90,8 @@ class Context:
         """Whether calling the tool again would lose or repeat something."""
         self._texts: list[str] = []
         self._length = 0
+        self.held = 0
+        """Bytes that this attempt has taken of its run's allowance already, and that belong to the entry of its end."""
         self.secrets: tuple[str, ...] = ()
         """What the tool was given, which must not be written down."""
 
@@ -158,6 +161,7 @@ class Context:
             text = text[:room]
             if not text:
                 return
+        self.hold(text_size(text))
         self._length = offset + len(text)
         self._texts.append(text)
         self._host.stream(self._activation, self.node_id, self.attempt, offset, text)
@@ -182,8 +186,15 @@ class Context:
             raise ToolError(f"A dry run writes nothing outside itself: effect {name!r}", retryable=False)
         self._said = True
         copied, size = frozen_object(hidden(payload, self.secrets))
-        self._consumption.take(size)
+        self.hold(size, happened=also_on_failure)
         self.effects.append(Effect(name, copied, also_on_failure))
+
+    def hold(self, size: int, *, happened: bool = False) -> None:
+        if happened:
+            self._consumption.kept_bytes += size
+        else:
+            self._consumption.take(size)
+        self.held += size
 
     @property
     def effects_on_failure(self) -> tuple[Effect, ...]:

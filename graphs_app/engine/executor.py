@@ -146,8 +146,9 @@ class Executor:
         context = node_run.context
         body = node_run.error_json(error)
         text = "" if context is None else context.text
-        size = ENTRY_BYTES + text_size(body["message"]) + text_size(text)
-        self.consumption.kept_bytes += size + ENTRY_BYTES
+        held = 0 if context is None else context.held
+        size = ENTRY_BYTES + text_size(body["message"]) + held
+        self.consumption.kept_bytes += size - held + ENTRY_BYTES
         self.note(
             NodeRetried(
                 node_run.activation,
@@ -172,6 +173,7 @@ class Executor:
             # This is told now; should the run end before the next attempt, it must not be told again.
             context.usage = None
             context.effects.clear()
+            context.held = 0
         if self.owner.is_draining():
             return HELD
         node_run.next_at = self.clock.now() + timedelta(seconds=delay)

@@ -70,6 +70,7 @@ async def run(
     consumption = consumption or Consumption(limits)
     limits = consumption.limits
     resumed = bool(history.done or history.attempts or history.answers or history.interrupted)
+    consumption.kept_bytes += RunStarted.size
     journal.note(RunStarted(clock.now(), resumed))
     recorder = RECORDERS[durability](journal, limits.max_pending_bytes)
     try:

@@ -91,7 +91,8 @@ class ToolContext(Protocol):
         """How long this attempt had lasted when the tool was called again in it; 0 when it is called first."""
 
     def emit_text(self, text: str) -> None:
-        """Streams words to whoever watches, up to limits.max_text characters."""
+        """Streams words to whoever watches, up to limits.max_text characters. Raises RunTooLarge where the run has no
+        room for them."""
 
     def emit(self, type: str, data: Json) -> None:
         """Writes a stored event of the catalogue. Raises RunTooLarge where the run has no room for it."""
@@ -104,6 +105,13 @@ class ToolContext(Protocol):
 
         With also_on_failure it happens too when this attempt fails, times out or is stopped: for what has happened
         whatever comes of the node, such as a model call that is to be paid. It is then written with the attempt's end.
+        """
+
+    def hold(self, size: int, *, happened: bool = False) -> None:
+        """Counts bytes that are kept because of this attempt, besides what it writes, says and emits.
+
+        Raises RunTooLarge where the run has no room for them. What has happened anyway is counted all the same, and
+        the run ends with this node if that was too much.
         """
 
     def spend(self, usage: Usage) -> None:

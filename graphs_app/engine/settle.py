@@ -173,6 +173,7 @@ class Progress:
 
     def _skip(self, node: int) -> NodeSkipped:
         step = self.compiled.steps[node]
+        self.consumption.kept_bytes += NodeSkipped.size
         return NodeSkipped(node, step.node.node_id, step.tool.name, self.number, self.clock.now())
 
     @property
@@ -187,7 +188,7 @@ class Progress:
         return ended
 
     def _ended(self, status: RunEnd, error: Json | None) -> RunEnded:
-        size = ENTRY_BYTES + self.state.size
+        size = ENTRY_BYTES + self.state.size + (0 if error is None else text_size(error["message"]))
         self.consumption.kept_bytes += size
         return RunEnded(status, self.state.values(), self.clock.now(), error, size)
 
@@ -226,6 +227,10 @@ class Progress:
             self.parked[node_run.activation] = node_run
             return
         self.asked[node_run.activation] = node_run
+        held = 0 if node_run.context is None else node_run.context.held
+        self.consumption.kept_bytes += (
+            ENTRY_BYTES  # the start's; the question and its entry were taken when it was asked
+        )
         entries.append(
             Interrupted(
                 activation=node_run.activation,
@@ -240,7 +245,7 @@ class Progress:
                 at=self.clock.now(),
                 usage=None if node_run.context is None else node_run.context.usage,
                 effects=() if node_run.context is None else node_run.context.effects_on_failure,
-                size=ENTRY_BYTES + question.size,
+                size=ENTRY_BYTES + question.size + held,
             )
         )
 
@@ -273,9 +278,8 @@ class Progress:
         finished_at = self.clock.now()
         context = node_run.context
         text = "" if context is None else context.text
-        size = ENTRY_BYTES + writes.size
-        if text or error is not None:
-            size += text_size(text) + (0 if error is None else text_size(error["message"]))
+        held = 0 if context is None else context.held
+        size = ENTRY_BYTES + writes.size + held + (0 if error is None else text_size(error["message"]))
         entries.append(
             NodeDone(
                 number,
@@ -300,7 +304,7 @@ class Progress:
         )
         consumption = self.consumption
         consumption.steps += 1
-        consumption.kept_bytes += size + ENTRY_BYTES  # the start is another entry of the same node run
+        consumption.kept_bytes += size - held + ENTRY_BYTES  # the start is another entry of the same node run
         if consumption.kept_bytes > consumption.max_kept_bytes or consumption.steps > consumption.max_steps:
             self._stop_at_limit()
         steps = self.compiled.steps
@@ -357,9 +361,10 @@ class Progress:
     def _node_failed(self, node_run: NodeRun, error: Json) -> NodeFailed:
         context = node_run.context
         text = "" if context is None else context.text
-        size = ENTRY_BYTES + text_size(text) + text_size(error["message"])
+        held = 0 if context is None else context.held
+        size = ENTRY_BYTES + held + text_size(error["message"])
         self.consumption.steps += 1
-        self.consumption.kept_bytes += size + ENTRY_BYTES
+        self.consumption.kept_bytes += size - held + ENTRY_BYTES
         return NodeFailed(
             activation=node_run.activation,
             node_id=node_run.step.node.node_id,

@@ -15,7 +15,9 @@ from typing import Any, cast
 from uuid import UUID
 
 from graphs_app.engine.checkpoint import Usage
+from graphs_app.engine.errors import RunLimitReached
 from graphs_app.engine.registry import ToolContext
+from graphs_app.engine.values import text_size
 from graphs_app.snapshots import SNAPSHOT
 from refine_app.diffs.thoughts import without_thoughts
 from refine_app.model_clients import desk as desks
@@ -52,6 +54,8 @@ from refine_app.routing.roles import role_of
 from refine_app.tools.budget_end import ask_a_person, decided
 
 EFFECT = "model_call.record"
+KEPT_TEXT = 100_000
+"""So many characters of a prompt or a reply are kept at most."""
 FREER = 0.5
 """By how much the temperature is raised in a run that was taken back to before its loop."""
 
@@ -116,6 +120,7 @@ async def ask_model(context: ToolContext, question: Question, on_text: Callable[
         prompt_version=question.prompt_version,
         input_hash=question.input_hash,
     )
+    context.hold(sum(_kept_size(message.content) for message in question.messages))
     try:
         return await _try_each(context, desk, asked, question, on_text)
     except BudgetExhausted as error:
@@ -129,6 +134,11 @@ async def prompts_for(context: ToolContext, names: Sequence[str]) -> Mapping[str
     """The prompts that a run asks with: those in production, or those of the snapshot that it goes by."""
     snapshot = context.metadata.get(SNAPSHOT)
     return await desks.current().prompts(names, UUID(snapshot) if isinstance(snapshot, str) else None)
+
+
+def _kept_size(text: str) -> int:
+    """Bytes that are kept of a prompt or a reply beside the run, where texts are kept."""
+    return text_size(text[:KEPT_TEXT])
 
 
 def _caller(context: ToolContext, agent: str) -> Caller:
@@ -256,7 +266,7 @@ class _Call:
         except ModelError as error:
             await self._close(error.code, error)
             raise
-        except asyncio.CancelledError:
+        except (asyncio.CancelledError, RunLimitReached):  # the run may say no more, and what was said is paid
             await asyncio.shield(self._close("cancelled", None))
             raise
         await self._close("completed", None)
@@ -306,6 +316,7 @@ class _Call:
             rest_s=0.0 if error is None else error.retry_after_s or 0.0,
             learnt=None if self.quirks == endpoint.quirks else self.quirks,
         )
+        self._context.hold(_kept_size(closed.reply), happened=True)
         _record(self._context, self._planned, closed)
         await self._desk.close(closed)
 

@@ -190,6 +190,87 @@ async def test_failing_attempts_are_counted_too() -> None:
     assert 10 < len(entries(stored, NodeRetried)) < 20
 
 
+async def words_while_it_lasts(context: ToolContext, state: Mapping[str, Any]) -> dict[str, Any]:
+    for _ in range(1000):
+        context.emit_text("x" * 1000)
+    return {}
+
+
+async def events(context: ToolContext, state: Mapping[str, Any]) -> dict[str, Any]:
+    for _ in range(1000):
+        context.emit("noise.made", {"text": "x" * 1000})
+    return {}
+
+
+async def outside_effects(context: ToolContext, state: Mapping[str, Any]) -> dict[str, Any]:
+    for _ in range(1000):
+        context.effect("noise.make", {"text": "x" * 1000})
+    return {}
+
+
+async def what_happened_anyway(context: ToolContext, state: Mapping[str, Any]) -> dict[str, Any]:
+    for _ in range(1000):
+        context.effect("noise.make", {"text": "x" * 1000}, also_on_failure=True)
+    return {}
+
+
+async def what_is_kept_beside_it(context: ToolContext, state: Mapping[str, Any]) -> dict[str, Any]:
+    for _ in range(1000):
+        context.hold(1000)
+    return {}
+
+
+async def state_values(context: ToolContext, state: Mapping[str, Any]) -> dict[str, Any]:
+    return {"text": "x" * 1_000_000}
+
+
+async def failed_attempts(context: ToolContext, state: Mapping[str, Any]) -> dict[str, Any]:
+    context.emit_text("x" * 10_000)
+    raise ValueError("x" * 1000)
+
+
+async def questions(context: ToolContext, state: Mapping[str, Any]) -> dict[str, Any]:
+    context.emit_text("x" * 5000)
+    await context.ask("x" * 9000, schema={"enum": ["y" * 90_000]}, default=None, has_default=False, timeout_s=None)
+    return {}
+
+
+WAYS = (
+    words_while_it_lasts, events, outside_effects, what_happened_anyway, what_is_kept_beside_it, state_values,
+    failed_attempts, questions,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__)
+async def test_whatever_a_run_writes_is_counted_and_refused_with_number_and_limit(way: Any) -> None:
+    retry = {"max_attempts": 100, "backoff_s": 0.001}
+    graph = definition([node("a", way.__name__, retry=retry), "b"], ["a -> b"])
+    stored = await Stage(tool(way), limits=Limits(max_kept_bytes=90_000)).run(graph)
+    failed = error(stored)
+    assert (failed["code"], failed["limit"]) == ("run_too_large", 90_000)
+    assert failed["used"] > 90_000
+    assert "90,000" in failed["message"]
+    assert f"{failed['used']:,}" in failed["message"]
+    assert "b" not in [one.node_id for one in entries(stored, NodeDone)]
+    assert len("".join(piece for *_, piece in stored.streamed)) <= 90_000
+
+
+@pytest.mark.parametrize("way", WAYS[:5], ids=lambda way: way.__name__)
+async def test_what_is_counted_is_in_the_sizes_of_the_entries_that_a_store_adds_up(way: Any) -> None:
+    """Else it is forgotten with the claim, and no quota of its person knows of it."""
+    stored = await Stage(tool(way)).run(definition([node("a", way.__name__)], []))
+    assert status(stored) == "completed"
+    assert wrote(stored) > 1_000_000
+    assert abs(wrote(stored) - stored.consumption.kept_bytes) < 1000
+
+
+async def test_a_question_and_what_was_kept_before_it_are_in_the_sizes_too() -> None:
+    graph = definition([node("first", "questions")], [])
+    stored = await Stage(tool(questions)).run(graph)
+    assert status(stored) == "interrupted"
+    assert abs(wrote(stored) - stored.consumption.kept_bytes) < 1000
+
+
 # Sub-runs
 
 
