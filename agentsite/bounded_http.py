@@ -27,6 +27,8 @@ HEADER_AT_MOST = 8000
 LINGERS_S = 2.0
 """So long a refused client may go on sending before it is cut off; its answer would be lost with the connection."""
 RETRY_AFTER_S = 5
+REFUSED_SHARE = 4
+"""Of as many connections as may be open, one in so many more may wait for its refusal to be read."""
 
 
 class Phase(Enum):
@@ -56,19 +58,35 @@ class Doors:
     def __init__(self) -> None:
         self._address_of: dict[BaseTransport, str] = {}
         self._open: Counter[str] = Counter()
+        self._refused: set[BaseTransport] = set()
+        """Those who are told that there is no room: they take nobody's place, but each has a file."""
+
+    @property
+    def is_crowded(self) -> bool:
+        """Whether too many are being refused to wait until each has read why: there may be no more files for them."""
+        return len(self._refused) > max(4, settings.CONNECTIONS_MAX // REFUSED_SHARE)
 
     def enter(self, transport: BaseTransport, address: str) -> Refusal | None:
-        address = self._address_of[transport] = addresses.network(address)
+        address = addresses.network(address)
+        refused = self._refusal(address)
+        if refused is not None:
+            self._refused.add(transport)
+            return refused
+        self._address_of[transport] = address
         self._open[address] += 1
-        if len(self._address_of) > settings.CONNECTIONS_MAX:
+        return None
+
+    def _refusal(self, address: str) -> Refusal | None:
+        if len(self._address_of) >= settings.CONNECTIONS_MAX:
             return Refusal(503, "unavailable", f"{settings.CONNECTIONS_MAX:,} connections are open here. Try again.")
         # Behind a proxy they all come from it, and it counts them.
-        if not settings.BEHIND_PROXY and self._open[address] > settings.CONNECTIONS_PER_ADDRESS_MAX:
+        if not settings.BEHIND_PROXY and self._open[address] >= settings.CONNECTIONS_PER_ADDRESS_MAX:
             most = settings.CONNECTIONS_PER_ADDRESS_MAX
             return Refusal(429, "too_many_requests", f"{most:,} connections are open from this address. Close some.")
         return None
 
     def leave(self, transport: BaseTransport) -> None:
+        self._refused.discard(transport)
         address = self._address_of.pop(transport, None)
         if address is not None:
             self._open[address] -= 1
@@ -104,6 +122,8 @@ class BoundedHttp(HttpToolsProtocol):
         refused = DOORS.enter(transport, self.client[0] if self.client else "")
         if refused is not None:
             self._refuse(refused)
+            if DOORS.is_crowded:
+                self.transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
         DOORS.leave(self.transport)

@@ -71,7 +71,9 @@ def test_doctor_finds_a_running_site_well(live_site: Site) -> None:
     done = live_site.manage("doctor", "--json")
     checks = {check["name"]: check["ok"] for check in json.loads(done.stdout)["checks"]}
     assert done.returncode == 0, done.stdout + done.stderr
-    assert checks.keys() == {"settings", "database", "broker", "channel_layer", "worker", "migrations", "endpoints"}
+    assert checks.keys() == {
+        *("settings", "database", "broker", "channel_layer", "worker", "migrations", "files", "endpoints")
+    }
 
 
 def test_doctor_names_what_is_wrong_and_fails(tmp_path: Path) -> None:

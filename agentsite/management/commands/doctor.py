@@ -11,7 +11,7 @@ from django.db.migrations.executor import MigrationExecutor
 from django.db.utils import DatabaseError, InterfaceError
 from django.utils import timezone
 
-from agentsite import health
+from agentsite import health, open_files
 from agentsite.health import Finding
 from refine_app.routing.endpoints import Needs, rank
 from refine_app.services.endpoints import callable_specs
@@ -25,7 +25,7 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true", help="For programs: one JSON document.")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        findings = [_settings(), *health.findings(), _migrations(), *_endpoints()]
+        findings = [_settings(), *health.findings(), _migrations(), _files(), *_endpoints()]
         if options["json"]:
             self._write_json(findings)
         else:
@@ -57,6 +57,13 @@ def _migrations() -> Finding:
     if missing:
         return Finding("migrations", False, 0.0, f"{len(missing)} are not applied; run: python manage.py migrate")
     return Finding("migrations", True, 0.0, "all applied")
+
+
+def _files() -> Finding:
+    """As this command may open them, which who serves may as well when it is started the same way."""
+    files = open_files.raise_limit()
+    enough = open_files.connections_within(files) >= min(open_files.FEW, settings.CONNECTIONS_MAX)
+    return Finding("files", enough, 0.0, open_files.told(files))
 
 
 def _endpoints() -> list[Finding]:

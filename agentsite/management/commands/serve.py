@@ -7,7 +7,6 @@ import errno
 import faulthandler
 import gc
 import os
-import resource
 import signal
 import socket
 import sys
@@ -21,7 +20,7 @@ import uvicorn
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from agentsite import supervisor, unreachable, warm
+from agentsite import open_files, supervisor, unreachable, warm
 from agentsite.bounded_http import BoundedHttp
 from agentsite.embedded import EmbeddedCelery
 from agentsite.quick_sockets import QuickSockets
@@ -39,9 +38,6 @@ TURN_S = 0.001
 CONNECTIONS_CLOSE_WITHIN_S = 5
 TICKS_PER_LOOK = 10
 """Ticks come ten times a second."""
-FILES_BESIDE = 200
-"""Open files that are no connections of clients."""
-FILES_WANTED = 65_536
 WORKERS_START_WITHIN_S = 30.0
 ANSWERS_WITHIN_S = 30.0
 
@@ -83,7 +79,7 @@ class Command(BaseCommand):
         gc.set_threshold(GARBAGE_AFTER, 20, 50)
         sys.setswitchinterval(TURN_S)
         _share_memory()
-        _make_room_for_connections()
+        open_files.make_room()
         listener = _listen(host, port)
         celery = EmbeddedCelery() if settings.EMBEDDED_WORKER else None
         server = Server(
@@ -139,19 +135,6 @@ class Command(BaseCommand):
         shown = "127.0.0.1" if host in ("0.0.0.0", "::") else host  # noqa: S104  # compared, not bound
         self.stdout.write(f"agentsite is ready on http://{f'[{shown}]' if ':' in shown else shown}:{port}")
         self.stdout.flush()
-
-
-def _make_room_for_connections() -> None:
-    """As many files as the system lets this process have; one that has none left accepts nobody, and says nothing."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = FILES_WANTED if hard == resource.RLIM_INFINITY else min(hard, FILES_WANTED)
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-        soft = wanted
-    if soft != resource.RLIM_INFINITY and (most := max(soft - FILES_BESIDE, 50)) < settings.CONNECTIONS_MAX:
-        settings.CONNECTIONS_MAX = most
-        # Or one address alone could have them all.
-        settings.CONNECTIONS_PER_ADDRESS_MAX = min(settings.CONNECTIONS_PER_ADDRESS_MAX, most // 2)
 
 
 def _share_memory() -> None:
