@@ -20,7 +20,7 @@ from django.utils import timezone
 from sessions_app import conflicts, update_sql
 from sessions_app.crdt import edits, store
 from sessions_app.crdt.errors import BadUpdate
-from sessions_app.crdt.kinds import KINDS
+from sessions_app.crdt.kinds import KINDS, Kind
 from sessions_app.crdt.replica import Replica
 from sessions_app.crdt.store import Batch, Loaded, NoSuchDocument, NotStored, Outcome, Owner, Refusal, Row, Stored
 from sessions_app.models import (
@@ -115,12 +115,13 @@ def load(document_id: UUID) -> Loaded:
         document = Document.objects.filter(pk=document_id).first()
         if document is None:
             raise NoSuchDocument(document_id)
-        snapshot = _snapshot(document_id, up_to=None)
+        snapshot = _snapshot(document, up_to=None)
         at = snapshot.number if snapshot else 0
         updates = rows(document_id, after=at)
         if snapshot is None and not updates and _has_only_text(document_id):
             return load(_begin(document_id))
         return Loaded(
+            document=document.pk,
             session=document.session_id,
             kind=document.kind,
             epoch=document.epoch,
@@ -144,29 +145,57 @@ def rows(document_id: UUID, *, after: int, up_to: int | None = None) -> list[Row
 
 def build(loaded: Loaded, *, client: int | None = None) -> Replica:
     """A replica of what is stored."""
-    kind = KINDS[loaded.kind]
+    updates = ((row.number, row.update) for row in loaded.updates)
+    return _built(loaded.document, KINDS[loaded.kind], loaded.state, list(updates), client=client)
+
+
+def _built(
+    document: UUID, kind: Kind, state: bytes | None, updates: list[tuple[int, bytes]], *, client: int | None = None
+) -> Replica:
     try:
-        return Replica.of(kind, loaded.state, (row.update for row in loaded.updates), client=client)
+        return Replica.of(kind, state, (update for _, update in updates), client=client)
     except BadUpdate:
-        return _build_without_bad(loaded, client)
+        return _built_without_bad(document, kind, state, updates, client)
 
 
-def _build_without_bad(loaded: Loaded, client: int | None) -> Replica:
-    """One update at a time, leaving out what the library cannot take here though it could when it was stored."""
-    left_out: set[int] = set()
+def _built_without_bad(
+    document: UUID, kind: Kind, state: bytes | None, updates: list[tuple[int, bytes]], client: int | None
+) -> Replica:
+    """One update at a time, leaving out what cannot be taken (any more) though it could when it was stored.
+
+    What is left out stays in the log, and is shown among what is quarantined. Only what the library itself stumbles
+    over leaves a replica behind that is of no more use.
+    """
+    left_out: dict[int, str] = {}
     while True:
-        replica = Replica.of(KINDS[loaded.kind], loaded.state, client=client)
-        for row in loaded.updates:
-            if row.number in left_out:
+        replica = Replica.of(kind, state, client=client)
+        for number, update in updates:
+            if number in left_out:
                 continue
             try:
-                replica.apply(row.update)
-            except BadUpdate:
-                log.exception("update %d of a document of session %s is left out", row.number, loaded.session)
-                left_out.add(row.number)
+                replica.require(update)
+            except BadUpdate as error:
+                left_out[number] = str(error)
+                continue
+            try:
+                replica.apply(update)
+            except BadUpdate as error:
+                left_out[number] = str(error)
                 break
         else:
-            return replica
+            break
+    found = dict(updates)
+    for number, why in list(left_out.items())[:QUARANTINED_KEPT]:
+        _set_aside(document, found[number], f"update {number} of the log is left out: {why}")
+    log.error("document %s: %d stored updates are left out, the first is %s", document, len(left_out), [*left_out][:1])
+    return replica
+
+
+def _set_aside(document: UUID, stored: bytes, reason: str) -> None:
+    """Shows once among what is quarantined that something stored is not used; it stays stored where it was."""
+    with _failing():
+        if not QuarantinedUpdate.objects.filter(document_id=document, reason=reason[:500]).exists():
+            DatabaseStore().quarantine(document, None, stored, reason)
 
 
 def text_at(document: Document, number: int | None = None) -> str:
@@ -178,23 +207,38 @@ def text_at(document: Document, number: int | None = None) -> str:
         return ""
     if number is None:
         return build(load(document.pk)).text()
-    snapshot = _snapshot(document.pk, up_to=number)
+    snapshot = _snapshot(document, up_to=number)
     at = snapshot.number if snapshot else 0
     state = bytes(snapshot.state) if snapshot else None
-    return Replica.of(
-        KINDS[document.kind], state, (row.update for row in rows(document.pk, after=at, up_to=number))
-    ).text()
+    updates = [(row.number, row.update) for row in rows(document.pk, after=at, up_to=number)]
+    return _built(document.pk, KINDS[document.kind], state, updates).text()
 
 
-def _snapshot(document_id: UUID, *, up_to: int | None) -> DocumentSnapshot | None:
-    """The newest snapshot that is whole; a damaged one costs time, and no more."""
-    found = DocumentSnapshot.objects.filter(document_id=document_id)
+def _snapshot(document: Document, *, up_to: int | None) -> DocumentSnapshot | None:
+    """The newest snapshot that is whole and may be loaded; one that is passed over costs time, and no more."""
+    found = DocumentSnapshot.objects.filter(document=document)
     if up_to is not None:
         found = found.filter(number__lte=up_to)
     for snapshot in found.order_by("-number"):
-        if store.digest(bytes(snapshot.state)) == snapshot.digest:
+        state = bytes(snapshot.state)
+        if store.digest(state) != snapshot.digest:
+            log.error("snapshot %d of document %s is damaged, and passed over", snapshot.number, document.pk)
+        elif (why := _refusal(KINDS[document.kind], state)) is None:
             return snapshot
-        log.error("snapshot %d of document %s is damaged, and passed over", snapshot.number, document_id)
+        else:
+            log.error("snapshot %d of document %s is passed over: %s", snapshot.number, document.pk, why)
+            _set_aside(document.pk, state, f"the snapshot at {snapshot.number} is passed over: {why}")
+    return None
+
+
+def _refusal(kind: Kind, state: bytes) -> str | None:
+    """Why a state may not be loaded, in kinds of documents that nest: too deep a one would end the process."""
+    if not kind.nested:
+        return None
+    try:
+        Replica(kind).require(state)
+    except BadUpdate as error:
+        return str(error)
     return None
 
 

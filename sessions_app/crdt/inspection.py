@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from sessions_app.crdt.errors import BadUpdate, MissingUpdates
 from sessions_app.crdt.kinds import Content, Kind
 from sessions_app.crdt.lib0 import Reader, Truncated
+from sessions_app.crdt.nesting import ItemId, Place
 
 HAS_ORIGIN = 0x80
 HAS_RIGHT_ORIGIN = 0x40
@@ -18,7 +19,9 @@ HAS_KEY = 0x20
 CONTENT = 0x1F
 MAX_CLOCK = 2**31
 MAX_DEPTH = 64
-XML_NAMED_TYPES = frozenset({3, 5})
+XML_ELEMENT = 3
+TYPES = frozenset({0, 1, 2, XML_ELEMENT, 4, 6})
+"""Array, map, text and XML. Of others (hooks, links, documents) the library reads more or less than Yjs writes."""
 
 EMPTY = b"\x00\x00"
 """An update with nothing in it: what a client that is up to date answers."""
@@ -40,6 +43,8 @@ class Contents:
     """How many clocks it says are deleted; some of them may be already."""
     held: set[int] = field(default_factory=set)
     """Which contents its items have."""
+    places: list[Place] = field(default_factory=list)
+    """Where each struct lies, in kinds of documents that have types within types."""
 
     @property
     def is_empty(self) -> bool:
@@ -110,13 +115,18 @@ def _read_structs(reader: Reader, found: Contents, kind: Kind) -> None:
     for _ in range(count):
         info = reader.byte()
         content = info & CONTENT
+        parent: ItemId | None = None
+        neighbours: tuple[ItemId, ...] = ()
         if content not in kind.contents:
             raise BadUpdate(f"content of type {content} has no place in a {kind.name} document")
         if content == Content.GC:
             length = reader.uint()
         else:
-            _read_place(reader, info, found, kind, own=(client, clock))
+            parent, neighbours = _read_place(reader, info, found, kind, own=(client, clock))
             length = _read_content(reader, content, found)
+        if kind.nested:
+            is_type = content == Content.TYPE
+            found.places.append(Place(client, clock, clock + length, is_type, parent, neighbours))
         if length < 1 or (clock := clock + length) >= MAX_CLOCK:
             raise BadUpdate(f"a struct of length {length} at clock {clock} of client {client}")
         found.items += 1
@@ -125,14 +135,17 @@ def _read_structs(reader: Reader, found: Contents, kind: Kind) -> None:
         found.structs.append((client, start, clock))
 
 
-def _read_place(reader: Reader, info: int, found: Contents, kind: Kind, *, own: tuple[int, int]) -> None:
-    """Where an item is: after or before another, or in a parent that is named."""
+def _read_place(
+    reader: Reader, info: int, found: Contents, kind: Kind, *, own: ItemId
+) -> tuple[ItemId | None, tuple[ItemId, ...]]:
+    """Where an item is: after or before others, or in a parent that is named; none is a root."""
     left = _refer(reader, found, own) if info & HAS_ORIGIN else None
     right = _refer(reader, found, own) if info & HAS_RIGHT_ORIGIN else None
     if left is not None and left == right:
         raise BadUpdate(f"the item at clock {own[1]} of client {own[0]} has the same neighbour on both sides")
     if info & (HAS_ORIGIN | HAS_RIGHT_ORIGIN):
-        return
+        return None, tuple(it for it in (left, right) if it is not None)
+    parent = None
     if reader.uint() == 1:
         root = reader.text()
         if root not in kind.roots:
@@ -141,15 +154,16 @@ def _read_place(reader: Reader, info: int, found: Contents, kind: Kind, *, own: 
     else:
         if not kind.nested:
             raise BadUpdate(f"a {kind.name} document has nothing inside its roots")
-        _refer(reader, found, own)
+        parent = _refer(reader, found, own)
         is_keyed = bool(info & HAS_KEY)
     if bool(info & HAS_KEY) != is_keyed:
         raise BadUpdate("an item has a key in a text or list, or none in a map")
     if info & HAS_KEY:
         reader.text()
+    return parent, ()
 
 
-def _refer(reader: Reader, found: Contents, own: tuple[int, int]) -> tuple[int, int]:
+def _refer(reader: Reader, found: Contents, own: ItemId) -> ItemId:
     client, clock = reader.uint(), reader.uint()
     if clock >= MAX_CLOCK or (client == own[0] and clock >= own[1]):
         raise BadUpdate(f"the item at clock {own[1]} of client {own[0]} builds on clock {clock} of client {client}")
@@ -199,7 +213,9 @@ def _read_format(reader: Reader) -> int:
 
 
 def _read_type(reader: Reader) -> int:
-    if reader.uint() in XML_NAMED_TYPES:
+    if (of_type := reader.uint()) not in TYPES:
+        raise BadUpdate(f"a type of number {of_type} has no place in a document")
+    if of_type == XML_ELEMENT:
         reader.text()
     return 1
 

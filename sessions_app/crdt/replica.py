@@ -14,6 +14,7 @@ from sessions_app.crdt import inspection
 from sessions_app.crdt.edits import Edit
 from sessions_app.crdt.errors import BadUpdate, Poisoned
 from sessions_app.crdt.kinds import Kind
+from sessions_app.crdt.nesting import Levels
 
 ROOT_TYPES: dict[str, Any] = {"text": Text, "map": Map, "array": Array}
 T = TypeVar("T")
@@ -38,6 +39,7 @@ class Replica:
         self._news = 0
         """How much came or was deleted since its state was measured, in bytes and letters."""
         self._is_measured = False
+        self._levels = Levels() if kind.nested else None
         self._doc: Doc[Any] | None = Doc(client_id=client)
         self._roots: dict[str, Any] = {
             name: self._doc.get(name, type=ROOT_TYPES[of_type]) for name, of_type in kind.roots.items()
@@ -60,6 +62,12 @@ class Replica:
         replica.size()
         return replica
 
+    def require(self, update: bytes) -> None:
+        """Raises BadUpdate for what would not reach the library."""
+        found = inspection.contents(update, self.kind)
+        if self._levels is not None:
+            self._levels.require(found.places)
+
     def apply(self, update: bytes, found: inspection.Contents | None = None) -> bool:
         """Applies an update that has been inspected; says whether it changed anything.
 
@@ -68,9 +76,9 @@ class Replica:
         found = found or inspection.contents(update, self.kind)
         is_new = found.adds_to(self.known)
         if is_new or not found.deletions:
-            self._apply(update)
+            self._apply(update, found)
         else:  # whether there was anything left of what it deletes only the library can say
-            is_new = self._observed(lambda: self._apply(update)) is not None
+            is_new = self._observed(lambda: self._apply(update, found)) is not None
         self.size_bound += found.inserted
         if is_new:
             self.state_bound += len(update)
@@ -185,7 +193,16 @@ class Replica:
                 self._observing = None
         return events[-1] if events else None
 
-    def _apply(self, update: bytes) -> None:
+    def _apply(self, update: bytes, found: inspection.Contents | None = None) -> None:
+        """Where types may lie within types, only what does not nest too deeply reaches the library, stored or not."""
+        if self._levels is None:
+            self._apply_checked(update)
+            return
+        found = found or inspection.contents(update, self.kind)
+        with self._levels.learned(found.places):
+            self._apply_checked(update)
+
+    def _apply_checked(self, update: bytes) -> None:
         """Without Doc.transaction(), whose exit would touch a document that has panicked."""
         doc = self._open()
         transaction = doc._doc.create_transaction()

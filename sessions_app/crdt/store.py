@@ -99,6 +99,7 @@ class Owner:
 class Loaded:
     """A document as it is stored."""
 
+    document: UUID
     session: UUID
     kind: str
     epoch: int

@@ -12,13 +12,14 @@ from pathlib import Path
 import aiohttp
 import psycopg
 
-from tests.faults.hostile import more_attacks
+from tests.faults.hostile import frame_attacks, more_attacks
 from tests.faults.hostile.attacks import ATTACKS, Attack
 from tests.faults.hostile.guest import ADDRESS, PATIENCE_S, Guest, Refused, Report
 from tests.servers import site
 from tests.servers.site import ROOT, Site
 
 assert more_attacks  # it adds to the list
+assert frame_attacks
 
 P95_MS = 300.0
 MEMORY_MB = 400.0

@@ -1,0 +1,35 @@
+"""What a hostile guest sends on a document's socket that is small to send and dear to look at."""
+
+from contextlib import suppress
+
+from sessions_app.crdt import lib0
+from sessions_app.realtime import yprotocol
+from tests.faults.hostile.attacks import attack
+from tests.faults.hostile.guest import Guest, Refused
+from tests.faults.hostile.more_attacks import document_socket
+from tests.sessions_app.crdt.nest import deletion, nested
+
+
+def numbered(seq: int, update: bytes) -> bytes:
+    return lib0.uint(yprotocol.NUMBERED_UPDATE) + lib0.uint(seq) + lib0.array(update)
+
+
+@attack
+async def maps_within_maps(guest: Guest) -> None:
+    """Types nested without end, at once and level by level, and the top of them deleted."""
+    await guest.come_in()
+    graph = await guest.graph([{"node_id": "a", "tool": "emit", "config": {"text": "x"}}])
+    answer = await guest.call("POST", f"/v1/graphs/{graph}/session", {})
+    session = (answer or {}).get("session") or (answer or {}).get("id")
+    if not session:
+        raise Refused
+    for frames in (
+        [nested(90_000), deletion()],
+        [*(nested(1, client=6, first=level) for level in range(400)), deletion(client=6)],
+    ):
+        async with document_socket(guest, str(session["id"] if isinstance(session, dict) else session)) as socket:
+            for seq, update in enumerate(frames, 1):
+                await socket.send_bytes(numbered(seq, update))
+            with suppress(TimeoutError):
+                while not socket.closed:
+                    await socket.receive(timeout=2)
