@@ -101,6 +101,7 @@ FIELDS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
         "n", "kind", "title", "reason", "nodes/*", "evidence/before/critical_path_ms", "evidence/source", "status"))),
     ("P-167", "GET /v1/prompts", ("results/*/name", "results/*/labels/*")),
     ("P-168", "GET /v1/prompts/{name}/versions", ("results/*/version", "results/*/content", "results/*/variables/*")),
+    ("P-170", "GET /v1/prompts/{name}/versions", ("results/*/metadata/*",)),
     ("P-246", "GET /v1/model-calls/sums", tuple(f"results/*/{name}" for name in (
         "key", "calls", "completed", "prompt_tokens", "completion_tokens", "cost_usd", "last_at"))),
     ("P-246", "GET /v1/model-calls", tuple(f"results/*/{name}" for name in (
