@@ -17,6 +17,8 @@ from sessions_app.crdt.lib0 import Reader, Truncated
 STATE_BYTES = 4096
 MESSAGE_BYTES = 256 * 1024
 CLIENTS_PER_HOLDER = 4
+ENTRIES = 200
+"""So many clients a socket's message may name beside those that are here: stock clients repeat what they hear."""
 GONE_AFTER_S = 30.0
 """A client says that it is there every 15 seconds."""
 FORGET_AFTER_S = 120.0
@@ -64,10 +66,13 @@ class Awareness:
     def take(
         self, data: bytes, *, holder: object, user: Mapping[str, Any], now: float, is_free: Callable[[int], bool]
     ) -> set[int]:
-        """Takes what a socket says of the clients that may be its own; returns those that changed."""
+        """Takes what a socket says of the clients that may be its own; returns those that changed.
+
+        Each client is named once, and not many more than are here: each costs, and a message has room for thousands.
+        """
         return {
             client
-            for client, clock, state in _read(data)
+            for client, clock, state in _read(data, most=ENTRIES + len(self.here))
             if is_free(client) and self._take_own(client, clock, state, holder, user, now)
         }
 
@@ -192,16 +197,24 @@ def people(awareness: Awareness) -> Collection[UUID]:
     return {presence.user for presence in awareness.here.values() if presence.user is not None}
 
 
-def _read(data: bytes) -> list[tuple[int, int, str]]:
+def _read(data: bytes, *, most: int | None = None) -> list[tuple[int, int, str]]:
+    """The clients, clocks and states that a message tells; of one that names more than `most`, nothing is read."""
     if len(data) > MESSAGE_BYTES:
         raise BadAwareness(f"the message has {len(data)} bytes; at most {MESSAGE_BYTES} are read")
     reader = Reader(data)
     found = []
+    named: set[int] = set()
     try:
-        for _ in range(reader.uint()):
+        count = reader.uint()
+        if most is not None and count > most:
+            raise BadAwareness(f"the message tells of {count} clients; at most {most} are read")
+        for _ in range(count):
             client, clock, state = reader.uint(), reader.uint(), reader.text()
             if (size := len(state.encode())) > STATE_BYTES:
                 raise BadAwareness(f"the state of client {client} has {size} bytes; at most {STATE_BYTES} are taken")
+            if client in named:
+                raise BadAwareness(f"the message tells of client {client} twice")
+            named.add(client)
             found.append((client, clock, state))
     except Truncated as error:
         raise BadAwareness(f"the awareness message is malformed: {error}") from None

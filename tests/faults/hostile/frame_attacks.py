@@ -33,3 +33,19 @@ async def maps_within_maps(guest: Guest) -> None:
             with suppress(TimeoutError):
                 while not socket.closed:
                     await socket.receive(timeout=2)
+
+
+@attack
+async def awareness_of_thousands(guest: Guest) -> None:
+    """Messages that name tens of thousands of clients, or one that comes and goes ever again."""
+    await guest.come_in()
+    session = await guest.session("abc")
+    crowd = b"".join(lib0.uint(client) + b"\x01\x02{}" for client in range(38_000))
+    restless = (lib0.uint(1) + b"\x05\x04null" + lib0.uint(1) + b"\x06\x02{}") * 16_000
+    for count, entries in ((38_000, crowd), (32_000, restless)):
+        for _ in range(3):
+            async with document_socket(guest, session) as socket:
+                for _ in range(12):
+                    await socket.send_bytes(yprotocol.presence(lib0.uint(count) + entries))
+                with suppress(TimeoutError):
+                    await socket.receive(timeout=1)

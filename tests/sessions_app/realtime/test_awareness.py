@@ -40,8 +40,29 @@ def test_one_socket_holds_few_clients() -> None:
 def test_who_comes_and_goes_ten_thousand_times_is_not_remembered_for_each() -> None:
     awareness, holder = Awareness(), object()
     user = {"id": str(uuid4()), "name": "Ana"}
-    for first in range(0, 10_000, 1000):
-        comes_and_goes = [each for n in range(first, first + 1000) for each in ((n, 1, "{}"), (n, 2, "null"))]
-        awareness.take(message(*comes_and_goes), holder=holder, user=user, now=0.0, is_free=lambda _: True)
+    for client in range(10_000):
+        for states in ((client, 1, "{}"), (client, 2, "null")):
+            awareness.take(message(states), holder=holder, user=user, now=0.0, is_free=lambda _: True)
     assert awareness.here == {}
     assert len(awareness._gone) == GONE_REMEMBERED
+
+
+def test_of_a_message_that_names_thousands_of_clients_no_state_is_looked_at() -> None:
+    asked: list[int] = []
+    user = {"id": str(uuid4()), "name": "Ana"}
+    crowd = message(*((n, 1, "{}") for n in range(38_000)))
+    with pytest.raises(BadAwareness, match="tells of 38000 clients; at most 200"):
+        Awareness().take(crowd, holder=object(), user=user, now=0.0, is_free=lambda it: not asked.append(it))
+    assert asked == []
+
+
+def test_one_client_is_named_once_in_a_message() -> None:
+    with pytest.raises(BadAwareness, match="client 5 twice"):
+        take(Awareness(), message((5, 1, "{}"), (5, 2, "null")), object())
+
+
+def test_a_stock_client_may_repeat_everybody_of_a_full_room_and_a_process_may_tell_of_all() -> None:
+    awareness = Awareness()
+    crowd = message(*((n, 1, "{}") for n in range(1_000)))
+    assert len(awareness.take_remote(crowd, holder=object(), now=0.0)) == 1_000
+    assert take(awareness, crowd, object()) == set()
