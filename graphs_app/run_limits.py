@@ -4,19 +4,22 @@ What is certain of a graph is said when it is saved. A graph that was saved unde
 stopped where it passes one.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 from django.db import connection
 
 from graphs_app.engine.conditions import parse
-from graphs_app.engine.consumption import Consumption
-from graphs_app.engine.errors import ConditionFailed, ConditionInvalid, WritesInvalid
+from graphs_app.engine.consumption import ADVICE, Consumption
+from graphs_app.engine.errors import ConditionFailed, ConditionInvalid, RunTooLarge, WritesInvalid
 from graphs_app.engine.limits import Limits
 from graphs_app.engine.validate import Problem
 from graphs_app.engine.values import frozen_object
 from graphs_app.models import Run
+from sessions_app.limits import quotas
+from sessions_app.models import User
 from sessions_app.plain_sql import identity
 
 TAKEN = """
@@ -51,6 +54,18 @@ def consumption_of(run: Run) -> Consumption:
         cursor.execute(TAKEN, [identity(run.pk, connection)])
         kept_bytes, steps, sub_runs = cursor.fetchone()
     return Consumption(limits(), kept_bytes=int(kept_bytes), steps=int(steps), sub_runs=int(sub_runs))
+
+
+def over_quota(*, user_ids: Collection[UUID]) -> dict[UUID, RunTooLarge]:
+    """Whose runs must end because together they keep more than the person may, and why."""
+    found = {}
+    for user in User.objects.filter(pk__in=user_ids):
+        too_much = quotas.exceeded("run_bytes", quotas.holders_of(user))
+        if too_much is not None:
+            limit, used = too_much.extra["limit"], too_much.extra["used"]
+            told = f"All your runs together keep {used:,} bytes; the limit is {limit:,} (QUOTA_RUN_BYTES). {ADVICE}"
+            found[user.pk] = RunTooLarge(told, limit=limit, used=used)
+    return found
 
 
 def problems(definition: Any) -> Iterator[Problem]:

@@ -26,6 +26,10 @@ class Active:
     """By the monotonic clock."""
     root: UUID
     """The run at the top, whose lease and slot all below it share."""
+    consumption: Consumption
+    """What it and all that hangs on it have taken."""
+    counted_bytes: int = 0
+    """How much that was when its person's quota was last asked for."""
     is_lost: bool = False
     parked: Parked | None = None
     """Once it is let go to wait."""

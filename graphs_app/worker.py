@@ -22,7 +22,7 @@ import uvloop
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError
 
-from graphs_app import failpoints, garbage, process_log, time_limits
+from graphs_app import failpoints, garbage, process_log, run_limits, time_limits
 from graphs_app.definitions import LoadedGraph
 from graphs_app.ending import Ending, hand_over
 from graphs_app.engine import loop as engine
@@ -51,6 +51,8 @@ from sessions_app import log_context
 logger = logging.getLogger(__name__)
 
 LOOK_FOR_PEOPLE_S = 0.5
+COUNT_AFTER_BYTES = 256 * 1024
+"""When a run has taken so much more, it is asked whether its person's runs may keep as much together."""
 BEATS_AGAIN_S = 1.0
 """After how long a heartbeat that the database did not take is tried again: others count a worker's absence."""
 
@@ -195,7 +197,7 @@ class Worker:
         root: UUID | None,
     ) -> RunEnded | None:
         streams = TextStreams(self.loop, self._upkeep, run)
-        active = self._enter(run, graph, history, control, streams, root or run.pk)
+        active = self._enter(run, graph, history, control, streams, root or run.pk, consumption)
         try:
             ended = await engine.run(
                 compiled=graph.compiled,
@@ -226,7 +228,14 @@ class Worker:
         return ended
 
     def _enter(
-        self, run: Run, graph: LoadedGraph, history: History, control: Control, streams: TextStreams, root: UUID
+        self,
+        run: Run,
+        graph: LoadedGraph,
+        history: History,
+        control: Control,
+        streams: TextStreams,
+        root: UUID,
+        consumption: Consumption,
     ) -> Active:
         """From now on the present task works on the run."""
         journal = JournalOf(
@@ -237,7 +246,7 @@ class Worker:
             on_node_end=streams.end,
             on_node_stored=streams.forget,
         )
-        active = Active(run, journal, control, asyncio.current_task(), monotonic(), root)
+        active = Active(run, journal, control, asyncio.current_task(), monotonic(), root, consumption)
         above = self._active.get(active.root)
         active.yields = above is not None and above.yields
         journal.draining = self.is_draining or active.yields
@@ -327,8 +336,21 @@ class Worker:
                 for run_id in await self.in_upkeep(claims.cancel_requests, owner=self.name):
                     self._cancel(run_id)
                 await self._pass_on_answers()
+                await self._hold_to_quotas()
             except (DatabaseError, InterfaceError) as error:
                 logger.warning("worker %s could not read what people want: %s", self.name, error)
+
+    async def _hold_to_quotas(self) -> None:
+        """Ends runs whose person's runs keep too much by now: at their start nobody knew how much they would."""
+        grown = [it for it in self._active.values() if it.consumption.kept_bytes > it.counted_bytes + COUNT_AFTER_BYTES]
+        if not grown:
+            return
+        user_ids = {active.run.user_id for active in grown if active.run.user_id is not None}
+        over = await self.in_upkeep(run_limits.over_quota, user_ids=user_ids)
+        for active in grown:
+            active.counted_bytes = active.consumption.kept_bytes
+            if active.run.user_id in over:
+                active.consumption.refuse(over[active.run.user_id])
 
     async def _pass_on_answers(self) -> None:
         """Gives runs that still work on other branches the answers to what they, or runs below, asked in this claim."""

@@ -9,7 +9,7 @@ ADVICE = "What was done until then is kept."
 class Consumption:
     """One for a run and all that hangs on it. It only adds up what others have measured anyway."""
 
-    __slots__ = ("kept_bytes", "limits", "max_kept_bytes", "max_steps", "steps", "sub_runs")
+    __slots__ = ("kept_bytes", "limits", "max_kept_bytes", "max_steps", "refused", "steps", "sub_runs")
 
     def __init__(self, limits: Limits, *, kept_bytes: int = 0, steps: int = 0, sub_runs: int = 0) -> None:
         self.limits = limits
@@ -18,9 +18,13 @@ class Consumption:
         self.kept_bytes = kept_bytes
         self.steps = steps
         self.sub_runs = sub_runs
+        self.refused: RunLimitReached | None = None
+        """Why it may take nothing more, whatever it has taken: a host says so."""
 
     def take(self, size: int) -> None:
         """Counts what is about to be written; raises RunTooLarge instead where there is no room for it."""
+        if self.refused is not None:
+            raise self.refused
         if self.kept_bytes + size > self.max_kept_bytes:
             raise self._too_large(size)
         self.kept_bytes += size
@@ -40,6 +44,8 @@ class Consumption:
     @property
     def excess(self) -> RunLimitReached | None:
         """Why the run must not go on."""
+        if self.refused is not None:
+            return self.refused
         if self.kept_bytes > self.max_kept_bytes:
             return self._too_large(0)
         if self.steps > self.max_steps:
@@ -50,6 +56,11 @@ class Consumption:
                 used=self.steps,
             )
         return None
+
+    def refuse(self, reason: RunLimitReached) -> None:
+        """From now on nothing more: the run ends at the next write of it."""
+        self.refused = reason
+        self.max_kept_bytes = min(self.max_kept_bytes, self.kept_bytes)
 
     def _too_large(self, size: int) -> RunTooLarge:
         used, most = self.kept_bytes + size, self.max_kept_bytes

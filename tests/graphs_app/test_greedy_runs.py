@@ -10,12 +10,15 @@ import pytest
 from django.db import connection
 from pytest_django import Settings
 
-from graphs_app import selectors, worker
+from graphs_app import quotas, selectors, worker
 from graphs_app.models import NodeRun, Run, RunStatus
 from graphs_app.services import execution, runs
+from sessions_app.errors import QuotaExceeded
+from sessions_app.limits.quotas import holders_of
 from sessions_app.models import User
 from tests.graphs_app import cast
 from tests.graphs_app.cast import node, wait_until
+from tests.sessions_app.conftest import make_user
 
 MEGABYTE = 1_000_000
 
@@ -127,3 +130,28 @@ def test_a_busy_loop_hears_a_cancel_at_once_and_the_others_work_meanwhile(
     busy.refresh_from_db()
     assert busy.status == RunStatus.CANCELLED
     assert busy.checkpoints == NodeRun.objects.filter(run=busy, number__isnull=False).count()
+
+
+@pytest.mark.parametrize("durability", ["sync", "async", "exit"])
+def test_runs_that_are_under_way_end_when_their_person_has_too_much(
+    here: worker.Worker, ada: User, settings: Settings, durability: str
+) -> None:
+    """It was asked at their start alone: a hundred of them, each under its own limit, were thirty times the quota."""
+    settings.QUOTA_RUN_BYTES, settings.RUN_MAX_BYTES = f"person {MEGABYTE}", 1_000 * MEGABYTE
+    quotas.forget_bytes(holders_of(ada))
+    say = node("say", "emit", {"text": "x" * 2_000})
+    graph = endless(say, COUNT, rounds=1_000_000)
+    many = [cast.start(ada, graph, initial_state={"n": 0}, durability=durability) for _ in range(3)]
+    for ending in [execution.execute(run_id=run.pk) for run in many]:
+        assert ending is not None
+        wait_until(ending.done, 200.0)
+    for run in many:
+        run.refresh_from_db()
+        assert run.error is not None
+        assert (run.status, run.error["code"], run.error["limit"]) == ("failed", "run_too_large", MEGABYTE)
+        assert f"All your runs together keep {run.error['used']:,} bytes" in run.error["message"]
+        assert run.checkpoints > 10
+    assert cast.start(make_user("ben"), cast.SUM).status == RunStatus.QUEUED
+    quotas.forget_bytes(holders_of(ada))
+    with pytest.raises(QuotaExceeded):
+        cast.start(ada, cast.SUM)
