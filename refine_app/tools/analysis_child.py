@@ -9,7 +9,6 @@ from typing import Any
 
 from refine_app.tools.complexity import measure_complexity
 from refine_app.tools.file_kinds import CHECKED
-from refine_app.tools.functions import find_functions
 from refine_app.tools.kind_readings import read_as
 from refine_app.tools.languages import LANGUAGES
 from refine_app.tools.outline import find_definitions
@@ -30,10 +29,8 @@ def analyse(task: dict[str, Any]) -> dict[str, Any]:
     tree = parse(code, language) if {"syntax", "functions", "outline"} & set(want) else None
     if "syntax" in want and tree is not None and language not in CHECKED:
         result["syntax"] = check_syntax(code, language, tree)
-    if "functions" in want and tree is not None:
-        result["functions"] = find_functions(tree, language)
-    if "outline" in want and tree is not None:
-        result["outline"] = find_definitions(tree, language)
+    if tree is not None:
+        result |= find_definitions(tree, language, want)
     if "complexity" in want:
         if not LANGUAGES[language].measured:
             result["skipped"]["complexity"] = f"complexity is not measured for {language}"

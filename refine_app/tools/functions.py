@@ -1,75 +1,43 @@
-"""The functions and types that a text defines."""
+"""How a function or type of a syntax tree is told: its name, kind, lines and parameters."""
 
+from collections.abc import Sequence
 from typing import Any
 
-from tree_sitter import Node, Tree
+from tree_sitter import Node
 
 MAX_FUNCTIONS = 2000
 NAME_LENGTH = 200
+DEEPEST = 20
+"""Declarators within each other."""
+HAS_BODY = frozenset(("struct_specifier", "enum_specifier", "class_specifier"))
+"""What only names a type where it has none."""
 
-KINDS: dict[str, dict[str, str]] = {
-    "python": {"function_definition": "function", "class_definition": "class"},
-    "javascript": {
-        "function_declaration": "function",
-        "generator_function_declaration": "function",
-        "method_definition": "method",
-        "class_declaration": "class",
-        "variable_declarator": "function",
-    },
-    "go": {"function_declaration": "function", "method_declaration": "method", "type_spec": "type"},
-    "rust": {"function_item": "function", "struct_item": "type", "enum_item": "type", "trait_item": "type"},
-    "java": {
-        "method_declaration": "method",
-        "constructor_declaration": "method",
-        "class_declaration": "class",
-        "interface_declaration": "type",
-        "enum_declaration": "type",
-        "record_declaration": "class",
-    },
-    "c": {"function_definition": "function"},
-    "cpp": {"function_definition": "function", "class_specifier": "class"},
-    "bash": {"function_definition": "function"},
-}
-KINDS["typescript"] = KINDS["tsx"] = KINDS["javascript"] | {
-    "interface_declaration": "type",
-    "type_alias_declaration": "type",
-    "abstract_class_declaration": "class",
-    "enum_declaration": "type",
-}
-_FUNCTION_VALUES = ("arrow_function", "function_expression", "generator_function")
+KINDS = {
+    "function": "function", "variable": "function", "method": "method", "constructor": "method", "class": "class",
+    "record": "class", "type": "type", "struct": "type", "enum": "type", "trait": "type", "interface": "type",
+}  # fmt: skip
+"""What the kinds of an outline are called here."""
+FUNCTION_VALUES = ("arrow_function", "function_expression", "generator_function")
 
 
-def find_functions(tree: Tree, language: str) -> list[dict[str, Any]]:
-    """[{name, kind, start_line, end_line, parameters}], in the order of the text."""
-    kinds = KINDS.get(language, {})
-    found: list[dict[str, Any]] = []
-    cursor = tree.walk()
-    going = bool(kinds)
-    while going and len(found) < MAX_FUNCTIONS:
-        node = cursor.node
-        kind = kinds.get(node.type) if node is not None else None
-        if node is not None and kind is not None:
-            described = _describe(node, kind)
-            if described is not None:
-                found.append(described)
-        going = cursor.goto_first_child() or cursor.goto_next_sibling()
-        while not going and cursor.goto_parent():
-            going = cursor.goto_next_sibling()
-    return found
-
-
-def _describe(node: Node, kind: str) -> dict[str, Any] | None:
+def describe_function(node: Node, kind: str | None) -> dict[str, Any] | None:
+    """{name, kind, start_line, end_line, parameters} of a function or type, by its kind in an outline; else None."""
+    if kind not in KINDS or (node.type in HAS_BODY and node.child_by_field_name("body") is None):
+        return None
     subject = node
-    if node.type == "variable_declarator":
+    if kind == "variable":
         value = node.child_by_field_name("value")
-        if value is None or value.type not in _FUNCTION_VALUES:
+        if value is None or value.type not in FUNCTION_VALUES:
             return None
         subject = value
-    name = node.child_by_field_name("name") or _declared_name(node)
-    parameters = subject.child_by_field_name("parameters") or _declared_parameters(node)
+    declarator = node.child_by_field_name("declarator")
+    name = node.child_by_field_name("name") or (innermost(declarator, ("declarator",)) if declarator else None)
+    if name is None and node.type in HAS_BODY:
+        return None  # of a typedef, which has the name
+    parameters = subject.child_by_field_name("parameters") or _declared_parameters(declarator)
     return {
         "name": text_of(name) if name is not None else "(no name)",
-        "kind": "method" if kind == "function" and _is_in_class(node) else kind,
+        "kind": "method" if kind == "function" and _is_in_class(node) else KINDS[kind],
         "start_line": node.start_point[0] + 1,
         "end_line": node.end_point[0] + 1,
         "parameters": [text_of(p) for p in parameters.named_children if p.type != "comment"] if parameters else [],
@@ -83,20 +51,18 @@ def _is_in_class(node: Node) -> bool:
     return body is not None and body.parent is not None and body.parent.type in ("class_definition", "impl_item")
 
 
-def _declared_name(node: Node) -> Node | None:
-    """The name inside a C declarator."""
-    declarator = node.child_by_field_name("declarator")
-    for _ in range(20):
-        inner = declarator.child_by_field_name("declarator") if declarator is not None else None
+def innermost(node: Node, fields: Sequence[str] = ("declarator", "name")) -> Node:
+    """The name inside a declarator of C, C++ or Java."""
+    for _ in range(DEEPEST):
+        inner = next((one for field in fields if (one := node.child_by_field_name(field)) is not None), None)
         if inner is None:
-            return declarator
-        declarator = inner
-    return declarator
+            return node
+        node = inner
+    return node
 
 
-def _declared_parameters(node: Node) -> Node | None:
-    declarator = node.child_by_field_name("declarator")
-    for _ in range(20):
+def _declared_parameters(declarator: Node | None) -> Node | None:
+    for _ in range(DEEPEST):
         if declarator is None:
             return None
         parameters = declarator.child_by_field_name("parameters")

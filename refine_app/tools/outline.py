@@ -1,12 +1,16 @@
-"""The outline of a text by its grammar: definitions with their qualified names and lines. Runs in the child process."""
+"""What a text defines by its grammar, found in one walk: its outline, and all its functions and types.
 
+Runs in the child process.
+"""
+
+from collections.abc import Collection
 from typing import Any
 
 from tree_sitter import Node, Tree
 
 from refine_app.diffs.imports import names_in
 from refine_app.diffs.outline import IMPORT, MAX_DEFINITIONS, MAX_NAME, Definition
-from refine_app.tools.functions import text_of
+from refine_app.tools.functions import FUNCTION_VALUES, HAS_BODY, MAX_FUNCTIONS, describe_function, innermost, text_of
 
 MAX_DEPTH = 12
 
@@ -84,23 +88,36 @@ UNNAMED = frozenset({"arrow_function", "function_expression", "generator_functio
 DEPTHS = {"json": 2, "css": 2, "bash": 1}
 
 
-def find_definitions(tree: Tree, language: str) -> list[dict[str, Any]]:
-    """Definitions as JSON, in the order of the text."""
+def find_definitions(
+    tree: Tree, language: str, want: Collection[str] = ("outline",)
+) -> dict[str, list[dict[str, Any]]]:
+    """{"outline": definitions as JSON, "functions": [{name, kind, start_line, end_line, parameters}]}, of these what is
+    wanted, in the order of the text. What stands in a function belongs to its functions, and not to its outline.
+    """
     named = NAMED.get(language, {})
-    found: list[Definition] = []
-    stack: list[tuple[Node, str, int]] = [(child, "", 0) for child in reversed(tree.root_node.named_children)]
-    while stack and len(found) < MAX_DEFINITIONS:
-        node, owner, depth = stack.pop()
-        definition = _definition(node, named, owner, depth, language)
-        if definition is not None:
-            found.append(definition)
-            if definition.kind not in CONTAINERS or depth + 1 >= DEPTHS.get(language, MAX_DEPTH):
-                continue
-            owner, depth = definition.name, depth + 1
-        elif node.type in UNNAMED:
-            continue
-        stack += [(child, owner, depth) for child in reversed(node.named_children)]
-    return [definition.as_json() for definition in found]
+    outline: list[Definition] = []
+    functions: list[dict[str, Any]] = []
+    children = reversed(tree.root_node.named_children)
+    stack: list[tuple[Node, str, int, bool]] = [(child, "", 0, "outline" in want) for child in children]
+    while stack:
+        node, owner, depth, is_open = stack.pop()
+        counts_functions = "functions" in want and len(functions) < MAX_FUNCTIONS
+        if counts_functions and (described := describe_function(node, named.get(node.type))) is not None:
+            functions.append(described)
+        if is_open and len(outline) < MAX_DEFINITIONS:
+            definition = _definition(node, named, owner, depth, language)
+            if definition is not None:
+                outline.append(definition)
+                is_open = definition.kind in CONTAINERS and depth + 1 < DEPTHS.get(language, MAX_DEPTH)
+                owner, depth = definition.name, depth + 1
+            elif node.type in UNNAMED:
+                is_open = False
+        else:
+            is_open = False
+        if is_open or counts_functions:
+            stack += [(child, owner, depth, is_open) for child in reversed(node.named_children)]
+    found = {"outline": [definition.as_json() for definition in outline], "functions": functions}
+    return {part: found[part] for part in found if part in want}
 
 
 def _definition(node: Node, named: dict[str, str], owner: str, depth: int, language: str) -> Definition | None:
@@ -153,11 +170,11 @@ def _is_at_top(node: Node) -> bool:
 
 def _is_function(node: Node) -> bool:
     value = node.child_by_field_name("value")
-    return value is not None and value.type in ("arrow_function", "function_expression", "generator_function")
+    return value is not None and value.type in FUNCTION_VALUES
 
 
 def _name_of(node: Node, language: str) -> str:
-    is_specifier = node.type in ("struct_specifier", "enum_specifier", "class_specifier")
+    is_specifier = node.type in HAS_BODY
     if is_specifier and node.child_by_field_name("body") is None:  # it only names a type
         return ""
     if node.type == "impl_item":
@@ -168,7 +185,7 @@ def _name_of(node: Node, language: str) -> str:
     for field in ("name", "key", "property", "declarator", "left"):
         inner = node.child_by_field_name(field)
         if inner is not None:
-            return _receiver(node) + text_of(_innermost(inner))
+            return _receiver(node) + text_of(innermost(inner))
     return ""
 
 
@@ -177,13 +194,3 @@ def _receiver(node: Node) -> str:
     receiver = node.child_by_field_name("receiver") if node.type == "method_declaration" else None
     words = text_of(receiver).strip("()").split() if receiver is not None else []
     return f"{words[-1].lstrip('*')}." if words else ""
-
-
-def _innermost(node: Node) -> Node:
-    """The name inside a declarator of C, C++ or Java."""
-    for _ in range(20):
-        inner = node.child_by_field_name("declarator") or node.child_by_field_name("name")
-        if inner is None:
-            return node
-        node = inner
-    return node

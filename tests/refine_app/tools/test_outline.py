@@ -2,6 +2,8 @@
 
 import pytest
 
+from refine_app.tools.outline import find_definitions
+from refine_app.tools.syntax import parse
 from refine_app.tools.validation import check_text
 
 TEXTS = {
@@ -48,3 +50,19 @@ async def test_imports_that_the_instruction_speaks_of_are_the_models_to_choose()
 async def definitions_of(old: str, new: str, language: str) -> dict[str, object]:
     checks = await check_text(old, new, language, instruction="Make it read better.")
     return next(check for check in checks if check["name"] == "definitions")
+
+
+def test_one_walk_finds_the_outline_and_the_functions_within_functions() -> None:
+    text = "class Shop:\n    def pay(self):\n        def inner(a):\n            return a\n        return inner\n"
+    found = find_definitions(parse(text, "python"), "python", ("outline", "functions"))
+    assert [(one["name"], one["kind"]) for one in found["outline"]] == [("Shop", "class"), ("Shop.pay", "function")]
+    assert [(one["name"], one["kind"]) for one in found["functions"]] == [
+        ("Shop", "class"), ("pay", "method"), ("inner", "function")
+    ]  # fmt: skip
+    assert find_definitions(parse(text, "python"), "python", ("outline",)) == {"outline": found["outline"]}
+
+
+def test_types_of_c_are_told_once_and_by_the_name_that_they_have() -> None:
+    tree = parse("typedef struct { int a; } one;\nstruct two { int b; };\nstruct two make(int c);\n", "c")
+    names = [one["name"] for one in find_definitions(tree, "c", ("functions",))["functions"]]
+    assert names == ["one", "two"]
