@@ -20,9 +20,11 @@ export const shownValue = (value) => h("pre", { class: "value", tabindex: "0" },
 export function attempts(step, status) {
   const earlier = /** @type {Attempt[]} */ (step.earlier_attempts);
   if (!earlier.length) return null;
-  return [h("h4", null, `Attempts: ${earlier.length + 1}`),
+  // While it waits to be made again, its last attempt is the one that failed.
+  const isBegun = earlier.every((one) => one.attempt < step.attempt);
+  return [h("h4", null, `Attempts: ${earlier.length + (isBegun ? 1 : 0)}`),
     ...earlier.map((one) => attempt(one, one.error?.code === "attempt_lost" ? "lost" : "failed", null)),
-    attempt(step, status, step.output)];
+    isBegun && attempt(step, status, step.output)];
 }
 
 /** @param {Attempt} one @param {string} status @param {any} output */
