@@ -50,6 +50,10 @@ class Contents:
     def is_empty(self) -> bool:
         return not self.structs and not self.deletions
 
+    def is_all_new(self, known: Mapping[int, int]) -> bool:
+        """Whether none of its structs is known, even in part: then all that it inserts is added."""
+        return all(start >= known.get(client, 0) for client, start, _ in self.structs)
+
     def adds_to(self, known: Mapping[int, int]) -> bool:
         """Whether it has structs that are not known yet."""
         return any(end > known.get(client, 0) for client, _, end in self.structs)

@@ -39,6 +39,8 @@ class Replica:
         self._news = 0
         """How much came or was deleted since its state was measured, in bytes and letters."""
         self._is_measured = False
+        self._is_sized = False
+        """Its size bound is its size: nothing has come since."""
         self._levels = Levels() if kind.nested else None
         self._doc: Doc[Any] | None = Doc(client_id=client)
         self._roots: dict[str, Any] = {
@@ -127,7 +129,9 @@ class Replica:
     def size(self) -> int:
         """How many bytes of text it holds; for other kinds, how large its state is."""
         root = self.kind.text_root
-        self.size_bound = self._guarded(lambda doc: len(self._roots[root])) if root else len(self.state())
+        if not self._is_sized:
+            self.size_bound = self._guarded(lambda doc: len(self._roots[root])) if root else len(self.state())
+            self._is_sized = True
         return self.size_bound
 
     def outgrows(self, limit: int, more: int) -> int | None:
@@ -154,6 +158,7 @@ class Replica:
     def edit(self, edits: Sequence[Edit]) -> bytes:
         """Changes the text by this replica's own client, in one transaction; returns that as an update."""
         root = self._roots[self.kind.text_root or ""]
+        self._is_sized = False
 
         def change(doc: Doc[Any]) -> None:
             # What is new comes before anything goes: among what is deleted, the library would put it behind all of it,
@@ -205,6 +210,7 @@ class Replica:
     def _apply_checked(self, update: bytes) -> None:
         """Without Doc.transaction(), whose exit would touch a document that has panicked."""
         doc = self._open()
+        self._is_sized = False
         transaction = doc._doc.create_transaction()
         try:
             doc._doc.apply_update(transaction, update)

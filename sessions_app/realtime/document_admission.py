@@ -18,6 +18,8 @@ UPDATE_BYTES = 1024 * 1024
 STATE_VECTOR_BYTES = 256 * 1024
 CLIENTS = 10_000
 """So many client ids a document may have: each is in every state vector, of which no longer one is read."""
+BYTES_PER_CLOCK = 3
+"""So many bytes one clock of a text takes at most: those of a UTF-16 unit."""
 NEW_CLIENTS = 100
 """So many an update may bring: an editor has one, and what it brings from elsewhere has few."""
 
@@ -115,15 +117,27 @@ def claims(
     return claimed
 
 
-def check_size(edit: Edit, found: Contents, replica: Replica, limit: int) -> None:
-    """Raises DocumentFull for what would make a document too large; what makes it smaller always fits."""
+def needs_trial(found: Contents, replica: Replica, limit: int) -> bool:
+    """Whether only a trial can tell if an update makes a document too large: what makes it smaller always fits.
+
+    Raises DocumentFull where it can be told at once, as of what only inserts: a trial is a hundred times as dear.
+    """
     if not found.inserted or replica.size_bound + found.inserted <= limit:
-        return
+        return False
     size = replica.size()
     if size + found.inserted <= limit:
-        return
-    tried = Replica.of(replica.kind, replica.state())
-    tried.apply(edit.message.update, found)
+        return False
+    is_told = found.is_all_new(replica.known) and (not found.deletions or replica.kind.text_root is not None)
+    least = size + found.inserted - BYTES_PER_CLOCK * found.deleted
+    if is_told and least > max(limit, size - 1):
+        raise DocumentFull(f"the document would have {least:,} bytes; the limit is {limit:,}")
+    return True
+
+
+def try_size(kind: Kind, state: bytes, update: bytes, size: int, limit: int) -> None:
+    """Applies an update to a copy. Raises DocumentFull for what would make the document too large. Takes long."""
+    tried = Replica.of(kind, state)
+    tried.apply(update)
     if (after := tried.size()) > max(limit, size - 1):
         raise DocumentFull(f"the document would have {after:,} bytes; the limit is {limit:,}")
 

@@ -38,6 +38,9 @@ log = logging.getLogger(__name__)
 IDLE_AFTER_S = 75.0
 """A client that is alive says so every 15 seconds, by awareness or by a ping."""
 FRAME_BYTES = UPDATE_BYTES + 64
+BURST_BYTES = 16 * UPDATE_BYTES
+BYTES_PER_SECOND = 2 * UPDATE_BYTES
+"""Every byte is read before it is known what becomes of it; compressed, many cost their sender nothing."""
 COLOURS = (
     "#c2410c", "#a16207", "#4d7c0f", "#15803d", "#0f766e", "#0369a1",
     "#4338ca", "#7e22ce", "#a21caf", "#be123c", "#57534e", "#1d4ed8",
@@ -123,6 +126,8 @@ class _Pipe:
         self._receive = receive
         self._frames = Allowance(burst=2_000, per_second=400, left=2_000)
         self._updates = Allowance(burst=1_000, per_second=100, left=1_000)
+        self._bytes = Allowance(burst=BURST_BYTES, per_second=BYTES_PER_SECOND, left=BURST_BYTES)
+        self._questions = Allowance(burst=100, per_second=5, left=100)
         self._presences = Allowance(burst=100, per_second=30, left=100)
         self._unheard: yprotocol.Presence | None = None
         """The last awareness that came too soon after others; taken when there is time."""
@@ -156,6 +161,8 @@ class _Pipe:
                 self._socket.abort(CloseCode.MALFORMED, "this socket speaks the y-protocols, in binary frames")
                 return
             self._take(frame, self._last_heard)
+            if self._socket.slowed_s:
+                await asyncio.sleep(self._socket.slowed_s)
 
     def _take(self, frame: bytes, now: float) -> None:
         socket = self._socket
@@ -164,6 +171,9 @@ class _Pipe:
             return
         if len(frame) > FRAME_BYTES:
             socket.abort(CloseCode.TOO_LARGE, f"an update may have {UPDATE_BYTES:,} bytes")
+            return
+        if not self._bytes.take(now, len(frame)):
+            socket.abort(CloseCode.TOO_FAST, f"too many bytes; at most {BYTES_PER_SECOND:,} a second")
             return
         try:
             message = yprotocol.parse(frame)
@@ -177,6 +187,9 @@ class _Pipe:
             self._unheard = None
         elif isinstance(message, yprotocol.Update) and not self._updates.take(now):
             socket.abort(CloseCode.TOO_FAST, "too many updates; at most 100 a second")
+            return
+        elif isinstance(message, yprotocol.Ask | yprotocol.Query) and not self._questions.take(now):
+            socket.abort(CloseCode.TOO_FAST, "too many questions; at most 5 a second")
             return
         self._room.receive(socket, message, now)
 

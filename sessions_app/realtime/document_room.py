@@ -43,7 +43,13 @@ from sessions_app.realtime.open_documents import IDLE_AFTER_S
 
 log = logging.getLogger(__name__)
 
-TURN_UPDATES = 500
+TURN_ITEMS = 500
+TURN_S = 0.03
+"""A turn ends after so many items or so long, whatever became of them, and all else gets its time."""
+READ_ASIDE_BYTES = 64 * 1024
+"""A larger update is inspected in a thread."""
+TRIAL_REST = 4
+"""After a trial there is none for so many times as long as it took."""
 ASK_AGAIN_TIMES = 8
 BAD_UPDATES_BORNE = 5
 FAILURES_BORNE = 8
@@ -84,6 +90,7 @@ class DocumentRoom:
         """How many it had when it was last asked whether all that is open is too much."""
         self._is_unloaded = False
         self._worked_at = time.monotonic()
+        self._next_trial_at = 0.0
 
     # What it takes of memory ------------------------------------------------------------------------
 
@@ -172,6 +179,7 @@ class DocumentRoom:
                 try:
                     await self._turn(await self._current())
                     self._failures = 0
+                    await asyncio.sleep(0)
                 except (StoreFailed, OSError) as error:
                     await self._failed(error)
                 except NoSuchDocument:
@@ -248,15 +256,18 @@ class DocumentRoom:
     async def _turn(self, replica: Replica) -> None:
         taken: list[Taken] = []
         later: list[Work] = []
-        while self._inbox and len(taken) < TURN_UPDATES:
+        items, ends_at = 0, time.monotonic() + TURN_S
+        while self._inbox and items < TURN_ITEMS and time.monotonic() < ends_at:
             item = self._inbox.popleft()
+            items += 1
             if isinstance(item, Edit):
-                if item.socket.ending is not None:
+                if item.socket.ending is not None or item.socket.bad_updates > BAD_UPDATES_BORNE:
                     continue
                 try:
-                    self._take(item, replica, taken)
+                    await self._take(item, replica, taken)
                 except Poisoned as error:  # everything else goes on as if that update had never come
                     self._put_back(taken, later)
+                    item.socket.bad_updates += 1
                     await self._refuse_bad(item, error)
                     return
             elif taken:
@@ -287,11 +298,14 @@ class DocumentRoom:
         self._replica = None
         self._inbox.extendleft(reversed([*(it.edit for it in taken), *later]))
 
-    def _take(self, edit: Edit, replica: Replica, taken: list[Taken]) -> None:
+    async def _take(self, edit: Edit, replica: Replica, taken: list[Taken]) -> None:
         """Tries one update on the replica. Raises Poisoned when that is of no more use."""
         socket = edit.socket
         try:
-            found = admission.read(edit, replica)
+            if len(edit.message.update) > READ_ASIDE_BYTES:
+                found = await self._around.call(admission.read, edit, replica)
+            else:
+                found = admission.read(edit, replica)
             if found.is_empty or not socket.may_edit:
                 if admission.oversteps(edit, found, replica):
                     socket.abort(CloseCode.NOT_ALLOWED, "you may read this document, not change it")
@@ -300,7 +314,8 @@ class DocumentRoom:
                 return
             inspection.check_complete(found, replica.known)
             claims = admission.claims(edit, found, replica, self._owners, self.audience.awareness, self.epoch)
-            admission.check_size(edit, found, replica, self._around.limits.text)
+            if admission.needs_trial(found, replica, self._around.limits.text):
+                await self._try_size(edit, replica)
             admission.check_room(edit, found, replica, self.held, self._around.limits)
             is_new = replica.apply(edit.message.update, found)
         except Poisoned:
@@ -313,6 +328,16 @@ class DocumentRoom:
             self._owners[client] = Owner(user, self.epoch)
         socket.asked_again = 0
         taken.append(Taken(edit, is_new, claims))
+
+    async def _try_size(self, edit: Edit, replica: Replica) -> None:
+        """Raises DocumentFull for what would make it too large. Dear, and so seldom, and not on the loop."""
+        await asyncio.sleep(self._next_trial_at - time.monotonic())
+        began, size, limit = time.monotonic(), replica.size(), self._around.limits.text
+        try:
+            await self._around.call(admission.try_size, replica.kind, replica.state(), edit.message.update, size, limit)
+        finally:
+            now = time.monotonic()
+            self._next_trial_at = now + TRIAL_REST * (now - began)
 
     async def _store(self, replica: Replica, taken: list[Taken]) -> bool:
         """Stores what is new; True when it is on disk and shown."""
@@ -415,20 +440,25 @@ class DocumentRoom:
     def _refuse(self, edit: Edit, error: UpdateError, replica: Replica) -> None:
         """Says why an update was not taken; what builds on missing ones is asked for again, as a whole."""
         socket = edit.socket
-        if isinstance(error, MissingUpdates) and socket.asked_again < ASK_AGAIN_TIMES:
+        full = isinstance(error, DocumentFull | HistoryFull)
+        if not socket.refusals.take(time.monotonic()):
+            self._say_refused(edit, error)
+            code = CloseCode.TOO_LARGE if full else CloseCode.TOO_FAST
+            socket.finish(code, f"your updates are refused again and again; the last: {error}")
+        elif isinstance(error, MissingUpdates) and socket.asked_again < ASK_AGAIN_TIMES:
             socket.asked_again += 1
             self._say_refused(edit, error)
             socket.push(yprotocol.ask(replica.state_vector()))
         elif isinstance(error, MissingUpdates):
             socket.abort(CloseCode.RESYNC, "updates are missing; connect and synchronise again")
         elif isinstance(error, BadUpdate):
+            socket.bad_updates += 1
             refusing = asyncio.ensure_future(self._refuse_bad(edit, error))
             self._refusing.add(refusing)
             refusing.add_done_callback(self._refusing.discard)
         else:
             self._say_refused(edit, error)
             if not socket.speaks_ours:
-                full = isinstance(error, DocumentFull | HistoryFull)
                 code = CloseCode.TOO_LARGE if full else CloseCode.NOT_ALLOWED
                 socket.finish(code, str(error))
 
@@ -436,7 +466,6 @@ class DocumentRoom:
         """Quarantines an update that no editor makes, and then tells its sender: what is told refused is kept."""
         socket, update = edit.socket, edit.message.update
         log.warning("document %s: an update of user %s is refused: %s", self.document, socket.user_id, error)
-        socket.bad_updates += 1
         try:
             await self._around.call(self._around.store.quarantine, self.document, socket.user_id, update, str(error))
         except (StoreFailed, OSError):

@@ -9,10 +9,14 @@ from uuid import UUID
 from sessions_app.limits.quotas import Holder
 from sessions_app.realtime.close_codes import CloseCode
 from sessions_app.realtime.frame_queue import FrameQueue, Send
+from sessions_app.realtime.protocol import Allowance
 
 QUEUE_FRAMES = 5_000
 QUEUE_BYTES = 8 * 1024 * 1024
 QUIET_S = 12.0
+REFUSALS_BORNE = 30
+"""An editor of ours sends nothing more once it has been refused."""
+SLOWED_S = 0.2
 WRITE = "agentsite.write"
 """The extension of the scope with which a server lets a frame be sent without a coroutine: write(data) sends some bytes
 as a message, or says False where that has to be done by send()."""
@@ -69,12 +73,19 @@ class DocumentSocket(FrameQueue[bytes]):
         self.asked_again = 0
         """How often in a row it sent what could not be applied without what it had not sent."""
         self.bad_updates = 0
+        self.refusals = Allowance(burst=REFUSALS_BORNE, per_second=1, left=REFUSALS_BORNE)
+        """How many more of its updates may be refused: each costs, whatever becomes of it."""
         self._is_waiting = False
         """Its task has nothing to do."""
         self._unfinished: Sending | None = None
         self._has_sent = True
         """Whether something was sent since the last look at how long nothing was."""
         self._last_sent = 0.0
+
+    @property
+    def slowed_s(self) -> float:
+        """How long its next frame waits: one who is refused again and again is slowed before it is sent away."""
+        return SLOWED_S if self.refusals.left < REFUSALS_BORNE / 2 else 0.0
 
     def push(self, frame: bytes) -> None:
         """Queues a frame; a reader who is too far behind is sent away, to come back and synchronise."""

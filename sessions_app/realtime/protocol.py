@@ -144,11 +144,12 @@ class Allowance:
     left: float = 40
     at: float = 0.0
 
-    def take(self, now: float) -> bool:
-        """Takes one frame out of the bucket at this (monotonic) time; False when there is none left."""
+    def take(self, now: float, amount: float = 1) -> bool:
+        """Takes one frame, or what else is counted, out of the bucket at this (monotonic) time; False when there is not
+        so much left."""
         self.left = min(self.burst, self.left + (now - self.at) * self.per_second) if self.at else self.burst
         self.at = now
-        if self.left < 1:
+        if self.left < amount:
             return False
-        self.left -= 1
+        self.left -= amount
         return True

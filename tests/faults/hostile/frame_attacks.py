@@ -1,6 +1,9 @@
 """What a hostile guest sends on a document's socket that is small to send and dear to look at."""
 
 from contextlib import suppress
+from typing import Any
+
+from pycrdt import Doc, Text
 
 from sessions_app.crdt import lib0
 from sessions_app.realtime import yprotocol
@@ -49,3 +52,35 @@ async def awareness_of_thousands(guest: Guest) -> None:
                     await socket.send_bytes(yprotocol.presence(lib0.uint(count) + entries))
                 with suppress(TimeoutError):
                     await socket.receive(timeout=1)
+
+
+@attack
+async def a_full_document(guest: Guest) -> None:
+    """Sixty thousand letters that cannot be merged, and then what a full document refuses, and what only repeats."""
+    await guest.come_in()
+    session = await guest.session()
+    document: Doc[Any] = Doc()
+    text = document.get("text", type=Text)
+    async with document_socket(guest, session) as socket:
+        for seq in range(1, 8):
+            before = document.get_state()
+            with document.transaction():
+                if seq < 7:
+                    for letter in range(10_000):
+                        text.insert(0, "ab"[letter & 1])
+                else:
+                    text.insert(0, "x" * (999_950 - len(text)))
+            await socket.send_bytes(numbered(seq, document.get_update(before)))
+        whole, before = document.get_update(), document.get_state()
+        text.insert(5, "y" * 120)
+        refused = document.get_update(before)
+        with suppress(TimeoutError):
+            for _ in range(12):
+                await socket.receive(timeout=2)
+    for update, times in ((refused, 900), (refused[:-1] + b"\x01\x05\x01\x00\x01", 900), (whole, 60)):
+        async with document_socket(guest, session) as socket:
+            for seq in range(times):
+                await socket.send_bytes(numbered(seq, update))
+            with suppress(TimeoutError):
+                while not socket.closed:
+                    await socket.receive(timeout=2)
