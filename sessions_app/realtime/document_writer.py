@@ -61,6 +61,8 @@ class Writer:
         self._line: Line | None = None
         """The loop's connection; it is opened by the thread after its first commit."""
         self._wants_line = True
+        self._rests = False
+        """Nobody has stored anything since it was told to rest."""
         self._line_leaves: Line | None = None
         """One that is given back when what it is doing is done."""
         self._disk_is_slow_until = float("-inf")
@@ -87,6 +89,7 @@ class Writer:
         answer: asyncio.Future[Outcome] = loop.create_future()
         now = self._clock()
         self._came.append(now)
+        self._rests = False
         if self._line is None:
             self._hand_over([(batch, answer)])
         else:
@@ -99,7 +102,7 @@ class Writer:
 
     def rest(self) -> None:
         """Nobody is there any more: the loop's connection is given back, until there is something to store again."""
-        self._wants_line = True
+        self._wants_line = self._rests = True
         line, self._line = self._line, None
         if line is None:
             return
@@ -174,10 +177,12 @@ class Writer:
         self._wake()
 
     def _take_line(self, line: Line) -> None:
-        if self._line is None:
+        if self._line is None and not self._rests:
             self._line = line
-        else:
-            line.close()
+            return
+        line.close()
+        if self._rests:  # it was opened for somebody who has left meanwhile
+            self._wants_line = True
 
     def _wake(self) -> None:
         """What was put there before this is seen: by who falls asleep, after saying so, or by who is woken."""

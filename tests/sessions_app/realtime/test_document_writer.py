@@ -28,11 +28,15 @@ class Shelf:
         self.fails = False
         self.closed = 0
         self.opened = 0
+        self.may_open = threading.Event()
+        """Set while a connection can be opened."""
+        self.may_open.set()
 
     def clock(self) -> float:
         return self.now
 
     def open_line(self) -> "LineToShelf":
+        assert self.may_open.wait(60)
         self.opened += 1
         return LineToShelf(self)
 
@@ -177,7 +181,9 @@ async def test_who_leaves_while_a_commit_is_on_its_way_takes_the_connection_alon
     assert shelf.closed == 0
     shelf.disk.set()
     assert await asyncio.gather(*waiting) == [Stored(1)] * 2
-    assert (shelf.commits, shelf.closed) == ([("disk", 1), ("thread", 1)], 1)
+    assert shelf.commits == [("disk", 1), ("thread", 1)]
+    await writer.between_commits(lambda: None)
+    assert shelf.closed == shelf.opened, "also the one that the thread opened for who had left"
 
 
 async def test_a_long_log_is_moved_between_two_commits_and_what_comes_meanwhile_is_stored_after_it() -> None:
@@ -229,3 +235,17 @@ async def test_an_empty_house_gives_the_connection_back_and_the_next_guest_opens
     await writer.append(batch())
     assert [who for who, _ in shelf.commits] == ["thread", "loop"]
     assert shelf.opened == 2
+
+
+async def test_a_connection_that_is_opened_after_everybody_has_left_is_given_back_at_once() -> None:
+    shelf = Shelf()
+    shelf.may_open.clear()
+    writer = Writer(shelf, open_line=shelf.open_line, clock=shelf.clock)
+    await writer.append(batch())
+    writer.rest()
+    shelf.may_open.set()
+    await writer.between_commits(lambda: None)
+    assert (shelf.opened, shelf.closed) == (1, 1)
+    await writer.append(batch())
+    await writer.between_commits(lambda: None)
+    assert (shelf.opened, shelf.closed) == (2, 1)
