@@ -46,7 +46,7 @@ from graphs_app.stop_bell import StopBell
 from graphs_app.streams import TextStreams
 from graphs_app.under_way import Active, Work
 from graphs_app.upkeep import say_goodbye, with_fresh_connection
-from sessions_app import log_context
+from sessions_app import behalf, log_context
 
 logger = logging.getLogger(__name__)
 
@@ -180,7 +180,7 @@ class Worker:
         root: UUID | None = None,
     ) -> RunEnded | None:
         """Executes a claimed run until it ends or pauses; None when it did neither here."""
-        with log_context.bound(**process_log.belonging(run, graph)):
+        with log_context.bound(**process_log.belonging(run, graph)), behalf.of(run.user_id):
             ended = await self._execute(run, graph, history, consumption, control or Control(), depth, root)
             if ended is not None and depth == 0:
                 process_log.tell_end(run, graph, ended)

@@ -8,7 +8,6 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,11 +15,13 @@ from ruff import find_ruff_bin  # type: ignore[import-untyped]  # the package ha
 
 from refine_app.diffs.errors import excerpt
 from refine_app.tools.errors import AnalysisSkipped
+from refine_app.tools.fair_threads import FairThreads
+from sessions_app import behalf
 
 RUFF: str = find_ruff_bin()
 LAUNCHER = Path(__file__).with_name("launcher.py")
 # Children use whole cores: more at once than this only makes all of them late.
-_THREADS = ThreadPoolExecutor(max_workers=4, thread_name_prefix="analysis")
+_THREADS: FairThreads["Output"] = FairThreads(threads=4, share=2, name="analysis")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +49,9 @@ class Output:
 async def run_child(command: Sequence[str], stdin: bytes, *, limits: Limits = LIMITS) -> Output:
     """Runs a program on stdin. Raises AnalysisSkipped if it goes over a limit. Cancelling kills it."""
     child = _Child()
-    loop = asyncio.get_running_loop()
-    future = loop.run_in_executor(_THREADS, functools.partial(_run, child, list(command), stdin, limits))
+    work = functools.partial(_run, child, list(command), stdin, limits)
     try:
-        return await future
+        return await asyncio.wrap_future(_THREADS.submit(behalf.person(), work))
     except asyncio.CancelledError:
         child.kill()
         raise
