@@ -17,6 +17,8 @@ MAX_DEFINITIONS = 20_000
 MAX_NAME = 200
 ALIKE = 0.6
 """Two bodies that share so much are one definition under two names."""
+MAX_RENAMED = 200
+"""Definitions that are gone, and new ones, that are looked through for one under another name."""
 MAX_COMPARED = 4_000
 """Characters of a body that are compared."""
 
@@ -187,6 +189,7 @@ def losses(
     fresh = [definition for definition in after if not known[definition.simple_name]]
     found = _without_renamed(gone, fresh, old.split("\n"), new.split("\n"))
     names = [one for one in found if not is_asked_to_go(one, instruction)]
+    names = names[: 5 * limit]  # each is looked at beside each
     inner = [one for one in names if not any(_holds(other, one) for other in names if other is not one)]
     return [Loss(one.name, one.kind, one.start + 1) for one in inner[:limit]]
 
@@ -231,11 +234,14 @@ def _code_in(lines: Sequence[str]) -> list[str]:
 def _without_renamed(
     gone: Sequence[Definition], fresh: Sequence[Definition], old: Sequence[str], new: Sequence[str]
 ) -> list[Definition]:
-    left = list(fresh)[:200]
+    if len(gone) > MAX_RENAMED:
+        return list(gone)
+    left = list(fresh)[:MAX_RENAMED]
+    bodies = {id(one): _body(one, new) for one in left}
     missing = []
     for definition in gone:
         body = _body(definition, old)
-        twin = next((one for one in left if are_alike(body, _body(one, new))), None) if len(gone) <= 200 else None
+        twin = next((one for one in left if are_alike(body, bodies[id(one)])), None)
         if twin is None:
             missing.append(definition)
         else:
@@ -245,7 +251,8 @@ def _without_renamed(
 
 def _body(definition: Definition, lines: Sequence[str]) -> str:
     """Its lines without its name, blanks squeezed; with it where there is nothing else."""
-    text = " ".join(" ".join(lines[definition.start : definition.end]).split())[:MAX_COMPARED]
+    begun = "\n".join(lines[definition.start : min(definition.end, definition.start + MAX_COMPARED)])
+    text = " ".join(begun[: 4 * MAX_COMPARED].split())[:MAX_COMPARED]
     return text.replace(definition.simple_name, "").strip() or text
 
 

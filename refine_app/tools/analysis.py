@@ -22,6 +22,8 @@ EVERYTHING = ("syntax", "functions", "complexity", "outline")
 STRUCTURE = ("syntax", "outline")
 """What an answer and its check both ask of a new text: one child process for the two of them."""
 KNOWN_MAX = 200
+KNOWN_DEFINITIONS = 1_000
+"""An analysis with more of them is not kept for the next look: what is kept stays within some 50 MB at worst."""
 _KNOWN: dict[tuple[bytes | str, ...], "Analysis"] = {}
 
 
@@ -62,7 +64,8 @@ async def analyse(code: str, language: str, want: Sequence[str] = EVERYTHING, *,
     known = _KNOWN.get((digest, language, *EVERYTHING)) or _KNOWN.get((digest, language, *want))
     if known is None:
         known = await _analyse(code, language, want, limits)
-        if not any("analysis skipped" in reason for reason in known.skipped.values()):
+        is_large = len(known.functions) + len(known.outline or ()) > KNOWN_DEFINITIONS
+        if not is_large and not any("analysis skipped" in reason for reason in known.skipped.values()):
             # A refinement looks at the same text in several steps; what went over a limit is tried again.
             _KNOWN[digest, language, *want] = known
             while len(_KNOWN) > KNOWN_MAX:

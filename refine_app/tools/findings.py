@@ -19,6 +19,8 @@ _FAULTS = ("F", "E9", "B", "PLE", "E722", "E711", "E712", "syntax")
 MAX_ISSUES = 300
 """So many are kept in a run's state; checks compare all of them."""
 KNOWN_MAX = 200
+KNOWN_ISSUES = 1_000
+"""Findings with more issues are not kept for the next look: all that is kept stays within some 50 MB at worst."""
 _KNOWN: dict[tuple[bytes, bool], "Findings"] = {}
 _SUPPRESSION = re.compile(r"#[^#\n]*\b(noqa|nosec|flake8|ruff)\b", re.IGNORECASE)
 
@@ -42,7 +44,7 @@ async def find_issues(code: str, language: str, *, heed_suppressions: bool = Tru
     known = _KNOWN.get(key)
     if known is None:
         known = await _find(source, heed, limits)
-        if not known.skipped:
+        if not known.skipped and len(known.issues) <= KNOWN_ISSUES:
             # A refinement looks at the same text in several steps, and a session's next request often again.
             _KNOWN[key] = known
             while len(_KNOWN) > KNOWN_MAX:

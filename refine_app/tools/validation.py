@@ -3,42 +3,24 @@
 import asyncio
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from typing import Any
 
 from graphs_app.engine.checkpoint import Json
 from graphs_app.engine.registry import ToolContext
-from refine_app.diffs.directives import lost_directives
-from refine_app.diffs.emptied import emptied
-from refine_app.diffs.guards import LANGUAGES as GUARDED
-from refine_app.diffs.guards import removed_checks
-from refine_app.diffs.imports import lost_imports
-from refine_app.diffs.outline import (
-    LINES,
-    Loss,
-    Outline,
-    asks_for_less,
-    defined,
-    hollowed,
-    in_words,
-    losses,
-    takes_away,
-)
-from refine_app.diffs.shortened import lost_lines
 from refine_app.tools.analysis import Analysis, structure_of
 from refine_app.tools.checks import Check, checked, places
+from refine_app.tools.comparing import compared
+from refine_app.tools.definitions import DEFINITIONS
 from refine_app.tools.errors import InvalidOutput
 from refine_app.tools.file_kinds import CHECKED, is_notebook_like
 from refine_app.tools.findings import Findings, faults, find_issues
 from refine_app.tools.kind_verdicts import ANCHORS, check_kind
-from refine_app.tools.languages import LANGUAGES
 
 MAX_REPAIRS = 3
 """How often a model is told what its text failed and asked again."""
 MAX_BAD_ANSWERS = 1
 """How often a model is told that its answer could not be read."""
 
-DEFINITIONS = "definitions"
 TOLD_ONCE = (DEFINITIONS, ANCHORS)
 """What a model is told once; if it means it, people see the check and decide."""
 
@@ -126,58 +108,11 @@ async def check_text(old: str, new: str, language: str, *, instruction: str = ""
         find_issues(new, language, heed_suppressions=False),
     )
     outlines = (before.outline, after.outline)
-    definitions = await asyncio.to_thread(_check_definitions, old, new, language, outlines, instruction)
+    definitions = await compared(old, new, language, outlines, instruction)
     checks = check_kind(old, before, after, language) if language in CHECKED else [_check_syntax(before, after)]
     if language == "python" and after.syntax is not None:
         checks.append(_check_compiles(before, after.syntax))
     return [*checks, _check_findings(found_before, found_after), definitions]
-
-
-def _check_definitions(
-    old: str, new: str, language: str, outlines: Sequence[Outline | None], instruction: str
-) -> Check:
-    """What the old text defines and nobody asked to take away is still there, and so is its end."""
-    before, after = outlines
-    plain_old, plain_new = (text.removeprefix("\ufeff").replace("\r\n", "\n") for text in (old, new))
-    lost: list[Loss] = []
-    remarks: list[Loss] = []
-    if before is not None and after is not None:
-        lost += losses(plain_old, plain_new, before, after, instruction=instruction)
-        lost += _hollow(plain_old, plain_new, before, after, instruction)
-        if "import" not in instruction.lower():
-            lost += lost_imports(plain_new, before, after)
-        if language in GUARDED:
-            removed = removed_checks(plain_old, plain_new, before, after, told=lost)
-            remarks = [one.loss for one in removed]
-            if not asks_for_less(instruction):
-                lost += [one.loss for one in removed if one.guards]
-    if not lost and not takes_away(instruction):
-        lines = lost_lines(plain_old, plain_new, is_outlined=bool(before) and language in LANGUAGES)
-        lost += [loss for loss in lines if loss.kind != LINES or not asks_for_less(instruction)]
-        lost += lost_directives(plain_old, plain_new)
-    return _of_definitions(before, after, lost, remarks)
-
-
-def _hollow(old: str, new: str, before: Outline, after: Outline, instruction: str) -> list[Loss]:
-    """Bodies with a remark in the place of their code, and those with next to nothing in it."""
-    found = {loss.line: loss for loss in emptied(old, new, before, after, instruction=instruction)}
-    remarks = hollowed(old, new, before, after, instruction=instruction)
-    return list((found | {loss.line: loss for loss in remarks}).values())
-
-
-def _of_definitions(
-    before: Outline | None, after: Outline | None, lost: Sequence[Loss], removed: Sequence[Loss]
-) -> Check:
-    told = {} if not removed else {"removed": [asdict(loss) for loss in removed if loss not in lost]}
-    if lost:
-        detail = f"the new text lacks {in_words(lost)}, though the instruction does not ask to take that away"
-        return checked(DEFINITIONS, "failed", detail) | {"losses": [asdict(loss) for loss in lost]} | told
-    if before is None or after is None:
-        return checked(DEFINITIONS, "skipped", "nothing was checked: what such a text defines cannot be told")
-    detail = f"{len(defined(before))} before, {len(defined(after))} now, none of them lost"
-    if removed:
-        detail += f"; removes {in_words(removed)}"
-    return checked(DEFINITIONS, "passed", detail) | told
 
 
 def _check_syntax(before: Analysis, after: Analysis) -> Check:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import random
 import socket as sockets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -295,3 +296,29 @@ async def heavy_checks_from_many_addresses(guest: Guest) -> None:
             )
 
     await asyncio.gather(*(from_address(f"127.0.1.{number}") for number in range(1, 7)), return_exceptions=True)
+
+
+def alike(seed: int, lines: int, width: int) -> list[str]:
+    """Lines of the same few letters, which only the dearest comparison tells apart."""
+    chance = random.Random(seed)  # noqa: S311 - the same lines each time
+    return ["".join(chance.choices("abcdefgh", k=width)) for _ in range(lines)]
+
+
+@attack
+async def texts_that_compare_long(guest: Guest) -> None:
+    """Nodes that check a text against one that differs everywhere and is much the same everywhere."""
+    await guest.come_in()
+    nodes = [{"node_id": f"check{number}", "tool": "validate_code"} for number in range(4)]
+    edges = [{"from_node": "begin", "to_node": node["node_id"]} for node in nodes]
+    graph = await guest.graph([{"node_id": "begin", "tool": "emit", "config": {"text": "go"}}, *nodes], edges)
+    pairs = [
+        ["\n".join(alike(turn, 140, 80)) for turn in (1, 2)],
+        [
+            "\n".join(f"def f{turn}{at}():\n    {line}" for at, line in enumerate(alike(turn, 190, 3_800)))
+            for turn in (1, 2)
+        ],
+    ]
+    for old, new in pairs:
+        for language in ("python", "text", "yaml"):
+            state = {"code": old, "new_text": new, "language": language}
+            await guest.call("POST", "/v1/runs", {"graph": graph, "initial_state": state})
