@@ -147,7 +147,7 @@ def start_sample(request: HttpRequest, slug: str) -> HttpResponse:
         raise Http404(slug)
     try:
         http.ask(request, policies.SESSIONS, request.user)
-        user = request.user if isinstance(request.user, User) else new_guest(request)
+        user = request.user if isinstance(request.user, User) else new_guest(request, request.POST.get("name", ""))
         if not request.user.is_authenticated:
             login(request, user, backend=BACKEND)
         session = sessions.create(user=user, title=sample.title, language=sample.language, text=sample.text)

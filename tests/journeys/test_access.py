@@ -131,3 +131,15 @@ def test_the_policy_allows_no_inline_script_or_style_and_no_other_host(live_site
     assert "unsafe" not in policy
     assert "http" not in policy
     assert "default-src 'none'" in policy
+
+
+def test_a_name_that_was_typed_goes_along_with_a_sample(
+    live_site: Site, open_page: OpenPage, problems: Problems
+) -> None:
+    page = open_page()
+    page.goto(live_site.url)
+    page.get_by_label("Your name").fill("Ana Berg")
+    page.get_by_role("button", name="An order report from 2014").click()
+    steps.wait_until_ready(page)
+    page.goto(live_site.url)
+    expect(page.get_by_role("banner")).to_contain_text("Ana Berg")
