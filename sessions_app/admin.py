@@ -27,6 +27,7 @@ from sessions_app.models import (
     Invite,
     Member,
     QuarantinedUpdate,
+    Removal,
     Revision,
     Session,
     SessionEvent,
@@ -270,6 +271,18 @@ class InviteAdmin(ReadOnlyAdmin[Invite]):
     @admin.display(description="session")
     def session_link(self, invite: Invite) -> SafeString | str:
         return link_to(invite.session)
+
+
+@admin.register(Removal)
+class RemovalAdmin(ReadOnlyAdmin[Removal]):
+    list_display = ("__str__", "session_link", "at")
+    list_select_related = ("session", "user")
+    search_fields = ("session__id", "session__title", "user__username")
+    ordering = ("-at",)
+
+    @admin.display(description="session")
+    def session_link(self, removal: Removal) -> SafeString | str:
+        return link_to(removal.session)
 
 
 @admin.register(SessionEvent)

@@ -38,6 +38,7 @@ from sessions_app.models import (
     Invite,
     Member,
     QuarantinedUpdate,
+    Removal,
     Revision,
     Role,
     Session,
@@ -92,6 +93,7 @@ def session() -> Session:
     DocumentClient.objects.get_or_create(document=document, client=99, user=alice)
     QuarantinedUpdate.objects.create(document=document, user=alice, update=b"q", reason="cut in two")
     Invite.objects.create(session=made, digest="e" * 64, role=Role.VIEWER, created_by=alice)
+    Removal.objects.create(session=made, user=alice, at=timezone.now())
     Invitation.objects.create(session=made, name="ben", role=Role.VIEWER, created_by=alice, expires_at=timezone.now())
     Connection.objects.create(session=made, user=alice)
     Ticket.objects.create(digest="d" * 64, user=alice, expires_at=timezone.now())

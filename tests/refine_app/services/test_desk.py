@@ -41,7 +41,7 @@ def context_of(run: Run) -> Any:
     return SimpleNamespace(
         run_id=run.pk, node_run_id=node_run_id(run.pk, 1), node_id="answer", attempt=1, config={}, metadata={},
         dry_run=False, clock=SystemClock(), rested_s=0.0, waits=lambda *_: nullcontext(), spend=lambda usage: None,
-        effect=lambda *_, **__: None, emit=lambda *_, **__: None,
+        effect=lambda *_, **__: None, hold=lambda *_, **__: None, emit=lambda *_, **__: None,
     )  # fmt: skip
 
 
