@@ -31,7 +31,7 @@ def ready(page: Page) -> None:
 def draw_from_nothing(page: Page, url: str, name: str) -> None:
     page.goto(f"{url}/graph/")
     page.get_by_label("Name").fill(name)
-    page.get_by_role("button", name="Draw from nothing").press("Enter")
+    page.get_by_role("button", name="Start an empty graph").press("Enter")
     ready(page)
 
 

@@ -70,7 +70,7 @@ def test_a_viewer_reads_the_history_and_can_neither_name_nor_restore(live_site: 
     ana, vic = open_page(), open_page()
     steps.start_as_guest(ana, live_site.url, "Ana Berg")
     steps.open_session(ana, "one = 1\n")
-    link = invitation(ana, "look")
+    link = invitation(ana, "view")
     steps.type_at_end(ana, "two = 2\n")
     steps.expect_saved(ana)
     vic.goto(link)

@@ -211,6 +211,12 @@ def test_a_question_shows_while_another_branch_still_works(page: Page) -> None:
     expect(form).to_have_count(0)
     expect(page.locator('.step[data-node="one"]')).to_have_attribute("data-status", "completed")
     expect(page.locator('.step[data-node="slow"]')).to_have_attribute("data-status", "started")
+    box = page.get_by_label("What do you want?")
+    box.fill("And then this")
+    box.press("Control+Enter")
+    expect(page.get_by_text("Another request is running.")).to_be_visible()
+    expect(box).to_have_value("And then this")
     page.get_by_role("button", name="Stop").click()  # it stands where Send was
     steps.wait_for_outcome(page, "cancelled")
+    expect(page.get_by_text("Another request is running.")).to_be_hidden()
     expect(page.get_by_role("button", name="Send")).to_be_visible()

@@ -16,7 +16,7 @@ def session_of(page: Page) -> str:
 def invitation(page: Page, role: str = "edit") -> str:
     """Makes a link by the dialog, as its owner does."""
     page.get_by_role("button", name="Invite", exact=True).click()
-    page.get_by_label("They may").select_option(label=role)
+    page.get_by_label("Access").select_option(label=f"Can {role}")
     page.get_by_role("button", name="Make a link").click()
     link = page.get_by_label("The link", exact=True).input_value()
     page.get_by_role("button", name="Done").click()
@@ -77,14 +77,14 @@ def test_a_link_that_was_revoked_lets_nobody_in(live_site: Site, open_page: Open
     ana.get_by_role("button", name="Revoke").click()
     expect(ana.get_by_role("button", name="Revoke")).to_have_count(0)
     ben.goto(link)
-    expect(ben.get_by_role("heading", name="This invitation lets nobody in any more")).to_be_visible()
+    expect(ben.get_by_role("heading", name="This invitation is no longer valid")).to_be_visible()
 
 
 def test_a_viewer_follows_and_cannot_type(live_site: Site, open_page: OpenPage) -> None:
     ana, vic = open_page(), open_page()
     steps.start_as_guest(ana, live_site.url, "Ana Berg")
     steps.open_session(ana, "one = 1\n")
-    link = invitation(ana, "look")
+    link = invitation(ana, "view")
     vic.goto(link)
     vic.get_by_label("Your name").fill("Vic Lam")
     vic.get_by_role("button", name="Join").click()

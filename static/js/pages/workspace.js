@@ -365,7 +365,7 @@ startShell({
     ["Shift-R", "Reject the hunk with a reason"],
     ["e", "Go to the editor"],
     ["c", "Go to the request box"],
-    ["Esc", "In the editor, then Tab: leave the editor"],
+    ["Esc", "Then Tab: leave the editor"],
   ],
   single: {
     j: () => hasReview() && (views.show("review", "if hidden"), review.move(1)),

@@ -4,6 +4,8 @@
 import { button, byId, fill, h, icon } from "../ui/dom.js";
 import { shorten } from "./conversation.js";
 
+const MEANWHILE = "Another request is running. Your text is kept: send it when that one has ended, or stop it first.";
+
 export class Composer {
   /**
    * @param {{send: (ask: {instruction: string, intent: string, parent: string | null}) => Promise<boolean>, stop: () => void, draftKey: string}} options
@@ -22,6 +24,7 @@ export class Composer {
     /** @type {{id: string, instruction: string} | null} */
     this.parent = null;
     this.sending = false;
+    this.triedMeanwhile = false;
     this.scene = { active: false, cancelling: false, reason: "", hasRequests: false };
     this.input.value ||= sessionStorage.getItem(draftKey) ?? "";
     this.form.addEventListener("submit", (event) => (event.preventDefault(), this.submit()));
@@ -45,7 +48,11 @@ export class Composer {
 
   async submit() {
     const instruction = this.input.value.trim();
-    if (!instruction || this.sending || this.scene.active || this.scene.reason) return;
+    if (!instruction || this.sending || this.scene.reason) return;
+    if (this.scene.active) {
+      this.triedMeanwhile = true;
+      return this.draw();
+    }
     this.sending = true;
     this.draw();
     const sent = await this.sendRequest({ instruction, intent: this.intent.value, parent: this.parent?.id ?? null });
@@ -67,6 +74,7 @@ export class Composer {
   /** @param {{active: boolean, cancelling: boolean, reason: string, hasRequests: boolean}} scene */
   show(scene) {
     this.scene = scene;
+    this.triedMeanwhile &&= scene.active;
     this.draw();
   }
 
@@ -75,8 +83,9 @@ export class Composer {
     this.examples.hidden = hasRequests || this.input.value !== "";
     this.input.disabled = Boolean(reason);
     this.intent.disabled = Boolean(reason);
-    this.note.textContent = reason;
-    this.note.hidden = !reason;
+    const note = reason || (this.triedMeanwhile ? MEANWHILE : "");
+    this.note.textContent = note;
+    this.note.hidden = !note;
     this.parentChip.hidden = !this.parent;
     const parentKey = this.parent?.id ?? "";
     if (this.parent && this.parentChip.dataset.parent !== parentKey) {

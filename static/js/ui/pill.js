@@ -40,7 +40,7 @@ export function describe({ socket, document, expired, readOnly }) {
       : "The server cannot be reached, and this browser has no room left to keep changes: do not close this page.";
     return { state: "offline", icon: "cloud-off", text: `Offline${kept}`, title };
   }
-  if (readOnly) return { state: "read-only", icon: "lock", text: "Read-only", title: "You may look at this session, not change it." };
+  if (readOnly) return { state: "read-only", icon: "lock", text: "Read-only", title: "You can view this session, but not change it." };
   if (document.phase === "saving") return { state: "saving", icon: "loader-circle", text: "Saving…", title: "The server has not acknowledged the last changes yet." };
   if (socket === "connecting" || document.phase === "joining") return { state: "connecting", icon: "wifi", text: "Connecting…", title: "The session is being joined." };
   if (document.savedAt) {

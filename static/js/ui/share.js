@@ -43,9 +43,9 @@ export class Share {
   }
 
   async open() {
-    const role = this.select("share-role", "They may", [["editor", "edit"], ["viewer", "look"]]);
-    const ends = this.select("share-ends", "The link ends", [["86400", "in a day"], ["604800", "in a week"], ["", "never"]]);
-    const uses = this.select("share-uses", "It lets in", [["", "everybody who has it"], ["1", "one person"]]);
+    const role = this.select("share-role", "Access", [["editor", "Can edit"], ["viewer", "Can view"]]);
+    const ends = this.select("share-ends", "Link expires", [["86400", "In a day"], ["604800", "In a week"], ["", "Never"]]);
+    const uses = this.select("share-uses", "Who can join", [["", "Anyone with the link"], ["1", "One person"]]);
     this.made = h("div", { class: "stack" });
     this.standing = h("ul", { class: "plain-list", "aria-label": "Links that stand" });
     this.told = h("div");
