@@ -7,6 +7,7 @@ import pytest
 from refine_app.model_clients import desk
 from refine_app.model_clients.endpoints import EndpointSpec
 from tests.model_server import ModelServer
+from tests.refine_app.graphs.stage import patient_time
 
 
 @pytest.fixture(autouse=True)
@@ -19,7 +20,7 @@ def _no_endpoints() -> Iterator[None]:
 @pytest.fixture
 def server(_no_endpoints: None) -> Iterator[ModelServer]:
     with ModelServer() as running:
-        desk.use(desk.StaticDesk([spec_of(running)]))
+        desk.use(desk.StaticDesk([spec_of(running)], now=patient_time))
         yield running
 
 
