@@ -137,3 +137,10 @@ def test_the_processor_time_is_what_counts() -> None:
     with costs.measured(VALIDATE, clock=lambda: next(times)):
         pass
     assert costs.is_heavy(VALIDATE)
+
+
+@pytest.mark.parametrize("path", ["/v1/auth/token", "/sign-in/", "/admin/login/"])
+def test_a_sign_in_never_waits_for_what_others_compute(path: str) -> None:
+    costs, kind = Costs(), kind_of("POST", path, 100)
+    costs.note(kind, 10 * HEAVY_S)
+    assert not costs.is_heavy(kind)
