@@ -273,7 +273,7 @@ class Invitation(models.Model):
 
 
 class Removal(models.Model):
-    """Somebody was removed from a session: what let people in until then lets this one in no more."""
+    """Somebody was removed from a session, or their role lowered: what let people in until then is nothing to them."""
 
     session = models.ForeignKey(Session, on_delete=models.CASCADE, related_name="removals")
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")

@@ -101,14 +101,14 @@ def accept(*, user: User, token: str, now: datetime | None = None) -> Member:
         if member is not None and _has_as_much(member, invite):
             return member
         _require_standing(invite, now)
-        if member is None:
-            _require_not_removed(user, invite)
+        _require_not_removed(user, invite)
         left = Q(max_uses=None) | Q(uses__lt=F("max_uses"))
         if not Invite.objects.filter(left, pk=invite.pk, revoked_at=None).update(uses=F("uses") + 1):
             raise InviteOver("was used as often as it may be, or was revoked")
         if member is not None:
             member.role = invite.role
             member.save(update_fields=["role"])
+            removals.forget(session_id=session.pk, user=user)
             events.append(session.pk, [MemberChanged(user=user.pk, name=str(user), role=invite.role)])
         else:
             quotas.require("members", [session_holder(session.pk)])
@@ -144,7 +144,7 @@ def _require_standing(invite: Invite, now: datetime) -> None:
 
 def _require_not_removed(user: User, invite: Invite) -> None:
     if removals.shuts_out(user, invite):
-        raise InviteOver("lets you in no more: you were removed from the session")
+        raise InviteOver("lets you in no more: since it was made, you were removed or your role was lowered")
 
 
 def _digest(token: str) -> str:

@@ -100,6 +100,30 @@ def test_who_was_removed_is_let_in_anew(cast: Cast, as_user: AsUser, anew: str) 
     assert eve.post(f"/v1/invites/{old}/accept").status_code == 200
 
 
+def test_whose_role_was_lowered_gets_it_back_by_a_new_link_only(cast: Cast, as_user: AsUser) -> None:
+    owner, eve = as_user(cast.ana), as_user(cast.eve)
+    at = f"/v1/sessions/{cast.session.pk}"
+    old = owner.post(f"{at}/invites", {"role": "editor"}, format="json").data["token"]
+    assert eve.post(f"/v1/invites/{old}/accept").status_code == 200
+    assert owner.patch(f"{at}/members/{cast.eve.pk}", {"role": "viewer"}, format="json").status_code == 200
+    refused = eve.post(f"/v1/invites/{old}/accept")
+    assert (refused.status_code, refused.data["code"]) == (409, "invite_over")
+    assert "lowered" in refused.data["detail"]
+    assert eve.get(at).data["role"] == "viewer"
+    new = owner.post(f"{at}/invites", {"role": "editor"}, format="json").data["token"]
+    assert eve.post(f"/v1/invites/{new}/accept").status_code == 200
+    assert eve.get(at).data["role"] == "editor"
+
+
+def test_the_links_of_an_owner_who_is_none_any_more_let_nobody_in(cast: Cast, as_user: AsUser) -> None:
+    owner, ben = as_user(cast.ana), as_user(cast.ben)
+    at = f"/v1/sessions/{cast.session.pk}"
+    owner.patch(f"{at}/members/{cast.ben.pk}", {"role": "owner"}, format="json")
+    made = ben.post(f"{at}/invites", {"role": "editor"}, format="json").data["token"]
+    owner.patch(f"{at}/members/{cast.ben.pk}", {"role": "editor"}, format="json")
+    assert as_user(cast.eve).post(f"/v1/invites/{made}/accept").status_code == 409
+
+
 def test_invitations_are_listed_without_their_tokens_and_revoked(cast: Cast, as_user: AsUser) -> None:
     owner = as_user(cast.ana)
     path = f"/v1/sessions/{cast.session.pk}/invites"
