@@ -3,21 +3,16 @@
 import asyncio
 import hashlib
 import json
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
-from refine_app.diffs.errors import excerpt
 from refine_app.diffs.outline import Definition, outline_by_lines
-from refine_app.tools.children import LIMITS, Limits, run_child
+from refine_app.tools.children import LIMITS, Limits, run_module
 from refine_app.tools.errors import AnalysisSkipped
 from refine_app.tools.file_kinds import CHECKED, MOST_READ
 from refine_app.tools.languages import LANGUAGES
 
-ROOT = Path(__file__).resolve().parents[2]
-_START = "import sys; sys.path.insert(0, sys.argv[1]); from refine_app.tools.analysis_child import main; main()"
 EVERYTHING = ("syntax", "functions", "complexity", "outline")
 STRUCTURE = ("syntax", "outline")
 """What an answer and its check both ask of a new text: one child process for the two of them."""
@@ -89,14 +84,9 @@ async def outline_of(text: str, language: str) -> list[Definition] | None:
 async def _analyse(code: str, language: str, want: Sequence[str], limits: Limits) -> Analysis:
     task = await asyncio.to_thread(json.dumps, {"code": code, "language": language, "want": list(want)})
     try:
-        output = await run_child([sys.executable, "-I", "-c", _START, str(ROOT)], task.encode(), limits=limits)
-        if output.code:
-            raise AnalysisSkipped(_reason(output.stderr, limits))
-        result = await asyncio.to_thread(json.loads, output.stdout)
+        result = await run_module("refine_app.tools.analysis_child", task.encode(), limits=limits)
     except AnalysisSkipped as skipped:
         return Analysis(skipped=dict.fromkeys(want, f"analysis skipped: {skipped}"))
-    except ValueError:
-        return Analysis(skipped=dict.fromkeys(want, "analysis skipped: its report could not be read"))
     outline = result.get("outline")
     return Analysis(
         result.get("syntax"),
@@ -109,10 +99,3 @@ async def _analyse(code: str, language: str, want: Sequence[str], limits: Limits
 
 def _digest(code: str) -> bytes:
     return hashlib.sha256(code.encode("utf-8", "surrogatepass")).digest()
-
-
-def _reason(stderr: bytes, limits: Limits) -> str:
-    if b"MemoryError" in stderr:
-        return f"it took more than {limits.memory // 2**20} MB"
-    last = stderr.decode("utf-8", "replace").strip().split("\n")[-1]
-    return excerpt(last, 120) or "the parser failed without a word"

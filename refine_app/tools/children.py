@@ -2,6 +2,7 @@
 
 import asyncio
 import functools
+import json
 import os
 import signal
 import subprocess
@@ -10,6 +11,7 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ruff import find_ruff_bin  # type: ignore[import-untyped]  # the package has no types
 
@@ -20,6 +22,7 @@ from sessions_app import behalf
 
 RUFF: str = find_ruff_bin()
 LAUNCHER = Path(__file__).with_name("launcher.py")
+ROOT = Path(__file__).resolve().parents[2]
 # Children use whole cores: more at once than this only makes all of them late.
 _THREADS: FairThreads["Output"] = FairThreads(threads=4, share=2, name="analysis")
 
@@ -55,6 +58,25 @@ async def run_child(command: Sequence[str], stdin: bytes, *, limits: Limits = LI
     except asyncio.CancelledError:
         child.kill()
         raise
+
+
+async def run_module(module: str, task: bytes, *, limits: Limits = LIMITS) -> Any:
+    """What main() of one of our own modules makes of a task, both JSON. Raises AnalysisSkipped."""
+    start = f"import sys; sys.path.insert(0, sys.argv[1]); from {module} import main; main()"
+    output = await run_child([sys.executable, "-I", "-c", start, str(ROOT)], task, limits=limits)
+    if output.code:
+        raise AnalysisSkipped(_reason(output.stderr, limits))
+    try:
+        return await asyncio.to_thread(json.loads, output.stdout)
+    except ValueError as error:
+        raise AnalysisSkipped("its report could not be read") from error
+
+
+def _reason(stderr: bytes, limits: Limits) -> str:
+    if b"MemoryError" in stderr:
+        return f"it took more than {limits.memory // 2**20} MB"
+    last = stderr.decode("utf-8", "replace").strip().split("\n")[-1]
+    return excerpt(last, 120) or "the parser failed without a word"
 
 
 class _Child:

@@ -2,19 +2,16 @@
 
 import asyncio
 import json
-import sys
 from collections.abc import Sequence
 
 from refine_app.diffs.outline import Outline
-from refine_app.tools.analysis import ROOT
 from refine_app.tools.checks import Check, checked
-from refine_app.tools.children import LIMITS, Limits, run_child
+from refine_app.tools.children import LIMITS, Limits, run_module
 from refine_app.tools.definitions import DEFINITIONS, check_definitions
 from refine_app.tools.errors import AnalysisSkipped
 
 SMALL = 4_000
 """Characters of both texts together that are compared in a thread: whatever they are, it takes less than a second."""
-_START = "import sys; sys.path.insert(0, sys.argv[1]); from refine_app.tools.definitions import main; main()"
 
 
 async def compared(
@@ -31,10 +28,7 @@ async def compared(
         return await asyncio.to_thread(check_definitions, old, new, language, outlines, instruction)
     task = await asyncio.to_thread(_written, old, new, language, outlines, instruction)
     try:
-        output = await run_child([sys.executable, "-I", "-c", _START, str(ROOT)], task, limits=limits)
-        if output.code:
-            raise AnalysisSkipped(output.stderr.decode("utf-8", "replace").strip().split("\n")[-1][:200])
-        check: Check = await asyncio.to_thread(json.loads, output.stdout)
+        check: Check = await run_module("refine_app.tools.definitions", task, limits=limits)
     except AnalysisSkipped as skipped:
         return checked(DEFINITIONS, "skipped", f"not checked: comparing the two texts was given up, {skipped}")
     return check
