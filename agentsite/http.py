@@ -10,6 +10,7 @@ import contextvars
 import io
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 from django.conf import settings
@@ -63,18 +64,17 @@ class HttpApplication(ASGIHandler):
         except Crowded:
             body, refused = io.BytesIO(), "crowded"
         kept = body.getbuffer().nbytes
-        kind = kind_of(scope["method"], scope["path"], kept)
         context = contextvars.copy_context()
-        loop = asyncio.get_running_loop()
-
-        def answer(refused: str) -> HttpResponseBase:
-            return context.run(self._measured, kind, scope, body, refused)
-
         try:
             if scope["path"].startswith(HEALTH):
-                response = await loop.run_in_executor(self.health_threads, answer, refused)
+                loop = asyncio.get_running_loop()
+                response = await loop.run_in_executor(
+                    self.health_threads, context.run, self._answer, scope, body, refused
+                )
             else:
-                response = await self._in_turn(kind, addresses.of_scope(scope), answer, refused)
+                kind = kind_of(scope["method"], scope["path"], kept)
+                measured = partial(self._measured, kind, scope, body)
+                response = await self._in_turn(kind, addresses.of_scope(scope), partial(context.run, measured), refused)
         finally:
             body.close()
             self.held -= kept
