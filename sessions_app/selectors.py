@@ -97,12 +97,9 @@ def members_of(session_id: UUID) -> QuerySet[Member]:
     return Member.objects.filter(session_id=session_id).select_related("user").order_by("id")
 
 
-def events_after(session_id: UUID, after: int, limit: int) -> list[SessionEvent]:
-    """The next rows of a session's log."""
-    return list(SessionEvent.objects.filter(session_id=session_id, seq__gt=after).order_by("seq")[:limit])
-
-
-def events_of(session_id: UUID, *, after: int, limit: int, before: int | None, type: str) -> list[SessionEvent]:
+def events_of(
+    session_id: UUID, *, after: int, limit: int, before: int | None = None, type: str = ""
+) -> list[SessionEvent]:
     """Rows of a session's log in their order: the first after a number, or the last before one."""
     found = SessionEvent.objects.filter(session_id=session_id, seq__gt=after)
     if type:

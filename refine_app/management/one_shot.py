@@ -19,7 +19,7 @@ from refine_app.selectors import with_newest_runs
 from refine_app.services.endpoints import known_endpoints, place_of
 from refine_app.services.requests import make_request
 from sessions_app.models import Session, User
-from sessions_app.selectors import events_after
+from sessions_app.selectors import events_of
 from sessions_app.services import sessions
 from sessions_app.stopping import Stop
 
@@ -98,7 +98,7 @@ class Asked:
         return Proposal.objects.filter(request=self.request).prefetch_related("hunks").first()
 
     def _tell(self) -> None:
-        while rows := events_after(self.session.pk, self.seen, 500):
+        while rows := events_of(self.session.pk, after=self.seen, limit=500):
             for row in rows:
                 self.on_event(row.frame())
             self.seen = rows[-1].seq

@@ -67,7 +67,7 @@ def _with_connections(function: Callable[..., T], args: tuple[object, ...]) -> T
 
 def read_log(session_id: UUID, after: int) -> list[Row]:
     """The next rows of a session's log; fewer than CHUNK when there are no more."""
-    events = selectors.events_after(session_id, after, CHUNK)
+    events = selectors.events_of(session_id, after=after, limit=CHUNK)
     return [Row(seq=event.seq, type=event.type, text=encode(event.frame())) for event in events]
 
 
