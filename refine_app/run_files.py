@@ -5,10 +5,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from graphs_app.exchange.folder import DEVICES
+
 MOST_FILES = 50
 """Of one run."""
 _PART = re.compile(r"[\w.-][\w.+@ -]{0,199}")
-_DEVICE = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\.|$)", re.IGNORECASE)
 _PATH_MAX = 1024
 
 
@@ -61,7 +62,7 @@ def _is_safe(path: str) -> bool:
     """Whether it stays below the folder it is unpacked in, on every system."""
     parts = path.split("/")
     return len(path.encode("utf-8", "replace")) <= _PATH_MAX and all(
-        _PART.fullmatch(part) and part.strip(".") and not part.endswith((".", " ")) and not _DEVICE.match(part)
+        _PART.fullmatch(part) and part.strip(".") and not part.endswith((".", " ")) and not DEVICES.match(part)
         for part in parts
     )
 

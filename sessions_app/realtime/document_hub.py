@@ -47,7 +47,6 @@ AGENTS_AFTER_S = 0.2
 """So long after a session's log has grown, and not more often, its agents are looked for."""
 COUNT_AFTER_BYTES = 256 * 1024
 """When a document has grown by so much, it is asked whether its session's maker may hold as much."""
-GREW_TOO_MUCH = "more than {most:,} bytes of documents are open here; what is stored is kept. Try again in 15 s"
 SAVE_AFTER_S = 2.0
 SAVE_WITHIN_S = 20.0
 COMPACT_AFTER = 500
@@ -128,7 +127,7 @@ class DocumentHub:
     def _close_what_is_too_much(self) -> None:
         """Documents grow while they are open; the largest of who has most go first, and may come back later."""
         for room in open_documents.too_much(list(self.rooms.values()), time.monotonic()):
-            room.audience.end_all(CloseCode.TOO_FAST, GREW_TOO_MUCH.format(most=settings.OPEN_DOCUMENTS_MAX_BYTES))
+            room.audience.end_all(CloseCode.TOO_FAST, open_documents.grew_too_much())
 
     def join(self, document: UUID, socket: DocumentSocket, *, expected: int = 0) -> DocumentRoom:
         """Puts a socket into its document's room."""

@@ -68,6 +68,12 @@ def too_much(opened: Collection[Opened], now: float) -> list[Opened]:
     return _largest_of_who_has_most(opened, _total(opened) - most)
 
 
+def grew_too_much() -> str:
+    """Why such a document is closed."""
+    most = settings.OPEN_DOCUMENTS_MAX_BYTES
+    return f"more than {most:,} bytes of documents are open here; what is stored is kept. Try again in {AGAIN_S} s"
+
+
 def _largest_of_who_has_most(opened: Collection[Opened], too_many: int) -> list[Opened]:
     taken_by: Counter[Holder] = Counter()
     for document in opened:

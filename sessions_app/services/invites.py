@@ -105,14 +105,13 @@ def accept(*, user: User, token: str, now: datetime | None = None) -> Member:
         left = Q(max_uses=None) | Q(uses__lt=F("max_uses"))
         if not Invite.objects.filter(left, pk=invite.pk, revoked_at=None).update(uses=F("uses") + 1):
             raise InviteOver("was used as often as it may be, or was revoked")
+        removals.forget(session_id=session.pk, user=user)
         if member is not None:
             member.role = invite.role
             member.save(update_fields=["role"])
-            removals.forget(session_id=session.pk, user=user)
             events.append(session.pk, [MemberChanged(user=user.pk, name=str(user), role=invite.role)])
         else:
             quotas.require("members", [session_holder(session.pk)])
-            removals.forget(session_id=session.pk, user=user)
             member = Member.objects.create(session=session, user=user, role=invite.role, joined_at=now)
             events.append(session.pk, [MemberJoined(user=user.pk, name=str(user), role=invite.role)])
     return member
